@@ -1,0 +1,146 @@
+# ngx_referral_module.  "make help" lists the targets.
+#
+# All that is made lies below build/ and run/.  "make run" and "make test"
+# install what is missing; the other targets say what they lack.
+
+ifneq ($(words $(CURDIR)),1)
+$(error nginx cannot be built below a path with spaces: $(CURDIR))
+endif
+
+MAKEFLAGS += --no-print-directory
+
+CC = gcc
+PORT = 8088
+DESTDIR =
+PREFIX = /usr/local
+MODULES_DIR = /usr/lib/nginx/modules
+PROVE_FLAGS = -j2
+
+WARNINGS = -std=gnu11 -Wall -Wextra -Werror -Wpointer-arith \
+           -Wno-unused-parameter
+INCLUDES = -I ngx_referral_module/core -I ngx_referral_module/cli \
+           -I tests/support
+LIBS = -llmdb -lpcre2-8 -lidn2 -lpthread
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
+           -fno-omit-frame-pointer
+
+# Two variants of every object: build/plain/ and build/sanitized/.
+
+plain_flags = -O2
+sanitized_flags = -O1 $(SANITIZE)
+
+core = $(wildcard ngx_referral_module/core/*.c)
+cli = $(wildcard ngx_referral_module/cli/*.c)
+support = $(wildcard tests/support/*.c)
+unit = $(wildcard tests/unit/*.c)
+
+objects = $(patsubst %.c,build/$(1)/%.o,$(2))
+programs = $(patsubst tests/unit/%.c,build/$(1)/unit/%,$(unit))
+
+cores := $(shell nproc 2>/dev/null || echo 2)
+jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
+
+
+.PHONY: help run stop test unit lint module cli asan valgrind bench install \
+        clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
+	    Makefile
+	@echo
+	@echo "PORT=N             the demo's port, default $(PORT)"
+	@echo "NGINX_SRC=DIR      build against another configured nginx tree"
+	@echo "DESTDIR= PREFIX= MODULES_DIR=   where install puts things"
+	@echo "PROVE_FLAGS=       options of prove, default $(PROVE_FLAGS)"
+
+run:  ## installs what is missing, builds, starts a demo nginx on 127.0.0.1
+	@tools/install-deps run
+	@$(MAKE) $(jobs) module cli
+	@tools/demo start $(PORT)
+
+stop:  ## stops the demo
+	@tools/demo stop
+
+test:  ## installs what is missing, builds, runs every test
+	@tools/install-deps test
+	@$(MAKE) $(jobs) module cli build/plain/units build/sanitized/units
+	@rc=0; \
+	 tools/run-units build/plain/unit build/sanitized/unit || rc=1; \
+	 prove $(PROVE_FLAGS) -r t/ || rc=1; \
+	 tools/give-back; exit $$rc
+
+unit: build/plain/units build/sanitized/units  ## the tests of core alone
+	@tools/run-units build/plain/unit build/sanitized/unit
+
+lint:  ## the rules of the code, and clang
+	@prove -v t/01-style.t
+
+module:  ## build/ngx_http_referral_module.so
+	@NGINX_SRC=$(NGINX_SRC) tools/build-module dynamic
+	@tools/give-back
+
+cli: build/referralctl  ## build/referralctl
+	@tools/give-back
+
+asan: build/sanitized/referralctl build/sanitized/units  ## all tests, nginx too under ASan and UBSan
+	@tools/build-module static
+	@rc=0; \
+	 tools/run-units build/sanitized/unit || rc=1; \
+	 TEST_NGINX_BINARY=$(CURDIR)/build/asan/nginx TEST_NGINX_MODULE= \
+	 TEST_REFERRALCTL=$(CURDIR)/build/sanitized/referralctl \
+	     tools/sanitized prove $(PROVE_FLAGS) -r t/ || rc=1; \
+	 tools/give-back; exit $$rc
+
+valgrind: build/plain/units  ## the tests of core under valgrind
+	@VALGRIND=1 tools/run-units build/plain/unit
+
+bench: module cli  ## requests per second with and without the module
+	@bench/run
+
+install: module cli  ## DESTDIR, PREFIX and MODULES_DIR say where
+	@tools/install-file 644 build/ngx_http_referral_module.so \
+	    $(DESTDIR)$(MODULES_DIR)
+	@tools/install-file 755 build/referralctl $(DESTDIR)$(PREFIX)/bin
+
+clean:  ## removes all that was made, stops the demo
+	@tools/demo stop
+	rm -rf build run
+
+
+build/referralctl: build/plain/referralctl
+	@cp $< $@.new
+	@mv $@.new $@
+	@echo built $@
+
+build/plain/units: $(call programs,plain)
+	@touch $@
+
+build/sanitized/units: $(call programs,sanitized)
+	@touch $@
+
+
+# $(1): variant
+
+define variant_rules
+
+build/$(1)/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	@$$(CC) $$(WARNINGS) -g $$($(1)_flags) $$(INCLUDES) -MMD -MP -c -o $$@ $$<
+
+build/$(1)/referralctl: $$(call objects,$(1),$$(core) $$(cli))
+	@$$(CC) $$($(1)_flags) -o $$@ $$^ $$(LIBS)
+
+build/$(1)/unit/%: build/$(1)/tests/unit/%.o \
+                   $$(call objects,$(1),$$(support) $$(core))
+	@mkdir -p $$(@D)
+	@$$(CC) $$($(1)_flags) -o $$@ $$^ -lcmocka $$(LIBS)
+
+-include $$(patsubst %.o,%.d, \
+    $$(call objects,$(1),$$(core) $$(cli) $$(support) $$(unit)))
+
+endef
+
+$(eval $(call variant_rules,plain))
+$(eval $(call variant_rules,sanitized))
+
+.SECONDARY:

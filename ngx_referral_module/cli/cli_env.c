@@ -1,0 +1,686 @@
+/*
+ * The registry a command works on: who it works as, what is opened, and how
+ * its links are walked.
+ */
+
+#include "cli.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+
+#define WALK_BATCH  256
+
+
+static int check_dir(cli_t *cli);
+static rfl_rc_t open_registry(cli_t *cli, cli_env_t *env, unsigned flags,
+    rfl_registry_meta_t *meta, rfl_error_t *err);
+static int open_failed(const cli_t *cli, const char *what,
+    const rfl_error_t *err);
+static rfl_rc_t open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
+    const rfl_registry_meta_t *meta, rfl_error_t *err);
+static rfl_rc_t counter_file(cli_env_t *env, char **path, rfl_error_t *err);
+static void open_counters(cli_env_t *env, unsigned flags, const char *path,
+    const rfl_registry_meta_t *meta);
+static uint64_t clicks_of(void *data, uint32_t id);
+static rfl_rc_t walk_batch(cli_env_t *env, const cli_walk_t *walk,
+    rfl_registry_place_t *place, uint64_t *left, rfl_buf_t *out,
+    rfl_error_t *err);
+static int is_of_host(const rfl_link_t *link, rfl_str_t host);
+static rfl_rc_t json_item(void *data, cli_env_t *env, rfl_link_t *link,
+    rfl_buf_t *out);
+
+
+int
+cli_open(cli_t *cli, cli_env_t *env, unsigned flags)
+{
+    int                  status;
+    rfl_rc_t             rc;
+    rfl_error_t          err;
+    rfl_registry_meta_t  meta;
+
+    memset(env, 0, sizeof(cli_env_t));
+    memset(&err, 0, sizeof(rfl_error_t));
+
+    status = check_dir(cli);
+    if (status != CLI_OK) {
+        return status;
+    }
+
+    rc = open_registry(cli, env, flags, &meta, &err);
+    if (rc != RFL_OK) {
+        status = open_failed(cli, "registry", &err);
+        goto failed;
+    }
+
+    if (!(flags & (CLI_OPEN_TOTALS|CLI_OPEN_CREATE))) {
+        return CLI_OK;
+    }
+
+    rc = open_totals(cli, env, flags, &meta, &err);
+    if (rc != RFL_OK) {
+        status = open_failed(cli, "ledger", &err);
+        goto failed;
+    }
+
+    return CLI_OK;
+
+failed:
+
+    cli_close(env);
+
+    return status;
+}
+
+
+void
+cli_close(cli_env_t *env)
+{
+    rfl_counters_close(env->totals.counters);
+    rfl_ledger_close(env->totals.ledger);
+    rfl_registry_close(env->registry);
+
+    memset(env, 0, sizeof(cli_env_t));
+}
+
+
+static int
+check_dir(cli_t *cli)
+{
+    struct stat  st;
+
+    if (stat(cli->dir, &st) == -1) {
+
+        if (errno == ENOENT) {
+            return cli_fail(cli->dir, "no such directory: run \"referralctl "
+                            "-d %s init\", or start nginx with this path",
+                            cli->dir);
+        }
+
+        return cli_fail(cli->dir, "%s", strerror(errno));
+    }
+
+    if (!S_ISDIR(st.st_mode)) {
+        return cli_fail(cli->dir, "not a directory");
+    }
+
+    return cli_take_identity(cli, st.st_uid, st.st_gid);
+}
+
+
+static rfl_rc_t
+open_registry(cli_t *cli, cli_env_t *env, unsigned flags,
+    rfl_registry_meta_t *meta, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+    unsigned  store_flags;
+
+    store_flags = (flags & CLI_OPEN_CREATE) ? RFL_STORE_CREATE
+                  : (flags & CLI_OPEN_WRITE) ? RFL_STORE_WRITE
+                  : RFL_STORE_READ;
+
+    rc = rfl_registry_open(&env->registry, cli->dir, store_flags, 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_registry_begin(env->registry, 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_registry_meta(env->registry, meta);
+    rfl_registry_end(env->registry);
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "its meta data cannot be read");
+    }
+
+    return RFL_OK;
+}
+
+
+static int
+open_failed(const cli_t *cli, const char *what, const rfl_error_t *err)
+{
+    if (err->rc == RFL_NOT_FOUND) {
+        return cli_fail(cli->dir, "there is no %s yet: run \"referralctl "
+                        "-d %s init\", or start nginx with this path", what,
+                        cli->dir);
+    }
+
+    return cli_fail(cli->dir, "%s: %s", what, err->text);
+}
+
+
+/*
+ * No ledger: nothing was ever counted.  No counter file: nginx does not run,
+ * or never did, and the ledger has it all.
+ */
+
+static rfl_rc_t
+open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
+    const rfl_registry_meta_t *meta, rfl_error_t *err)
+{
+    char      *path;
+    rfl_rc_t   rc;
+    unsigned   create;
+
+    create = flags & CLI_OPEN_CREATE;
+
+    rc = rfl_ledger_open(&env->totals.ledger, cli->dir, meta->uuid,
+                         create ? RFL_STORE_CREATE : RFL_STORE_READ, 0, err);
+
+    if (rc == RFL_NOT_FOUND && !create) {
+        env->totals.ledger = NULL;
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = counter_file(env, &path, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (path != NULL) {
+        open_counters(env, flags, path, meta);
+        free(path);
+    }
+
+    return RFL_OK;
+}
+
+
+/* The path of the live counter file, or NULL; also which ids were counted. */
+
+static rfl_rc_t
+counter_file(cli_env_t *env, char **path, rfl_error_t *err)
+{
+    rfl_rc_t            rc;
+    uint32_t            max_id;
+    rfl_ledger_t       *ledger;
+    rfl_ledger_file_t   file;
+
+    *path = NULL;
+    ledger = env->totals.ledger;
+
+    rc = rfl_ledger_begin(ledger, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_ledger_max_id(ledger, &max_id);
+
+    if (rc == RFL_OK) {
+        env->floor = max_id + 1;
+        rc = rfl_ledger_last_file(ledger, &file);
+    }
+
+    if (rc == RFL_OK && file.path.len != 0) {
+        *path = strndup((const char *) file.path.data, file.path.len);
+
+        if (*path == NULL) {
+            rc = RFL_NO_MEMORY;
+        }
+    }
+
+    rfl_ledger_end(ledger);
+
+    if (rc == RFL_NOT_FOUND) {
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, rc == RFL_NO_MEMORY ? "no memory"
+                                 : "it cannot be read");
+    }
+
+    return RFL_OK;
+}
+
+
+static void
+open_counters(cli_env_t *env, unsigned flags, const char *path,
+    const rfl_registry_meta_t *meta)
+{
+    rfl_rc_t         rc;
+    uint32_t         next_id;
+    rfl_error_t      err;
+    rfl_counters_t  *counters;
+
+    rc = RFL_ERROR;
+    counters = NULL;
+
+    if (flags & CLI_OPEN_CREATE) {
+        rc = rfl_counters_open(&counters, path, meta->uuid, 0,
+                               RFL_COUNTERS_MAX_IDS, RFL_COUNTERS_WRITE,
+                               (uint64_t) time(NULL), &err);
+
+        if (rc == RFL_OK) {
+            env->writable = 1;
+
+        } else if (rc == RFL_NOT_FOUND) {
+            return;
+
+        } else {
+            cli_warn(path, "new links may count as overflow until nginx "
+                     "makes room: %s", err.text);
+        }
+    }
+
+    if (rc != RFL_OK) {
+        rc = rfl_counters_open(&counters, path, meta->uuid, 0,
+                               RFL_COUNTERS_MAX_IDS, RFL_COUNTERS_READ,
+                               (uint64_t) time(NULL), &err);
+    }
+
+    if (rc == RFL_NOT_FOUND) {
+        return;
+    }
+
+    if (rc != RFL_OK) {
+
+        if (!(flags & CLI_OPEN_CREATE)) {
+            cli_warn(path, "what was counted since the last flush is not "
+                     "shown: %s", err.text);
+        }
+
+        return;
+    }
+
+    env->totals.counters = counters;
+
+    next_id = __atomic_load_n(&counters->header->next_id, __ATOMIC_ACQUIRE);
+
+    if (env->floor < next_id) {
+        env->floor = next_id;
+    }
+}
+
+
+rfl_rc_t
+cli_begin_write(cli_env_t *env, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_registry_begin(env->registry, 1, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rfl_registry_set_floor(env->registry, env->floor);
+    rfl_registry_set_clicks(env->registry, clicks_of, env);
+
+    return RFL_OK;
+}
+
+
+/* It cannot report a failure; a group's clicks before are then taken as 0. */
+
+static uint64_t
+clicks_of(void *data, uint32_t id)
+{
+    cli_env_t *env = data;
+
+    rfl_rc_t    rc;
+    rfl_cell_t  cell;
+
+    memset(&cell, 0, sizeof(rfl_cell_t));
+
+    if (env->totals.ledger != NULL
+        && rfl_ledger_begin(env->totals.ledger, NULL) != RFL_OK)
+    {
+        return 0;
+    }
+
+    rc = rfl_totals_cell(&env->totals, id, &cell);
+
+    if (env->totals.ledger != NULL) {
+        rfl_ledger_end(env->totals.ledger);
+    }
+
+    return rc == RFL_OK ? cell.n[RFL_CELL_CLICKS] : 0;
+}
+
+
+rfl_rc_t
+cli_commit(cli_env_t *env, rfl_error_t *err)
+{
+    rfl_rc_t             rc;
+    rfl_error_t          why;
+    rfl_registry_meta_t  meta;
+
+    rc = rfl_registry_meta(env->registry, &meta);
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "the registry's meta data cannot be read");
+    }
+
+    if (env->writable) {
+        rc = rfl_counters_reserve(env->totals.counters, meta.next_id, &why);
+        if (rc != RFL_OK) {
+            cli_warn("counters", "some links will count as overflow: %s",
+                     why.text);
+        }
+    }
+
+    return rfl_registry_commit(env->registry, err);
+}
+
+
+rfl_rc_t
+cli_begin_read(cli_env_t *env, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_registry_begin(env->registry, 0, err);
+    if (rc != RFL_OK || env->totals.ledger == NULL) {
+        return rc;
+    }
+
+    rc = rfl_ledger_begin(env->totals.ledger, err);
+    if (rc != RFL_OK) {
+        rfl_registry_end(env->registry);
+    }
+
+    return rc;
+}
+
+
+void
+cli_end_read(cli_env_t *env)
+{
+    if (env->totals.ledger != NULL) {
+        rfl_ledger_end(env->totals.ledger);
+    }
+
+    rfl_registry_end(env->registry);
+}
+
+
+/*
+ * LMDB's lock file must belong to the user the workers run as, whoever
+ * registers links: a lock file of root's would shut nginx out.
+ */
+
+int
+cli_take_identity(cli_t *cli, uid_t uid, gid_t gid)
+{
+    int             rc;
+    struct passwd  *pw;
+
+    if (geteuid() != 0 || uid == 0) {
+        return CLI_OK;
+    }
+
+    pw = getpwuid(uid);
+
+    if (pw != NULL) {
+        gid = pw->pw_gid;
+        rc = initgroups(pw->pw_name, gid);
+
+    } else {
+        rc = setgroups(1, &gid);
+    }
+
+    if (rc == 0) {
+        rc = cli->keep_caller ? setegid(gid) : setgid(gid);
+    }
+
+    if (rc == 0) {
+        rc = cli->keep_caller ? seteuid(uid) : setuid(uid);
+    }
+
+    if (rc != 0) {
+        return cli_fail(cli->dir, "cannot work as its owner (uid %u): %s",
+                        (unsigned) uid, strerror(errno));
+    }
+
+    cli->owner_uid = uid;
+    cli->owner_gid = gid;
+    cli->switched = cli->keep_caller;
+
+    return CLI_OK;
+}
+
+
+void
+cli_as_caller(const cli_t *cli)
+{
+    if (cli->switched && (seteuid(getuid()) != 0 || setegid(getgid()) != 0)) {
+        abort();
+    }
+}
+
+
+void
+cli_as_owner(const cli_t *cli)
+{
+    if (cli->switched
+        && (setegid(cli->owner_gid) != 0 || seteuid(cli->owner_uid) != 0))
+    {
+        abort();
+    }
+}
+
+
+int
+cli_walk(cli_t *cli, cli_env_t *env, const cli_walk_t *walk)
+{
+    int                   status;
+    uint64_t              left;
+    rfl_rc_t              rc;
+    rfl_buf_t             out = rfl_buf_init;
+    rfl_error_t           err;
+    rfl_registry_place_t  place;
+
+    memset(&err, 0, sizeof(rfl_error_t));
+    place.len = 0;
+    left = walk->limit;
+    status = CLI_OK;
+
+    do {
+        rc = walk_batch(env, walk, &place, &left, &out, &err);
+
+        if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
+            status = cli_fail(cli->dir, "%s", err.text[0] != '\0' ? err.text
+                              : "reading its links failed");
+            break;
+        }
+
+        status = cli_write(cli, &out);
+
+    } while (rc == RFL_OK && left != 0 && status == CLI_OK);
+
+    rfl_buf_free(&out);
+
+    return status;
+}
+
+
+/* RFL_OK: there may be more links.  RFL_NOT_FOUND: that was all. */
+
+static rfl_rc_t
+walk_batch(cli_env_t *env, const cli_walk_t *walk, rfl_registry_place_t *place,
+    uint64_t *left, rfl_buf_t *out, rfl_error_t *err)
+{
+    rfl_rc_t    rc;
+    unsigned    n;
+    rfl_link_t  link;
+
+    rc = cli_begin_read(env, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    for (n = 0; n < WALK_BATCH && *left != 0; n++) {
+
+        rc = rfl_registry_next_source(env->registry, place, &link);
+        if (rc != RFL_OK) {
+            break;
+        }
+
+        if (walk->host.len != 0 && !is_of_host(&link, walk->host)) {
+            continue;
+        }
+
+        rc = walk->handler(walk->data, env, &link, out);
+        if (rc != RFL_OK) {
+            break;
+        }
+
+        (*left)--;
+    }
+
+    cli_end_read(env);
+
+    return rc;
+}
+
+
+int
+cli_walk_json(cli_t *cli, cli_env_t *env, cli_walk_t *walk)
+{
+    int        more, status;
+    rfl_buf_t  b = rfl_buf_init;
+
+    more = 0;
+    walk->handler = json_item;
+    walk->data = &more;
+
+    rfl_buf_text(&b, "{\"links\":[");
+    status = cli_write(cli, &b);
+
+    if (status == CLI_OK) {
+        status = cli_walk(cli, env, walk);
+    }
+
+    if (status == CLI_OK) {
+        rfl_buf_text(&b, more ? "\n]}\n" : "]}\n");
+        status = cli_write(cli, &b);
+    }
+
+    rfl_buf_free(&b);
+
+    return status;
+}
+
+
+/* One link a line. */
+
+static rfl_rc_t
+json_item(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
+{
+    int *more = data;
+
+    rfl_buf_text(out, *more ? ",\n" : "\n");
+    *more = 1;
+
+    return rfl_report_link(out, env->registry, &env->totals, link);
+}
+
+
+static int
+is_of_host(const rfl_link_t *link, rfl_str_t host)
+{
+    rfl_identity_t  id;
+
+    return rfl_identity(link, &id, NULL) == RFL_OK
+           && rfl_str_eq(rfl_str(id.source.buf, id.source.host_len), host);
+}
+
+
+rfl_rc_t
+cli_host(const char *text, rfl_identity_t *id, rfl_str_t *host,
+    rfl_error_t *err)
+{
+    rfl_rc_t    rc;
+    rfl_link_t  link;
+
+    memset(&link, 0, sizeof(rfl_link_t));
+    link.match_type = RFL_MATCH_HOST;
+    link.source = rfl_cstr(text);
+
+    rc = rfl_identity(&link, id, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    *host = rfl_str(id->source.buf, id->source.host_len);
+
+    return RFL_OK;
+}
+
+
+int
+cli_print_link(cli_t *cli, cli_env_t *env, uint64_t key)
+{
+    int          status;
+    rfl_rc_t     rc;
+    rfl_buf_t    b = rfl_buf_init;
+    rfl_link_t   link;
+    rfl_error_t  err;
+
+    rc = cli_begin_read(env, &err);
+    if (rc != RFL_OK) {
+        return cli_fail(cli->dir, "%s", err.text);
+    }
+
+    rc = rfl_registry_by_key(env->registry, key, &link);
+
+    if (rc == RFL_OK) {
+        rc = rfl_report_link(&b, env->registry, &env->totals, &link);
+    }
+
+    cli_end_read(env);
+
+    if (rc == RFL_OK) {
+        rfl_buf_char(&b, '\n');
+        status = cli_write(cli, &b);
+
+    } else {
+        status = cli_fail(cli->dir, "the link cannot be read");
+    }
+
+    rfl_buf_free(&b);
+
+    return status;
+}
+
+
+int
+cli_write(cli_t *cli, rfl_buf_t *b)
+{
+    if (b->failed) {
+        return cli_fail(cli->command->name, "no memory");
+    }
+
+    if (b->len != 0 && fwrite(b->data, 1, b->len, stdout) != b->len) {
+        return cli_fail("standard output", "%s", strerror(errno));
+    }
+
+    b->len = 0;
+
+    return CLI_OK;
+}
+
+
+rfl_rc_t
+cli_link_keep(cli_link_t *kept, const rfl_link_t *link)
+{
+    size_t  len;
+
+    len = rfl_link_encode(link, kept->record, sizeof(kept->record));
+    if (len == 0) {
+        return RFL_FULL;
+    }
+
+    return rfl_link_decode(rfl_str(kept->record, len), &kept->link);
+}

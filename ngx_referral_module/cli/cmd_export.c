@@ -1,0 +1,210 @@
+/*
+ * export: the registry with its totals, in a form import reads back.
+ *
+ * Fields are written as they are stored: an origin that follows from the
+ * channel stays empty, so that an import does not fix it.
+ */
+
+#include "cli.h"
+
+#include "rfl_csv.h"
+
+
+#define OPTION_FORMAT  CLI_OPTION_FIRST
+
+
+static int run(cli_t *cli, int argc, char **argv);
+static int export_csv(cli_t *cli, cli_env_t *env, cli_walk_t *walk);
+static void csv_header(rfl_buf_t *b);
+static rfl_rc_t csv_row(void *data, cli_env_t *env, rfl_link_t *link,
+    rfl_buf_t *out);
+static void csv_number(rfl_buf_t *b, uint64_t n);
+static void csv_time(rfl_buf_t *b, uint64_t seconds);
+
+
+const cli_command_t  cli_export = {
+    "export",
+    "[--format csv|json]",
+    "write all links with their totals",
+    "Writes the links in the order of their sources: key, fields, created,\n"
+    "counters, first_seen and last_seen.  \"import\" reads the CSV back.\n"
+    "\n"
+    "      --format F        csv or json; default csv",
+    run
+};
+
+
+static int
+run(cli_t *cli, int argc, char **argv)
+{
+    int          opt, json, status;
+    cli_env_t    env;
+    cli_walk_t   walk;
+    const char  *format;
+
+    static const struct option  options[] = {
+        cli_common_options,
+        { "format", required_argument, NULL, OPTION_FORMAT },
+        { NULL, 0, NULL, 0 }
+    };
+
+    format = NULL;
+
+    while ((opt = cli_option(cli, argc, argv, options)) != -1) {
+
+        if (opt == CLI_OPTION_STOP) {
+            return cli->status;
+        }
+
+        format = optarg;
+    }
+
+    if (optind != argc) {
+        return cli_wrong_usage(cli, "unexpected argument \"%s\"",
+                               argv[optind]);
+    }
+
+    json = cli->json;
+
+    if (format != NULL) {
+        json = strcmp(format, "json") == 0;
+
+        if (!json && strcmp(format, "csv") != 0) {
+            return cli_wrong_usage(cli, "--format \"%s\" is not csv or json",
+                                   format);
+        }
+    }
+
+    status = cli_open(cli, &env, CLI_OPEN_READ|CLI_OPEN_TOTALS);
+    if (status != CLI_OK) {
+        return status;
+    }
+
+    memset(&walk, 0, sizeof(cli_walk_t));
+    walk.limit = UINT64_MAX;
+
+    status = json ? cli_walk_json(cli, &env, &walk)
+                  : export_csv(cli, &env, &walk);
+
+    cli_close(&env);
+
+    return status;
+}
+
+
+static int
+export_csv(cli_t *cli, cli_env_t *env, cli_walk_t *walk)
+{
+    int        status;
+    rfl_buf_t  head = rfl_buf_init;
+
+    csv_header(&head);
+
+    status = cli_write(cli, &head);
+    rfl_buf_free(&head);
+
+    if (status != CLI_OK) {
+        return status;
+    }
+
+    walk->handler = csv_row;
+
+    return cli_walk(cli, env, walk);
+}
+
+
+static void
+csv_header(rfl_buf_t *b)
+{
+    size_t  i;
+
+    rfl_csv_field(b, rfl_cstr("key"));
+
+    for (i = 0; i < rfl_link_nfields; i++) {
+        rfl_csv_field(b, rfl_link_fields[i].name);
+    }
+
+    rfl_csv_field(b, rfl_cstr("created"));
+
+    for (i = 0; i < RFL_CELL_SUMS; i++) {
+        rfl_csv_field(b, rfl_counter_table[i].name);
+    }
+
+    rfl_csv_field(b, rfl_cstr("first_seen"));
+    rfl_csv_field(b, rfl_cstr("last_seen"));
+    rfl_csv_end_row(b);
+}
+
+
+static rfl_rc_t
+csv_row(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
+{
+    size_t                   i;
+    u_char                   key[RFL_KEY_LEN];
+    rfl_rc_t                 rc;
+    rfl_cell_t               cell;
+    const rfl_link_field_t  *field;
+
+    (void) data;
+
+    memset(&cell, 0, sizeof(rfl_cell_t));
+
+    rc = rfl_totals_cell(&env->totals, link->id, &cell);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rfl_key_text(link->key, key);
+    rfl_csv_field(out, rfl_str(key, RFL_KEY_LEN));
+
+    for (i = 0; i < rfl_link_nfields; i++) {
+        field = &rfl_link_fields[i];
+
+        rfl_csv_field(out, field->type == RFL_FIELD_MATCH_TYPE
+                           ? rfl_match_type_names[link->match_type]
+                           : *rfl_link_slice(link, field));
+    }
+
+    csv_time(out, link->created);
+
+    for (i = 0; i < RFL_CELL_SUMS; i++) {
+        csv_number(out, cell.n[rfl_counter_table[i].field]);
+    }
+
+    csv_time(out, cell.n[RFL_CELL_FIRST_SEEN]);
+    csv_time(out, cell.n[RFL_CELL_LAST_SEEN]);
+    rfl_csv_end_row(out);
+
+    return RFL_OK;
+}
+
+
+static void
+csv_number(rfl_buf_t *b, uint64_t n)
+{
+    char  text[24];
+
+    (void) snprintf(text, sizeof(text), "%llu", (unsigned long long) n);
+
+    rfl_csv_field(b, rfl_cstr(text));
+}
+
+
+/* Empty: never. */
+
+static void
+csv_time(rfl_buf_t *b, uint64_t seconds)
+{
+    rfl_buf_t  text = rfl_buf_init;
+
+    if (seconds != 0) {
+        rfl_buf_time(&text, seconds);
+    }
+
+    if (text.failed) {
+        b->failed = 1;
+    }
+
+    rfl_csv_field(b, rfl_str(text.data, text.len));
+    rfl_buf_free(&text);
+}

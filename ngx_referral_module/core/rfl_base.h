@@ -1,0 +1,147 @@
+/*
+ * What every part of the core shares: slices, return codes, error texts and
+ * the limits that bound each input.
+ *
+ * The core knows no nginx.  The module, the command and the tests compile the
+ * same files, so all three decide alike.  Strings are slices, pointer and
+ * length; nothing here relies on a terminating zero.
+ */
+
+#ifndef RFL_BASE_H
+#define RFL_BASE_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <sys/types.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+
+/* Cells and records are stored as the machine holds them. */
+
+#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "ngx_referral_module needs a little-endian machine"
+#endif
+
+_Static_assert(sizeof(void *) == 8, "ngx_referral_module needs 64 bits");
+
+
+#define RFL_VERSION  "0.1.0"
+
+
+typedef struct {
+    size_t         len;
+    const u_char  *data;
+} rfl_str_t;
+
+
+#define rfl_string(text)  { sizeof(text) - 1, (const u_char *) text }
+
+
+/*
+ * Functions that can fail return RFL_OK or one of these; those that take an
+ * rfl_error_t also say what failed, on which object, at which limit.
+ */
+
+typedef enum {
+    RFL_OK        = 0,
+    RFL_ERROR     = -1,      /* the system or a library said no */
+    RFL_INVALID   = -2,      /* the caller's input is not valid */
+    RFL_NOT_FOUND = -3,
+    RFL_EXISTS    = -4,
+    RFL_FULL      = -5,      /* a limit, a map or a disk is full */
+    RFL_NO_MEMORY = -6,
+    RFL_BAD_VERSION = -7,    /* written by another version */
+    RFL_DAMAGED   = -8,      /* stored bytes make no sense */
+    RFL_DENIED    = -9,      /* permissions */
+    RFL_BUSY      = -10      /* in use by another process */
+} rfl_rc_t;
+
+
+#define RFL_ERROR_TEXT  768
+
+typedef struct {
+    rfl_rc_t  rc;
+    char      text[RFL_ERROR_TEXT];      /* always terminated by a zero */
+} rfl_error_t;
+
+
+/*
+ * Limits.  A Referer of a browser never exceeds 4,096 bytes: the Referrer
+ * Policy strips a longer one to its origin (section 8.4, "Determine
+ * request's Referrer").  253 and 63 are DNS limits (RFC 1035, 2.3.4).
+ */
+
+#define RFL_URL_MAX        4096
+#define RFL_HOST_MAX       253
+#define RFL_LABEL_MAX      63
+#define RFL_SEGMENTS_MAX   16        /* path segments of a prefix link */
+#define RFL_LABELS_MAX     8         /* host labels of a domain link */
+
+#define RFL_TAG_MAX        128
+#define RFL_NAME_MAX       256
+#define RFL_WORD_MAX       64        /* channel, placement, rel, one label */
+#define RFL_PARTNER_MAX    128
+#define RFL_ANCHOR_MAX     1024
+#define RFL_NOTE_MAX       4096
+#define RFL_LABELS_TEXT_MAX  1024    /* all labels of a link, commas included */
+
+
+/* Fills err (which may be NULL) and returns rc, for "return rfl_fail(...)". */
+
+rfl_rc_t rfl_fail(rfl_error_t *err, rfl_rc_t rc, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+
+static inline rfl_str_t
+rfl_str(const void *data, size_t len)
+{
+    rfl_str_t  s;
+
+    s.len = len;
+    s.data = data;
+
+    return s;
+}
+
+
+static inline rfl_str_t
+rfl_cstr(const char *text)
+{
+    return rfl_str(text, strlen(text));
+}
+
+
+static inline int
+rfl_str_eq(rfl_str_t a, rfl_str_t b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+
+static inline u_char
+rfl_lower(u_char c)
+{
+    return (c >= 'A' && c <= 'Z') ? (u_char) (c | 0x20) : c;
+}
+
+
+/* ASCII letters without case, all other bytes as they are. */
+
+int rfl_str_caseeq(rfl_str_t a, rfl_str_t b);
+
+/* White space (space, tab, CR, LF) cut from both ends. */
+
+rfl_str_t rfl_str_trim(rfl_str_t s);
+
+/* 16 lower-case hex digits, no terminating zero. */
+
+#define RFL_KEY_LEN  16
+
+void rfl_key_text(uint64_t key, u_char out[RFL_KEY_LEN]);
+
+
+#endif /* RFL_BASE_H */

@@ -1,0 +1,203 @@
+/*
+ * The byte buffer everything is rendered into.  It doubles as it grows, so a
+ * long answer costs few allocations; once one of them failed it takes nothing
+ * more, and what it holds is not to be used.
+ */
+
+#include "rfl_buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+
+#define RFL_BUF_FIRST    1024
+#define RFL_TIME_LAST    253402300799u   /* 9999-12-31T23:59:59Z */
+#define RFL_U64_DIGITS   20
+
+
+static int rfl_buf_reserve(rfl_buf_t *b, size_t len);
+static void rfl_buf_date(uint64_t days, unsigned *year, unsigned *month,
+    unsigned *day);
+
+
+__attribute__((weak)) void *
+rfl_buf_realloc(void *data, size_t size)
+{
+    return realloc(data, size);
+}
+
+
+void
+rfl_buf_free(rfl_buf_t *b)
+{
+    free(b->data);
+    memset(b, 0, sizeof(rfl_buf_t));
+}
+
+
+void
+rfl_buf_add(rfl_buf_t *b, const void *data, size_t len)
+{
+    if (len == 0 || !rfl_buf_reserve(b, len)) {
+        return;
+    }
+
+    memcpy(b->data + b->len, data, len);
+    b->len += len;
+}
+
+
+void
+rfl_buf_str(rfl_buf_t *b, rfl_str_t s)
+{
+    rfl_buf_add(b, s.data, s.len);
+}
+
+
+void
+rfl_buf_text(rfl_buf_t *b, const char *text)
+{
+    rfl_buf_add(b, text, strlen(text));
+}
+
+
+void
+rfl_buf_char(rfl_buf_t *b, u_char c)
+{
+    rfl_buf_add(b, &c, 1);
+}
+
+
+void
+rfl_buf_u64(rfl_buf_t *b, uint64_t n)
+{
+    u_char  digits[RFL_U64_DIGITS], *p;
+
+    p = digits + RFL_U64_DIGITS;
+
+    do {
+        *--p = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+
+    rfl_buf_add(b, p, (size_t) (digits + RFL_U64_DIGITS - p));
+}
+
+
+void
+rfl_buf_fmt(rfl_buf_t *b, const char *fmt, ...)
+{
+    int      n;
+    va_list  args;
+
+    va_start(args, fmt);
+    n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+
+    if (n < 0) {
+        b->failed = 1;
+        return;
+    }
+
+    /* vsnprintf() always writes a terminating zero */
+
+    if (!rfl_buf_reserve(b, (size_t) n + 1)) {
+        return;
+    }
+
+    va_start(args, fmt);
+    (void) vsnprintf((char *) b->data + b->len, (size_t) n + 1, fmt, args);
+    va_end(args);
+
+    b->len += (size_t) n;
+}
+
+
+void
+rfl_buf_time(rfl_buf_t *b, uint64_t seconds)
+{
+    unsigned  year, month, day, second;
+
+    if (seconds > RFL_TIME_LAST) {
+        seconds = RFL_TIME_LAST;
+    }
+
+    rfl_buf_date(seconds / 86400, &year, &month, &day);
+
+    second = (unsigned) (seconds % 86400);
+
+    rfl_buf_fmt(b, "%04u-%02u-%02uT%02u:%02u:%02uZ", year, month, day,
+                second / 3600, second / 60 % 60, second % 60);
+}
+
+
+/* Makes room for len more bytes. */
+
+static int
+rfl_buf_reserve(rfl_buf_t *b, size_t len)
+{
+    size_t   size;
+    u_char  *data;
+
+    if (b->failed) {
+        return 0;
+    }
+
+    if (len <= b->size - b->len) {
+        return 1;
+    }
+
+    if (len > RFL_BUF_MAX - b->len) {
+        b->failed = 1;
+        return 0;
+    }
+
+    size = b->size != 0 ? b->size : RFL_BUF_FIRST;
+
+    while (size - b->len < len) {
+        size *= 2;
+    }
+
+    data = rfl_buf_realloc(b->data, size);
+
+    if (data == NULL) {
+        b->failed = 1;
+        return 0;
+    }
+
+    b->data = data;
+    b->size = size;
+
+    return 1;
+}
+
+
+/*
+ * The Gregorian date of a day since 1970-01-01.  Not gmtime_r(): it takes a
+ * lock and may read the time zone's file.  Years begin in March here, so
+ * that the leap day is the last one ("days" algorithms of H. Hinnant,
+ * civil_from_days, after Reingold and Dershowitz).
+ */
+
+static void
+rfl_buf_date(uint64_t days, unsigned *year, unsigned *month, unsigned *day)
+{
+    unsigned  z, era, day_of_era, year_of_era, day_of_year, m;
+
+    z = (unsigned) days + 719468;                /* since 0000-03-01 */
+    era = z / 146097;                            /* 400 years */
+    day_of_era = z % 146097;
+
+    year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524
+                   - day_of_era / 146096) / 365;
+
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4
+                                - year_of_era / 100);
+
+    m = (5 * day_of_year + 2) / 153;             /* 0: March */
+
+    *day = day_of_year - (153 * m + 2) / 5 + 1;
+    *month = m < 10 ? m + 3 : m - 9;
+    *year = era * 400 + year_of_era + (*month <= 2);
+}

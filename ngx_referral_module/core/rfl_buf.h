@@ -1,0 +1,50 @@
+/*
+ * A growing byte buffer for what is rendered.  Appends never fail one by one:
+ * a failed allocation sticks, and the caller asks once, at the end.  A
+ * buffer that failed is no half answer; it is an error.
+ */
+
+#ifndef RFL_BUF_H
+#define RFL_BUF_H
+
+#include "rfl_base.h"
+
+
+typedef struct {
+    u_char    *data;
+    size_t     len;
+    size_t     size;
+    unsigned   failed:1;
+} rfl_buf_t;
+
+#define rfl_buf_init  { NULL, 0, 0, 0 }
+
+/* A report of this size is a mistake; a longer buffer fails. */
+
+#define RFL_BUF_MAX  ((size_t) 4 << 30)
+
+
+/* realloc(); weak, so that a test can run out of memory. */
+
+void *rfl_buf_realloc(void *data, size_t size);
+
+void rfl_buf_free(rfl_buf_t *b);
+void rfl_buf_add(rfl_buf_t *b, const void *data, size_t len);
+void rfl_buf_str(rfl_buf_t *b, rfl_str_t s);
+void rfl_buf_text(rfl_buf_t *b, const char *text);
+void rfl_buf_char(rfl_buf_t *b, u_char c);
+void rfl_buf_u64(rfl_buf_t *b, uint64_t n);
+void rfl_buf_fmt(rfl_buf_t *b, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * RFC 3339 in UTC: 2026-11-20T22:48:00Z.  A time beyond the year 9999 is
+ * shown as the last second of it: the format ends there.
+ */
+
+#define RFL_TIME_LEN  20
+
+void rfl_buf_time(rfl_buf_t *b, uint64_t seconds);
+
+
+#endif /* RFL_BUF_H */

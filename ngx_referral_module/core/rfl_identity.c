@@ -1,0 +1,508 @@
+/*
+ * From what people type to what a link is.
+ *
+ *     Blog.Example/2024/launch/?utm_source=x      as given
+ *     https://Blog.Example/2024/launch/?utm_...   with a scheme, host in ASCII
+ *     example,blog)/2024/launch                   canonical: the SURT
+ *     "exact\nexample,blog)/2024/launch\n"        hashed: the key
+ *
+ * What the canonical form levels, one link may be written in many ways and
+ * has one key.  The scheme and the port are no part of it: a site that moved
+ * to https still carries the same link.
+ */
+
+#include "rfl_identity.h"
+#include "rfl_hash.h"
+
+#include <idn2.h>
+
+
+/* The text the key is the hash of; a match type's name is a short word. */
+
+#define RFL_IDENTITY_TEXT_MAX                                                 \
+    (RFL_WORD_MAX + 2 + RFL_SURT_MAX + sizeof(((rfl_identity_t *) 0)->target))
+
+
+static rfl_rc_t rfl_identity_source(const rfl_link_t *link,
+    rfl_identity_t *id, rfl_error_t *err);
+static const char *rfl_identity_judge(const rfl_identity_t *id,
+    rfl_match_type_t type);
+static rfl_rc_t rfl_identity_target(const rfl_link_t *link,
+    rfl_identity_t *id, rfl_error_t *err);
+static uint64_t rfl_identity_key(rfl_match_type_t type,
+    const rfl_identity_t *id);
+
+static rfl_rc_t rfl_identity_url(rfl_str_t field, rfl_str_t value,
+    u_char *buf, rfl_url_t *url, rfl_error_t *err);
+static size_t rfl_identity_scheme(rfl_str_t value);
+static rfl_str_t rfl_identity_host(rfl_str_t text);
+static rfl_rc_t rfl_identity_ascii(rfl_str_t *host, u_char *buf,
+    const char **why);
+static rfl_rc_t rfl_identity_ascii_host(rfl_str_t host, u_char *buf,
+    rfl_str_t *ascii, const char **why);
+static unsigned rfl_identity_count(const u_char *data, size_t len, u_char c);
+
+
+rfl_rc_t
+rfl_identity(const rfl_link_t *link, rfl_identity_t *id, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    if ((unsigned) link->match_type >= RFL_MATCH_TYPES) {
+        return rfl_fail(err, RFL_INVALID, "match_type %d is unknown",
+                        (int) link->match_type);
+    }
+
+    rc = rfl_identity_source(link, id, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_identity_target(link, id, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    id->key = rfl_identity_key(link->match_type, id);
+
+    return RFL_OK;
+}
+
+
+rfl_match_type_t
+rfl_identity_guess(rfl_str_t source)
+{
+    size_t  i;
+
+    source = rfl_str_trim(source);
+
+    for (i = 0; i < source.len; i++) {
+        if (source.data[i] == '/' || source.data[i] == '?'
+            || source.data[i] == '#')
+        {
+            return RFL_MATCH_EXACT;
+        }
+    }
+
+    return source.len != 0 ? RFL_MATCH_HOST : RFL_MATCH_EXACT;
+}
+
+
+static rfl_rc_t
+rfl_identity_source(const rfl_link_t *link, rfl_identity_t *id,
+    rfl_error_t *err)
+{
+    u_char       buf[RFL_URL_MAX];
+    rfl_rc_t     rc;
+    rfl_str_t    field, value;
+    rfl_url_t    url;
+    const char  *fault;
+
+    field = rfl_cstr("source");
+    value = rfl_str_trim(link->source);
+
+    if (value.len == 0) {
+        return rfl_link_invalid(err, field, value, "a link needs a source");
+    }
+
+    rc = rfl_identity_url(field, value, buf, &url, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rfl_surt(&url, &id->source);
+
+    id->segments = 0;
+
+    if (link->match_type == RFL_MATCH_PREFIX && id->source.path_len > 1) {
+        id->segments = rfl_identity_count(id->source.buf
+                                          + id->source.path_start,
+                                          id->source.path_len, '/');
+    }
+
+    fault = rfl_identity_judge(id, link->match_type);
+
+    if (fault != NULL) {
+        return rfl_link_invalid(err, field, value, "%s", fault);
+    }
+
+    return RFL_OK;
+}
+
+
+/*
+ * What a match type asks of a source; the fault, or NULL.  It is asked of the
+ * canonical form: a query of tracking parameters is none.
+ */
+
+_Static_assert(RFL_SEGMENTS_MAX == 16 && RFL_LABELS_MAX == 8,
+               "change the messages too");
+
+static const char *
+rfl_identity_judge(const rfl_identity_t *id, rfl_match_type_t type)
+{
+    int                has_query;
+    const rfl_surt_t  *source;
+
+    source = &id->source;
+    has_query = source->len != source->path_start + source->path_len;
+
+    switch (type) {
+
+    case RFL_MATCH_PREFIX:
+        if (has_query) {
+            return "the source of a prefix link has no query";
+        }
+
+        if (id->segments > RFL_SEGMENTS_MAX) {
+            return "the source of a prefix link has at most 16 path segments";
+        }
+
+        return NULL;
+
+    case RFL_MATCH_DOMAIN:
+        if (source->is_address || source->is_app) {
+            return "the source of a domain link is a host name, no address "
+                   "and no app";
+        }
+
+        if (rfl_identity_count(source->buf, source->host_len, ',') + 1
+            > RFL_LABELS_MAX)
+        {
+            return "the source of a domain link has at most 8 labels";
+        }
+
+        /* fall through */
+
+    case RFL_MATCH_HOST:
+        if (has_query || source->path_len != 1) {
+            return "the source of a host or domain link has no path and no "
+                   "query";
+        }
+
+        return NULL;
+
+    default:
+        return NULL;
+    }
+}
+
+
+static rfl_rc_t
+rfl_identity_target(const rfl_link_t *link, rfl_identity_t *id,
+    rfl_error_t *err)
+{
+    size_t     host_len, path_len, len;
+    u_char     buf[RFL_URL_MAX];
+    rfl_rc_t   rc;
+    rfl_str_t  field, value;
+    rfl_url_t  url;
+
+    id->target_len = 0;
+    id->target_has_host = 0;
+    id->target_has_query = 0;
+
+    field = rfl_cstr("target");
+    value = rfl_str_trim(link->target);
+
+    if (value.len == 0) {
+        return RFL_OK;
+    }
+
+    host_len = 0;
+
+    if (value.data[0] == '/') {
+        rfl_url_parse_target(value, &url);
+
+    } else if (rfl_identity_scheme(value) != 0) {
+        rc = rfl_identity_url(field, value, buf, &url, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        if (url.scheme == RFL_SCHEME_ANDROID_APP) {
+            return rfl_link_invalid(err, field, value,
+                                    "is a page of a site, no app");
+        }
+
+        host_len = rfl_surt_host(&url, id->target);
+        id->target[host_len++] = ')';
+        id->target_has_host = 1;
+
+    } else {
+        return rfl_link_invalid(err, field, value,
+                                "a path begins with \"/\", a URL with "
+                                "\"https://\"");
+    }
+
+    rc = rfl_surt_landing(&url, NULL, id->target + host_len, &path_len, &len);
+    if (rc != RFL_OK) {
+        return rfl_link_invalid(err, field, value, "is longer than %d bytes",
+                                RFL_URL_MAX);
+    }
+
+    id->target_len = host_len + len;
+    id->target_has_query = (len != path_len);
+
+    return RFL_OK;
+}
+
+
+/* Public and permanent: keys are in scripts, dashboards and other servers. */
+
+static uint64_t
+rfl_identity_key(rfl_match_type_t type, const rfl_identity_t *id)
+{
+    u_char      text[RFL_IDENTITY_TEXT_MAX], *p;
+    size_t      source_len;
+    uint64_t    key;
+    rfl_str_t   name;
+
+    name = rfl_match_type_names[type];
+
+    source_len = (type == RFL_MATCH_HOST || type == RFL_MATCH_DOMAIN)
+                 ? id->source.host_len : id->source.len;
+
+    p = text;
+
+    memcpy(p, name.data, name.len);
+    p += name.len;
+    *p++ = '\n';
+
+    memcpy(p, id->source.buf, source_len);
+    p += source_len;
+    *p++ = '\n';
+
+    memcpy(p, id->target, id->target_len);
+    p += id->target_len;
+
+    key = rfl_hash(text, (size_t) (p - text)).low;
+
+    return key != 0 ? key : 1;           /* 0 means "no key yet" elsewhere */
+}
+
+
+/*
+ * The URL people meant, in buf of RFL_URL_MAX bytes: with a scheme and with
+ * a host in ASCII.  *url is made of slices of buf.
+ */
+
+static rfl_rc_t
+rfl_identity_url(rfl_str_t field, rfl_str_t value, u_char *buf,
+    rfl_url_t *url, rfl_error_t *err)
+{
+    u_char      ascii[RFL_HOST_MAX + 1];
+    size_t      i, len, host_at;
+    rfl_rc_t    rc;
+    rfl_str_t   host, parts[4];
+    const char  *why;
+
+    len = rfl_identity_scheme(value);
+
+    parts[0] = rfl_cstr("");
+
+    if (len == 0) {
+        if (value.len >= 2 && value.data[0] == '/' && value.data[1] == '/') {
+            len = 2;
+        }
+
+        parts[0] = rfl_cstr(len == 2 ? "https:" : "https://");
+    }
+
+    host = rfl_identity_host(rfl_str(value.data + len, value.len - len));
+    host_at = (size_t) (host.data - value.data);
+
+    if (len == 0 && host_at != 0) {
+        return rfl_link_invalid(err, field, value, "is a mail address, or a "
+                                "URL that lacks \"https://\"");
+    }
+
+    parts[1] = rfl_str(value.data, host_at);
+    parts[3] = rfl_str(host.data + host.len, value.len - host_at - host.len);
+
+    rc = rfl_identity_ascii(&host, ascii, &why);
+    if (rc == RFL_NO_MEMORY) {
+        return rfl_fail(err, rc, "out of memory");
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_link_invalid(err, field, value, "%s", why);
+    }
+
+    parts[2] = host;
+    len = 0;
+
+    for (i = 0; i < 4; i++) {
+        if (parts[i].len > RFL_URL_MAX - len) {
+            return rfl_link_invalid(err, field, value,
+                                    "is longer than %d bytes", RFL_URL_MAX);
+        }
+
+        memcpy(buf + len, parts[i].data, parts[i].len);
+        len += parts[i].len;
+    }
+
+    rc = rfl_url_parse(rfl_str(buf, len), url, &why);
+    if (rc != RFL_OK) {
+        return rfl_link_invalid(err, field, value, "%s", why);
+    }
+
+    return RFL_OK;
+}
+
+
+/*
+ * The length of "SCHEME://", or 0.  A "://" behind the first "/", "?" or "#"
+ * is part of a path or query: "blog.example/go?to=https://shop.example".
+ */
+
+static size_t
+rfl_identity_scheme(rfl_str_t value)
+{
+    size_t  i;
+
+    for (i = 0; i < value.len; i++) {
+
+        if (value.data[i] == '/' || value.data[i] == '?'
+            || value.data[i] == '#')
+        {
+            return 0;
+        }
+
+        if (value.data[i] == ':' && value.len - i >= 3
+            && value.data[i + 1] == '/' && value.data[i + 2] == '/')
+        {
+            return i + 3;
+        }
+    }
+
+    return 0;
+}
+
+
+/* The host in "user:pw@host:port/path", by rfl_url_parse()'s rules. */
+
+static rfl_str_t
+rfl_identity_host(rfl_str_t text)
+{
+    size_t  i, start, colon;
+
+    start = 0;
+    colon = text.len;
+
+    for (i = 0; i < text.len; i++) {
+
+        if (text.data[i] == '/' || text.data[i] == '?'
+            || text.data[i] == '#')
+        {
+            break;
+        }
+
+        if (text.data[i] == '@') {
+            start = i + 1;
+            colon = text.len;
+
+        } else if (text.data[i] == ':' && colon == text.len) {
+            colon = i;
+        }
+    }
+
+    if (colon < i) {
+        i = colon;
+    }
+
+    return rfl_str(text.data + start, i - start);
+}
+
+
+/*
+ * Replaces a host beyond ASCII by its form in ASCII (RFC 5891), in buf of
+ * RFL_HOST_MAX + 1 bytes: there may be a trailing dot.
+ */
+
+static rfl_rc_t
+rfl_identity_ascii(rfl_str_t *host, u_char *buf, const char **why)
+{
+    size_t  i;
+
+    for (i = 0; i < host->len; i++) {
+        if (host->data[i] >= 0x80) {
+            return rfl_identity_ascii_host(*host, buf, host, why);
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+/*
+ * Non-transitional first, as browsers do; what that refuses may still stand
+ * in the rules of 2003.  The result is judged again: compatibility mapping
+ * makes "/", "@" and ":" out of look-alikes, which would move the host's end.
+ */
+
+static rfl_rc_t
+rfl_identity_ascii_host(rfl_str_t host, u_char *buf, rfl_str_t *ascii,
+    const char **why)
+{
+    int         rc;
+    char        name[RFL_URL_MAX + 1], *out;
+    rfl_url_t   url;
+
+    *why = "the host is no valid internationalized name";
+
+    if (host.len > RFL_URL_MAX || memchr(host.data, '\0', host.len) != NULL) {
+        return RFL_INVALID;
+    }
+
+    memcpy(name, host.data, host.len);
+    name[host.len] = '\0';
+
+    rc = idn2_to_ascii_8z(name, &out, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+
+    if (rc != IDN2_OK && rc != IDN2_MALLOC) {
+        rc = idn2_to_ascii_8z(name, &out, IDN2_TRANSITIONAL);
+    }
+
+    if (rc == IDN2_MALLOC) {
+        return RFL_NO_MEMORY;
+    }
+
+    if (rc != IDN2_OK) {
+        return RFL_INVALID;
+    }
+
+    *ascii = rfl_str(buf, strlen(out));
+
+    if (ascii->len > RFL_HOST_MAX + 1) {
+        idn2_free(out);
+        return RFL_INVALID;
+    }
+
+    memcpy(buf, out, ascii->len);
+    idn2_free(out);
+
+    if (rfl_url_parse_host(*ascii, &url, why) != RFL_OK
+        || url.host.len != ascii->len)
+    {
+        return RFL_INVALID;
+    }
+
+    return RFL_OK;
+}
+
+
+static unsigned
+rfl_identity_count(const u_char *data, size_t len, u_char c)
+{
+    size_t    i;
+    unsigned  n;
+
+    n = 0;
+
+    for (i = 0; i < len; i++) {
+        n += (data[i] == c);
+    }
+
+    return n;
+}

@@ -1,0 +1,55 @@
+/*
+ * What a link is: match type, source and target in canonical form, and the
+ * key that follows from them.  The key is the same on every server and after
+ * every import.
+ *
+ * This is registration only (it knows IDN, through libidn2); requests arrive
+ * with host names in ASCII already.
+ */
+
+#ifndef RFL_IDENTITY_H
+#define RFL_IDENTITY_H
+
+#include "rfl_link.h"
+#include "rfl_surt.h"
+
+
+typedef struct {
+    rfl_surt_t  source;
+    u_char      target[RFL_SURT_MAX + RFL_HOST_MAX + 16];
+    size_t      target_len;          /* 0: no target.  "/p?q", "host)/p?q" */
+    unsigned    target_has_host:1;
+    unsigned    target_has_query:1;
+    unsigned    segments;            /* of a prefix link's path, root: 0 */
+    uint64_t    key;
+} rfl_identity_t;
+
+
+/*
+ * Reads link->match_type, source and target.
+ *
+ *   exact    a URL; without a scheme https is assumed
+ *   prefix   a URL without query, at most RFL_SEGMENTS_MAX path segments
+ *   host     a host or a URL of its root
+ *   domain   likewise, a name (no address), at most RFL_LABELS_MAX labels
+ *
+ * A target is a path ("/pricing?plan=1") or a URL.  The tag arguments of a
+ * target stay in it: which argument names carry tags is configuration.
+ * RFL_INVALID names the field, the text and the fault.
+ *
+ * Sets id->key; does not touch link.
+ */
+
+rfl_rc_t rfl_identity(const rfl_link_t *link, rfl_identity_t *id,
+    rfl_error_t *err);
+
+
+/*
+ * The match type people mean when they give only an address: "host" for a
+ * bare host without scheme and path ("news.example"), else "exact".
+ */
+
+rfl_match_type_t rfl_identity_guess(rfl_str_t source);
+
+
+#endif /* RFL_IDENTITY_H */

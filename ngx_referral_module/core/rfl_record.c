@@ -1,0 +1,179 @@
+/*
+ * What one decided request adds to the counters.  This runs in the log phase:
+ * no lock, no allocation, nothing that can fail.
+ *
+ * The zone's sums by class and its evidence count matched requests alone; a
+ * cell counts what a link or a group of links brought.
+ */
+
+#include "rfl_record.h"
+
+
+static void rfl_record_cell(rfl_zone_t *zone, rfl_counters_t *counters,
+    const rfl_record_t *record);
+static void rfl_record_sums(uint64_t *sums, const rfl_record_t *record);
+static rfl_cell_field_t rfl_record_field(rfl_class_t class, unsigned status);
+static void rfl_record_seen(rfl_cell_t *cell, uint64_t now);
+
+
+void
+rfl_record(rfl_zone_t *zone, rfl_counters_t *counters,
+    const rfl_record_t *record)
+{
+    const rfl_attribution_t  *a;
+
+    a = &record->attribution;
+
+    rfl_counters_add(&zone->n[RFL_ZONE_OUTCOMES + a->outcome], 1);
+
+    if (a->lookup_failed) {
+        rfl_counters_add(&zone->n[RFL_ZONE_LOOKUP_ERRORS], 1);
+    }
+
+    if (rfl_outcome_has_class(a->outcome)
+        && record->class == RFL_CLASS_CLICK)
+    {
+        rfl_counters_add(&zone->n[RFL_ZONE_CLICKS + a->outcome], 1);
+    }
+
+    switch (a->outcome) {
+
+    case RFL_OUTCOME_MATCHED:
+
+        if (a->evidence < RFL_EVIDENCES) {
+            rfl_counters_add(&zone->n[RFL_ZONE_EVIDENCE + a->evidence], 1);
+        }
+
+        rfl_record_sums(&zone->n[RFL_ZONE_CLASSES], record);
+        rfl_record_cell(zone, counters, record);
+        break;
+
+    case RFL_OUTCOME_AMBIGUOUS:
+
+        rfl_record_cell(zone, counters, record);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static void
+rfl_record_cell(rfl_zone_t *zone, rfl_counters_t *counters,
+    const rfl_record_t *record)
+{
+    uint32_t     id;
+    rfl_cell_t  *cell;
+
+    id = record->attribution.id;
+
+    if (counters == NULL || id >= rfl_counters_capacity(counters)) {
+        rfl_counters_add(&zone->n[RFL_ZONE_OVERFLOW], 1);
+        return;
+    }
+
+    cell = &counters->cells[id];
+
+    rfl_record_sums(cell->n, record);
+    rfl_record_seen(cell, record->now);
+
+    /* Last: the bit promises that the adds can be seen. */
+
+    rfl_counters_mark_dirty(counters, id);
+}
+
+
+/* sums: RFL_CELL_SUMS numbers, by rfl_cell_field_t. */
+
+static void
+rfl_record_sums(uint64_t *sums, const rfl_record_t *record)
+{
+    rfl_cell_field_t          field;
+    const rfl_attribution_t  *a;
+
+    a = &record->attribution;
+    field = rfl_record_field(record->class, record->status);
+
+    rfl_counters_add(&sums[field], 1);
+
+    if (record->bytes != 0) {
+        rfl_counters_add(&sums[RFL_CELL_BYTES], record->bytes);
+    }
+
+    if (field != RFL_CELL_CLICKS) {
+        return;
+    }
+
+    if (a->other_landing) {
+        rfl_counters_add(&sums[RFL_CELL_OTHER_LANDING], 1);
+    }
+
+    switch (a->evidence) {
+
+    case RFL_EVIDENCE_TAG:
+        rfl_counters_add(&sums[RFL_CELL_CLICKS_BY_TAG], 1);
+        break;
+
+    case RFL_EVIDENCE_EXACT:
+    case RFL_EVIDENCE_REGEX:
+    case RFL_EVIDENCE_PREFIX:
+        rfl_counters_add(&sums[RFL_CELL_CLICKS_BY_PAGE], 1);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+/* A request of no known class is "other": the classes sum to the requests. */
+
+static rfl_cell_field_t
+rfl_record_field(rfl_class_t class, unsigned status)
+{
+    switch (class) {
+
+    case RFL_CLASS_CLICK:
+        return RFL_CELL_CLICKS;
+    case RFL_CLASS_RELOAD:
+        return RFL_CELL_RELOADS;
+    case RFL_CLASS_REDIRECT:
+        return RFL_CELL_REDIRECTS;
+    case RFL_CLASS_ERROR:
+        return status >= 500 ? RFL_CELL_ERRORS_5XX : RFL_CELL_ERRORS_4XX;
+    case RFL_CLASS_EMBED:
+        return RFL_CELL_EMBEDS;
+    case RFL_CLASS_PREFETCH:
+        return RFL_CELL_PREFETCHES;
+    case RFL_CLASS_BOT:
+        return RFL_CELL_BOTS;
+    default:
+        return RFL_CELL_OTHER;
+    }
+}
+
+
+static void
+rfl_record_seen(rfl_cell_t *cell, uint64_t now)
+{
+    uint64_t  *last, seen;
+
+    seen = __atomic_load_n(&cell->n[RFL_CELL_FIRST_SEEN], __ATOMIC_RELAXED);
+
+    if (seen == 0) {
+        (void) __atomic_compare_exchange_n(&cell->n[RFL_CELL_FIRST_SEEN],
+                                           &seen, now, 0, __ATOMIC_RELAXED,
+                                           __ATOMIC_RELAXED);
+    }
+
+    last = &cell->n[RFL_CELL_LAST_SEEN];
+    seen = __atomic_load_n(last, __ATOMIC_RELAXED);
+
+    while (seen < now
+           && !__atomic_compare_exchange_n(last, &seen, now, 0,
+                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    {
+        /* seen was reloaded */
+    }
+}

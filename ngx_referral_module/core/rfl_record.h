@@ -1,0 +1,31 @@
+/*
+ * The last stage of a request: one decision becomes a few atomic adds.
+ */
+
+#ifndef RFL_RECORD_H
+#define RFL_RECORD_H
+
+#include "rfl_attribution.h"
+#include "rfl_class.h"
+#include "rfl_counters.h"
+
+
+typedef struct {
+    rfl_attribution_t  attribution;
+    rfl_class_t        class;            /* NONE where the outcome has none */
+    unsigned           status;
+    uint64_t           bytes;            /* sent to the client */
+    uint64_t           now;              /* seconds */
+} rfl_record_t;
+
+
+/*
+ * zone: this process's stripe.  counters may be NULL (there is no counter
+ * file yet): then a link's or group's share counts as overflow in zone.
+ */
+
+void rfl_record(rfl_zone_t *zone, rfl_counters_t *counters,
+    const rfl_record_t *record);
+
+
+#endif /* RFL_RECORD_H */

@@ -1,0 +1,328 @@
+/*
+ * What kind of Referer a request carries.
+ *
+ * Most Referers of a busy site are those of its own pages.  They are found by
+ * comparing bytes, before anything is parsed.  What the comparison does not
+ * settle (upper case, IPv6, user names) takes the long way, which parses.
+ */
+
+#include "rfl_referrer.h"
+
+
+#define RFL_REFERRER_HOST  (RFL_HOST_MAX + 16)   /* rfl_surt_host() asks it */
+#define RFL_SHOWN_MAX      64                    /* of a text, in a message */
+
+
+static int rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host);
+static rfl_str_t rfl_referrer_without_port(rfl_str_t host);
+static int rfl_referrer_host_ends(const u_char *p, const u_char *end);
+static int rfl_referrer_is_digit(u_char c);
+static int rfl_referrer_is_own(const rfl_url_t *url, rfl_str_t host,
+    const rfl_own_hosts_t *own);
+static int rfl_referrer_is_below(rfl_str_t host, rfl_str_t parent);
+static rfl_str_t rfl_referrer_canonical(const rfl_url_t *url, u_char *buf);
+
+
+rfl_referrer_kind_t
+rfl_referrer(rfl_str_t referer, rfl_str_t host, const rfl_own_hosts_t *own,
+    rfl_url_t *url)
+{
+    rfl_rc_t  rc;
+
+    if (rfl_referrer_is_site(referer, host)) {
+        return RFL_REFERRER_INTERNAL;
+    }
+
+    referer = rfl_str_trim(referer);
+
+    if (referer.len == 0) {
+        return RFL_REFERRER_NONE;
+    }
+
+    rc = rfl_url_parse(referer, url, NULL);
+    if (rc != RFL_OK) {
+        return RFL_REFERRER_MALFORMED;
+    }
+
+    if (url->scheme != RFL_SCHEME_ANDROID_APP
+        && rfl_referrer_is_own(url, host, own))
+    {
+        return RFL_REFERRER_INTERNAL;
+    }
+
+    if (!url->has_query
+        && (url->path.len == 0
+            || (url->path.len == 1 && url->path.data[0] == '/')))
+    {
+        return RFL_REFERRER_ORIGIN;
+    }
+
+    return RFL_REFERRER_FULL;
+}
+
+
+rfl_rc_t
+rfl_own_host_parse(rfl_str_t text, u_char *buf, rfl_own_host_t *out,
+    rfl_error_t *err)
+{
+    int          shown;
+    size_t       i;
+    u_char       canonical[RFL_REFERRER_HOST];
+    rfl_rc_t     rc;
+    rfl_str_t    host;
+    rfl_url_t    url;
+    const char  *why;
+
+    text = rfl_str_trim(text);
+    host = text;
+
+    out->wildcard = (host.len > 2 && host.data[0] == '*'
+                     && host.data[1] == '.');
+
+    if (out->wildcard) {
+        host.data += 2;
+        host.len -= 2;
+    }
+
+    rc = rfl_url_parse_host(host, &url, &why);
+
+    if (rc != RFL_OK) {
+        goto invalid;
+    }
+
+    if (url.host.len != host.len) {
+        why = "own hosts have no port, all ports count as the same host";
+        goto invalid;
+    }
+
+    if (!out->wildcard) {
+        host = rfl_referrer_canonical(&url, canonical);
+
+    } else {
+
+        if (url.host_kind != RFL_HOST_NAME) {
+            why = "no host is below an address";
+            goto invalid;
+        }
+
+        if (host.data[host.len - 1] == '.') {
+            host.len--;
+        }
+
+        /* one byte and a dot before it, at least */
+
+        if (host.len > RFL_HOST_MAX - 2) {
+            why = "a host below it would be longer than 253 bytes";
+            goto invalid;
+        }
+
+        host.data--;
+        host.len++;
+    }
+
+    for (i = 0; i < host.len; i++) {
+        buf[i] = rfl_lower(host.data[i]);
+    }
+
+    out->name = rfl_str(buf, host.len);
+
+    return RFL_OK;
+
+invalid:
+
+    shown = text.len > RFL_SHOWN_MAX ? RFL_SHOWN_MAX : (int) text.len;
+
+    return rfl_fail(err, RFL_INVALID, "own host \"%.*s\" is not valid: %s",
+                    shown, shown == 0 ? "" : (const char *) text.data, why);
+}
+
+
+/*
+ * The short way.  1: an http or https URL of the site's host, as parsing would
+ * find; 0: not known.  Since the host holds none of "/?#@:", the bytes equal to
+ * it are the URL's whole host when a port, a path or nothing follows.
+ *
+ * A Host that only its labels make invalid ("a..b") counts as the site's too:
+ * the visitor has reached the site by it.
+ */
+
+static int
+rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host)
+{
+    const u_char  *p, *end;
+
+    if (referer.len < sizeof("https://") - 1 || referer.len > RFL_URL_MAX) {
+        return 0;
+    }
+
+    p = referer.data;
+    end = p + referer.len;
+
+    if (memcmp(p, "https://", 8) == 0) {
+        p += 8;
+
+    } else if (memcmp(p, "http://", 7) == 0) {
+        p += 7;
+
+    } else {
+        return 0;
+    }
+
+    host = rfl_referrer_without_port(host);
+
+    if (host.len > 0 && host.data[host.len - 1] == '.') {
+        host.len--;
+    }
+
+    if (host.len == 0) {
+        return 0;
+    }
+
+    /* "www.192.0.2.1" is neither a name nor that address */
+
+    if (!rfl_referrer_is_digit(host.data[host.len - 1])) {
+
+        if (end - p > 4 && memcmp(p, "www.", 4) == 0) {
+            p += 4;
+        }
+
+        if (host.len > 4 && memcmp(host.data, "www.", 4) == 0) {
+            host.data += 4;
+            host.len -= 4;
+        }
+    }
+
+    return host.len <= (size_t) (end - p)
+           && memcmp(p, host.data, host.len) == 0
+           && rfl_referrer_host_ends(p + host.len, end)
+           && rfl_url_is_host_text(host);
+}
+
+
+/* Whatever the port, the host is the site's. */
+
+static rfl_str_t
+rfl_referrer_without_port(rfl_str_t host)
+{
+    size_t  len;
+
+    len = host.len;
+
+    while (len > 0 && rfl_referrer_is_digit(host.data[len - 1])) {
+        len--;
+    }
+
+    if (len > 0 && host.data[len - 1] == ':') {
+        host.len = len - 1;
+    }
+
+    return host;
+}
+
+
+/* Whether a host may end at p: a port of up to four digits is always valid. */
+
+static int
+rfl_referrer_host_ends(const u_char *p, const u_char *end)
+{
+    int  digits;
+
+    if (p < end && *p == '.') {
+        p++;
+    }
+
+    if (p < end && *p == ':') {
+        p++;
+
+        for (digits = 0; digits < 4 && p < end; digits++) {
+            if (!rfl_referrer_is_digit(*p)) {
+                break;
+            }
+
+            p++;
+        }
+    }
+
+    return p == end || *p == '/' || *p == '?' || *p == '#';
+}
+
+
+static int
+rfl_referrer_is_digit(u_char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+
+/* The long way. */
+
+static int
+rfl_referrer_is_own(const rfl_url_t *url, rfl_str_t host,
+    const rfl_own_hosts_t *own)
+{
+    size_t                 i;
+    u_char                 url_buf[RFL_REFERRER_HOST];
+    u_char                 site_buf[RFL_REFERRER_HOST];
+    rfl_rc_t               rc;
+    rfl_str_t              name;
+    rfl_url_t              site;
+    const rfl_own_host_t  *h;
+
+    name = rfl_referrer_canonical(url, url_buf);
+
+    rc = rfl_url_parse_host(rfl_referrer_without_port(host), &site, NULL);
+
+    if (rc == RFL_OK
+        && rfl_str_caseeq(name, rfl_referrer_canonical(&site, site_buf)))
+    {
+        return 1;
+    }
+
+    if (own == NULL) {
+        return 0;
+    }
+
+    for (i = 0; i < own->n; i++) {
+        h = &own->hosts[i];
+
+        if (h->wildcard) {
+            if (rfl_referrer_is_below(url->host, h->name)) {
+                return 1;
+            }
+
+        } else if (h->name.len == name.len && rfl_str_caseeq(h->name, name)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* parent begins with a dot. */
+
+static int
+rfl_referrer_is_below(rfl_str_t host, rfl_str_t parent)
+{
+    if (host.data[host.len - 1] == '.') {
+        host.len--;
+    }
+
+    return host.len > parent.len
+           && rfl_str_caseeq(rfl_str(host.data + host.len - parent.len,
+                                     parent.len),
+                             parent);
+}
+
+
+/* The bare host; an IPv6 address, which has many spellings, is put into buf. */
+
+static rfl_str_t
+rfl_referrer_canonical(const rfl_url_t *url, u_char *buf)
+{
+    if (url->host_kind == RFL_HOST_IPV6) {
+        return rfl_str(buf, rfl_surt_host(url, buf));
+    }
+
+    return rfl_url_bare_host(url->host);
+}

@@ -1,0 +1,2382 @@
+/*
+ * The registry: what a link needs to be found by people (records, keys,
+ * sources) and by requests (slots), kept equal in one transaction.
+ *
+ * A slot is addressed by the low half of a hash over its kind and text and
+ * confirmed by the high half, so no string is stored or compared on the
+ * request path.  Its value is a list of entries of 16 bytes, nearly always
+ * one: two texts share a low half once in 2^64 pairs.
+ *
+ *     high half    8 bytes
+ *     id           4 bytes; link, group, or 0: a host that has pages only
+ *     info         4 bytes; bits 0-23 host flags, 24-27 kind, 30 the id is a
+ *                  group's, 31 the link has a target
+ *
+ * When a second link joins a slot, a group takes it: an id, a record, and a
+ * row in members for each link.  When the last but one leaves, the slot is
+ * the remaining link's again; the group sleeps with its id, found by its key
+ * when another link comes.  The remaining link keeps its row in members
+ * until it leaves too.
+ *
+ * Bulk registration is bounded by B-tree probes: an add is about nine, and
+ * allocates nothing.
+ */
+
+#include "rfl_registry.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "rfl_counters.h"
+#include "rfl_hash.h"
+
+
+#define RFL_REGISTRY_VERSION  1
+#define RFL_GROUP_VERSION     1
+
+/* Half-collisions of 64 bits: two is unheard of, eight is damage. */
+
+#define RFL_SLOT_ENTRIES_MAX  8
+#define RFL_SLOT_ENTRY_SIZE   16
+
+#define RFL_SLOT_FLAGS        0x00ffffffu
+#define RFL_SLOT_KIND_SHIFT   24
+#define RFL_SLOT_GROUP        0x40000000u
+#define RFL_SLOT_HAS_TARGET   0x80000000u
+
+/* A link stands in at most three slots, beside its host's entry. */
+
+#define RFL_LINK_SLOTS_MAX    3
+
+/* An add may take three ids: the link's and those of two new groups. */
+
+#define RFL_ADD_IDS_MAX       3
+
+/* Group keys that hit another key try the next ones. */
+
+#define RFL_GROUP_KEY_TRIES   8
+
+#define RFL_GROUP_PREFIX      "group"
+#define RFL_GROUP_PREFIX_LEN  (sizeof(RFL_GROUP_PREFIX) - 1)
+
+/* First byte of a record; a state in keys. */
+
+#define RFL_STATE_LINK        1
+#define RFL_STATE_RETIRED     2
+#define RFL_STATE_GROUP       3
+
+#define RFL_KEY_VALUE_SIZE    5          /* id, state */
+#define RFL_NUMBERS_SIZE      16         /* next id, links, groups, domains */
+#define RFL_GROUP_HEAD        16         /* bytes before a group's text */
+
+/* sources: SURT, a zero byte, id; a longer SURT ends in its hash, in hex. */
+
+#define RFL_SOURCE_TAIL       5
+#define RFL_SOURCE_HASH       32
+#define RFL_SOURCE_SURT_MAX   (RFL_STORE_KEY_MAX - RFL_SOURCE_TAIL)
+
+/* What of a text an error message shows. */
+
+#define RFL_SHOWN_MAX         200
+
+
+enum {
+    RFL_DBI_META = 0,
+    RFL_DBI_RECORDS,
+    RFL_DBI_KEYS,
+    RFL_DBI_SOURCES,
+    RFL_DBI_SLOTS,
+    RFL_DBI_MEMBERS,
+    RFL_DBIS
+};
+
+
+typedef struct {
+    uint64_t         high;
+    uint32_t         id;
+    uint32_t         info;
+} rfl_slot_entry_t;
+
+
+typedef struct {
+    rfl_slot_entry_t  entries[RFL_SLOT_ENTRIES_MAX];
+    size_t            n;
+    size_t            found;             /* == n: the slot has no entry */
+} rfl_slot_list_t;
+
+
+typedef struct {
+    rfl_slot_kind_t  kind;
+    rfl_str_t        a;
+    rfl_str_t        b;
+} rfl_slot_name_t;
+
+
+typedef struct {
+    uint32_t         id;
+    u_char           state;
+} rfl_key_value_t;
+
+
+struct rfl_registry_s {
+    rfl_store_t            *store;
+    rfl_registry_meta_t     meta;
+    uint64_t                meta_txn;    /* the snapshot meta is of */
+    unsigned                meta_valid:1;
+    unsigned                meta_dirty:1;
+    unsigned                writing:1;
+    unsigned                depth;       /* of nested begins */
+    rfl_rc_t                failed;      /* of a write that was half done */
+    uint32_t                floor;
+    uint32_t                max_links;
+    rfl_registry_clicks_pt  clicks;
+    void                   *clicks_data;
+    char                    dir[PATH_MAX];
+
+    /* Work space: too large for a stack, too hot for the heap. */
+
+    rfl_identity_t          identity;
+    rfl_identity_t          stored;
+    size_t                  text_len;    /* without group prefix and kind */
+    u_char                  text[RFL_GROUP_PREFIX_LEN + 1
+                                 + RFL_SLOT_TEXT_MAX + 1];
+    u_char                  record[RFL_GROUP_HEAD + RFL_LINK_RECORD_MAX
+                                   + RFL_SLOT_TEXT_MAX + 1];
+};
+
+
+_Static_assert(RFL_SURT_MAX + RFL_SURT_MAX + RFL_HOST_MAX + 16
+               <= RFL_SLOT_TEXT_MAX, "a slot's text holds source and target");
+
+
+static rfl_rc_t registry_check_version(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_read_version(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_create(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_put_meta(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_put_numbers(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_load_meta(rfl_registry_t *r);
+static rfl_rc_t registry_get_meta(rfl_registry_t *r, const char *name,
+    void *out, size_t size);
+static rfl_rc_t registry_new_uuid(u_char uuid[16], rfl_error_t *err);
+
+static rfl_rc_t registry_get_key(rfl_registry_t *r, uint64_t key,
+    rfl_key_value_t *value);
+static rfl_rc_t registry_parse_key(rfl_str_t stored, rfl_key_value_t *value);
+static rfl_rc_t registry_put_key(rfl_registry_t *r, uint64_t key, uint32_t id,
+    u_char state, rfl_error_t *err);
+static rfl_rc_t registry_record(rfl_registry_t *r, uint32_t id, u_char state,
+    rfl_link_t *link);
+static int registry_is_link(const rfl_key_value_t *value);
+
+static rfl_rc_t registry_may_write(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_known(rfl_registry_t *r, rfl_link_t *link,
+    uint32_t *id, uint32_t *revision, rfl_error_t *err);
+static int registry_same_identity(rfl_registry_t *r, const rfl_link_t *link,
+    const rfl_link_t *known);
+static rfl_rc_t registry_check_room(rfl_registry_t *r, rfl_error_t *err);
+static uint32_t registry_next_id(rfl_registry_t *r);
+static uint32_t registry_issue_id(rfl_registry_t *r);
+static rfl_rc_t registry_encode(rfl_registry_t *r, const rfl_link_t *link,
+    size_t *len, rfl_error_t *err);
+static rfl_rc_t registry_insert(rfl_registry_t *r, const rfl_link_t *link,
+    size_t record_len, int is_new, rfl_error_t *err);
+static rfl_rc_t registry_retire(rfl_registry_t *r, const rfl_link_t *link,
+    size_t record_len, rfl_error_t *err);
+static size_t registry_source_key(const rfl_identity_t *identity,
+    const rfl_link_t *link, u_char *key);
+static size_t registry_slot_names(const rfl_identity_t *identity,
+    rfl_match_type_t type, rfl_slot_name_t *names);
+static uint32_t registry_host_flags(const rfl_identity_t *identity,
+    rfl_match_type_t type);
+static rfl_rc_t registry_mark_host(rfl_registry_t *r, rfl_str_t host,
+    uint32_t flags, rfl_error_t *err);
+static rfl_rc_t registry_sweep_host(rfl_registry_t *r, rfl_str_t host,
+    rfl_error_t *err);
+static rfl_rc_t registry_host_has_pages(rfl_registry_t *r, rfl_str_t host);
+
+static rfl_hash_t slot_hash(rfl_registry_t *r, const rfl_slot_name_t *name);
+static rfl_rc_t slot_load(rfl_registry_t *r, rfl_hash_t hash,
+    rfl_slot_list_t *list);
+static rfl_rc_t slot_save(rfl_registry_t *r, rfl_hash_t hash,
+    const rfl_slot_list_t *list, rfl_error_t *err);
+static rfl_rc_t slot_add(rfl_registry_t *r, rfl_hash_t hash,
+    rfl_slot_entry_t entry, rfl_error_t *err);
+static rfl_rc_t slot_drop(rfl_registry_t *r, rfl_hash_t hash,
+    rfl_slot_list_t *list, rfl_error_t *err);
+static rfl_rc_t slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
+    const rfl_slot_entry_t *entry, rfl_error_t *err);
+static void slot_read_entry(const u_char *p, rfl_slot_entry_t *entry);
+static void slot_write_entry(u_char *p, const rfl_slot_entry_t *entry);
+static rfl_rc_t slot_join(rfl_registry_t *r, const rfl_slot_name_t *name,
+    uint32_t id, int has_target, rfl_error_t *err);
+static rfl_rc_t slot_leave(rfl_registry_t *r, const rfl_slot_name_t *name,
+    uint32_t id, rfl_error_t *err);
+
+static rfl_rc_t group_load(rfl_registry_t *r, uint32_t id,
+    rfl_group_t *group);
+static rfl_rc_t group_save(rfl_registry_t *r, const rfl_group_t *group,
+    unsigned flags, rfl_error_t *err);
+static rfl_rc_t group_find(rfl_registry_t *r, rfl_slot_kind_t kind,
+    rfl_group_t *group, rfl_error_t *err);
+static rfl_rc_t group_found(rfl_registry_t *r, rfl_slot_kind_t kind,
+    uint32_t first, uint32_t second, uint32_t *id, rfl_error_t *err);
+static rfl_rc_t group_join(rfl_registry_t *r, uint32_t id, uint32_t link_id,
+    rfl_error_t *err);
+static rfl_rc_t group_leave(rfl_registry_t *r, rfl_slot_entry_t *entry,
+    uint32_t link_id, rfl_error_t *err);
+static rfl_rc_t group_forget(rfl_registry_t *r, rfl_slot_kind_t kind,
+    uint32_t link_id, rfl_error_t *err);
+static rfl_rc_t group_put_member(rfl_registry_t *r, uint32_t id,
+    uint32_t link_id, rfl_error_t *err);
+static rfl_rc_t group_first_member(rfl_registry_t *r, uint32_t id,
+    uint32_t *link_id);
+
+static rfl_rc_t registry_damaged(rfl_registry_t *r, rfl_error_t *err,
+    rfl_rc_t rc, const char *what, uint64_t which);
+static int registry_shown(rfl_str_t text);
+static int slot_kind_has_target(rfl_slot_kind_t kind);
+static int link_is_page(rfl_match_type_t type);
+static uint64_t member_key(uint32_t group, uint32_t link_id);
+
+
+static const rfl_store_dbi_t  registry_dbis[RFL_DBIS] = {
+    { "meta",    RFL_KEY_BYTES },
+    { "records", RFL_KEY_U32 },
+    { "keys",    RFL_KEY_U64 },
+    { "sources", RFL_KEY_BYTES },
+    { "slots",   RFL_KEY_U64 },
+    { "members", RFL_KEY_U64 }
+};
+
+
+static const struct {
+    rfl_slot_kind_t  source;
+    rfl_slot_kind_t  target;
+} registry_kinds[RFL_MATCH_TYPES] = {
+    { RFL_SLOT_PAGE,   RFL_SLOT_PAGE_TARGET },       /* exact */
+    { RFL_SLOT_PREFIX, RFL_SLOT_PREFIX_TARGET },     /* prefix */
+    { RFL_SLOT_HOST,   RFL_SLOT_HOST_TARGET },       /* host */
+    { RFL_SLOT_DOMAIN, RFL_SLOT_DOMAIN_TARGET }      /* domain */
+};
+
+
+rfl_rc_t
+rfl_registry_open(rfl_registry_t **rp, const char *path, unsigned flags,
+    size_t map_size, rfl_error_t *err)
+{
+    int              len;
+    rfl_rc_t         rc;
+    rfl_registry_t  *r;
+
+    *rp = NULL;
+
+    r = calloc(1, sizeof(rfl_registry_t));
+    if (r == NULL) {
+        return rfl_fail(err, RFL_NO_MEMORY, "%s: out of memory", path);
+    }
+
+    len = snprintf(r->dir, sizeof(r->dir), "%s/registry", path);
+    if (len < 0 || (size_t) len >= sizeof(r->dir)) {
+        rc = rfl_fail(err, RFL_INVALID, "%.64s...: the path is too long",
+                      path);
+        goto failed;
+    }
+
+    r->max_links = RFL_COUNTERS_MAX_IDS - 1;
+    memcpy(r->text, RFL_GROUP_PREFIX, RFL_GROUP_PREFIX_LEN);
+
+    rc = rfl_store_open(&r->store, r->dir, registry_dbis, RFL_DBIS, flags,
+                        map_size, err);
+    if (rc != RFL_OK) {
+        goto failed;
+    }
+
+    rc = registry_check_version(r, err);
+
+    if (rc == RFL_NOT_FOUND && (flags & RFL_STORE_CREATE)) {
+        rc = registry_create(r, err);
+    }
+
+    if (rc != RFL_OK) {
+        goto failed;
+    }
+
+    *rp = r;
+
+    return RFL_OK;
+
+failed:
+
+    rfl_registry_close(r);
+
+    return rc;
+}
+
+
+void
+rfl_registry_close(rfl_registry_t *r)
+{
+    if (r == NULL) {
+        return;
+    }
+
+    rfl_store_close(r->store);
+    free(r);
+}
+
+
+static rfl_rc_t
+registry_check_version(rfl_registry_t *r, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_store_begin(r->store, 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = registry_read_version(r, err);
+
+    rfl_store_end(r->store);
+
+    return rc;
+}
+
+
+static rfl_rc_t
+registry_read_version(rfl_registry_t *r, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+    uint32_t  version;
+
+    rc = registry_get_meta(r, "version", &version, sizeof(version));
+
+    if (rc == RFL_NOT_FOUND) {
+        return rfl_fail(err, rc, "%s has no version yet: it is being made, "
+                        "or its maker was killed", r->dir);
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "%s: its version cannot be read", r->dir);
+    }
+
+    if (version != RFL_REGISTRY_VERSION) {
+        return rfl_fail(err, RFL_BAD_VERSION, "%s has version %u, this "
+                        "program knows version %u", r->dir, version,
+                        RFL_REGISTRY_VERSION);
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+registry_create(rfl_registry_t *r, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_store_begin(r->store, 1, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    /* Another process may have been faster. */
+
+    rc = registry_read_version(r, err);
+    if (rc != RFL_NOT_FOUND) {
+        goto done;
+    }
+
+    memset(&r->meta, 0, sizeof(rfl_registry_meta_t));
+
+    r->meta.next_id = 1;
+    r->meta.created = (uint64_t) time(NULL);
+
+    rc = registry_new_uuid(r->meta.uuid, err);
+    if (rc != RFL_OK) {
+        goto done;
+    }
+
+    rc = registry_put_meta(r, err);
+    if (rc != RFL_OK) {
+        goto done;
+    }
+
+    return rfl_store_commit(r->store, err);
+
+done:
+
+    rfl_store_end(r->store);
+
+    return rc;
+}
+
+
+static rfl_rc_t
+registry_put_meta(rfl_registry_t *r, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+    uint32_t  version;
+
+    version = RFL_REGISTRY_VERSION;
+
+    rc = rfl_store_put(r->store, RFL_DBI_META, rfl_cstr("version"),
+                       rfl_str(&version, sizeof(version)), 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_store_put(r->store, RFL_DBI_META, rfl_cstr("uuid"),
+                       rfl_str(r->meta.uuid, sizeof(r->meta.uuid)), 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_store_put(r->store, RFL_DBI_META, rfl_cstr("created"),
+                       rfl_str(&r->meta.created, sizeof(r->meta.created)), 0,
+                       err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    return registry_put_numbers(r, err);
+}
+
+
+static rfl_rc_t
+registry_put_numbers(rfl_registry_t *r, rfl_error_t *err)
+{
+    u_char  numbers[RFL_NUMBERS_SIZE];
+
+    memcpy(numbers, &r->meta.next_id, 4);
+    memcpy(numbers + 4, &r->meta.links, 4);
+    memcpy(numbers + 8, &r->meta.groups, 4);
+    memcpy(numbers + 12, &r->meta.domain_links, 4);
+
+    return rfl_store_put(r->store, RFL_DBI_META, rfl_cstr("numbers"),
+                         rfl_str(numbers, sizeof(numbers)), 0, err);
+}
+
+
+static rfl_rc_t
+registry_load_meta(rfl_registry_t *r)
+{
+    u_char    numbers[RFL_NUMBERS_SIZE];
+    rfl_rc_t  rc;
+
+    r->meta_valid = 0;
+
+    rc = registry_get_meta(r, "uuid", r->meta.uuid, sizeof(r->meta.uuid));
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = registry_get_meta(r, "created", &r->meta.created,
+                           sizeof(r->meta.created));
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = registry_get_meta(r, "numbers", numbers, sizeof(numbers));
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    memcpy(&r->meta.next_id, numbers, 4);
+    memcpy(&r->meta.links, numbers + 4, 4);
+    memcpy(&r->meta.groups, numbers + 8, 4);
+    memcpy(&r->meta.domain_links, numbers + 12, 4);
+
+    r->meta_txn = rfl_store_txn_id(r->store);
+    r->meta_valid = 1;
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+registry_get_meta(rfl_registry_t *r, const char *name, void *out, size_t size)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  value;
+
+    rc = rfl_store_get(r->store, RFL_DBI_META, rfl_cstr(name), &value);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (value.len != size) {
+        return RFL_DAMAGED;
+    }
+
+    memcpy(out, value.data, size);
+
+    return RFL_OK;
+}
+
+
+/* RFC 9562, 5.4: version 4, the variant's two bits. */
+
+static rfl_rc_t
+registry_new_uuid(u_char uuid[16], rfl_error_t *err)
+{
+    ssize_t  n;
+
+    do {
+        n = getrandom(uuid, 16, 0);
+    } while (n == -1 && errno == EINTR);
+
+    if (n != 16) {
+        return rfl_fail(err, RFL_ERROR, "getrandom: %s", strerror(errno));
+    }
+
+    uuid[6] = (u_char) ((uuid[6] & 0x0f) | 0x40);
+    uuid[8] = (u_char) ((uuid[8] & 0x3f) | 0x80);
+
+    return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_registry_begin(rfl_registry_t *r, int write, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_store_begin(r->store, write, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    r->depth++;
+
+    if (!write) {
+        return RFL_OK;
+    }
+
+    rc = registry_load_meta(r);
+    if (rc != RFL_OK) {
+        rfl_registry_end(r);
+        return rfl_fail(err, rc, "%s: its meta data cannot be read", r->dir);
+    }
+
+    r->writing = 1;
+    r->meta_dirty = 0;
+    r->failed = RFL_OK;
+
+    return RFL_OK;
+}
+
+
+void
+rfl_registry_end(rfl_registry_t *r)
+{
+    if (r->depth == 0) {
+        return;
+    }
+
+    rfl_store_end(r->store);
+
+    r->depth--;
+
+    if (r->depth == 0 && r->writing) {
+        r->writing = 0;
+        r->meta_valid = 0;
+    }
+}
+
+
+rfl_rc_t
+rfl_registry_commit(rfl_registry_t *r, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    if (!r->writing || r->depth != 1) {
+        return rfl_fail(err, RFL_ERROR, "%s: there is no write transaction to "
+                        "commit here", r->dir);
+    }
+
+    if (r->failed != RFL_OK) {
+        rc = rfl_fail(err, r->failed, "%s: an earlier change in this "
+                      "transaction failed half-way: nothing is committed",
+                      r->dir);
+        rfl_registry_end(r);
+        return rc;
+    }
+
+    if (r->meta_dirty) {
+        rc = registry_put_numbers(r, err);
+        if (rc != RFL_OK) {
+            rfl_registry_end(r);
+            return rc;
+        }
+    }
+
+    /*
+     * A transaction without changes leaves its id to the next one, which may
+     * be another process's: what is cached for this id is dropped.
+     */
+
+    r->depth = 0;
+    r->writing = 0;
+    r->meta_valid = 0;
+
+    return rfl_store_commit(r->store, err);
+}
+
+
+rfl_store_t *
+rfl_registry_store(rfl_registry_t *r)
+{
+    return r->store;
+}
+
+
+rfl_rc_t
+rfl_registry_meta(rfl_registry_t *r, rfl_registry_meta_t *meta)
+{
+    rfl_rc_t  rc;
+
+    if (!r->writing
+        && (!r->meta_valid || r->meta_txn != rfl_store_txn_id(r->store)))
+    {
+        rc = registry_load_meta(r);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    *meta = r->meta;
+
+    return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_registry_slot(rfl_registry_t *r, rfl_slot_kind_t kind, rfl_str_t a,
+    rfl_str_t b, rfl_slot_t *slot)
+{
+    size_t            i;
+    rfl_rc_t          rc;
+    rfl_str_t         value;
+    rfl_hash_t        hash;
+    rfl_slot_name_t   name;
+    rfl_slot_entry_t  entry;
+
+    if (a.len > RFL_SLOT_TEXT_MAX || b.len > RFL_SLOT_TEXT_MAX - a.len) {
+        return RFL_FULL;
+    }
+
+    name.kind = kind;
+    name.a = a;
+    name.b = b;
+
+    hash = slot_hash(r, &name);
+
+    rc = rfl_store_get_u64(r->store, RFL_DBI_SLOTS, hash.low, &value);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    for (i = 0; i + RFL_SLOT_ENTRY_SIZE <= value.len;
+         i += RFL_SLOT_ENTRY_SIZE)
+    {
+        slot_read_entry(value.data + i, &entry);
+
+        if (entry.high == hash.high) {
+            slot->id = entry.id;
+            slot->host_flags = entry.info & RFL_SLOT_FLAGS;
+            slot->is_group = (entry.info & RFL_SLOT_GROUP) != 0;
+            slot->has_target = (entry.info & RFL_SLOT_HAS_TARGET) != 0;
+
+            return RFL_OK;
+        }
+    }
+
+    return RFL_NOT_FOUND;
+}
+
+
+rfl_rc_t
+rfl_registry_link(rfl_registry_t *r, uint32_t id, rfl_link_t *link)
+{
+    return registry_record(r, id, RFL_STATE_LINK, link);
+}
+
+
+rfl_rc_t
+rfl_registry_group(rfl_registry_t *r, uint32_t id, rfl_group_t *group)
+{
+    return group_load(r, id, group);
+}
+
+
+rfl_rc_t
+rfl_registry_by_key(rfl_registry_t *r, uint64_t key, rfl_link_t *link)
+{
+    rfl_rc_t         rc;
+    rfl_key_value_t  value;
+
+    rc = registry_get_key(r, key, &value);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (!registry_is_link(&value)) {
+        return RFL_NOT_FOUND;
+    }
+
+    return rfl_registry_link(r, value.id, link);
+}
+
+
+rfl_rc_t
+rfl_registry_by_prefix(rfl_registry_t *r, rfl_str_t hex, rfl_link_t *link,
+    rfl_error_t *err)
+{
+    u_char      c;
+    size_t      i;
+    uint64_t    first, last;
+    rfl_rc_t    rc;
+    rfl_link_t  second;
+
+    if (hex.len == 0 || hex.len > RFL_KEY_LEN) {
+        return rfl_fail(err, RFL_INVALID, "a key has 1 to %d hex digits, this "
+                        "one has %zu characters", RFL_KEY_LEN, hex.len);
+    }
+
+    first = 0;
+
+    for (i = 0; i < hex.len; i++) {
+        c = rfl_lower(hex.data[i]);
+
+        if (c >= '0' && c <= '9') {
+            first = first << 4 | (uint64_t) (c - '0');
+
+        } else if (c >= 'a' && c <= 'f') {
+            first = first << 4 | (uint64_t) (c - 'a' + 10);
+
+        } else {
+            return rfl_fail(err, RFL_INVALID, "key \"%.*s\": only hex digits "
+                            "are allowed", (int) hex.len, hex.data);
+        }
+    }
+
+    last = first;
+
+    for (i = hex.len; i < RFL_KEY_LEN; i++) {
+        first <<= 4;
+        last = last << 4 | 0xf;
+    }
+
+    rc = rfl_registry_next_key(r, first, link);
+
+    if (rc == RFL_NOT_FOUND || (rc == RFL_OK && link->key > last)) {
+        return rfl_fail(err, RFL_INVALID, "no link has the key \"%.*s\"",
+                        (int) hex.len, hex.data);
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "%s: its keys cannot be read", r->dir);
+    }
+
+    if (link->key == last) {
+        return RFL_OK;
+    }
+
+    rc = rfl_registry_next_key(r, link->key + 1, &second);
+
+    if (rc == RFL_NOT_FOUND || (rc == RFL_OK && second.key > last)) {
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "%s: its keys cannot be read", r->dir);
+    }
+
+    return rfl_fail(err, RFL_INVALID, "several links have keys that start "
+                    "with \"%.*s\"; give more digits", (int) hex.len,
+                    hex.data);
+}
+
+
+rfl_rc_t
+rfl_registry_next_key(rfl_registry_t *r, uint64_t key, rfl_link_t *link)
+{
+    rfl_rc_t         rc;
+    rfl_str_t        found, stored;
+    rfl_cursor_t    *cursor;
+    rfl_key_value_t  value;
+
+    rc = rfl_cursor_open(r->store, RFL_DBI_KEYS, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)), &found, &stored);
+
+    while (rc == RFL_OK) {
+
+        rc = registry_parse_key(stored, &value);
+        if (rc != RFL_OK) {
+            break;
+        }
+
+        if (registry_is_link(&value)) {
+            rc = rfl_registry_link(r, value.id, link);
+            break;
+        }
+
+        rc = rfl_cursor_next(cursor, &found, &stored);
+    }
+
+    rfl_cursor_close(cursor);
+
+    return rc;
+}
+
+
+rfl_rc_t
+rfl_registry_next_source(rfl_registry_t *r, rfl_registry_place_t *place,
+    rfl_link_t *link)
+{
+    const u_char  *p;
+    uint32_t       id;
+    rfl_rc_t       rc;
+    rfl_str_t      last, found, value;
+    rfl_cursor_t  *cursor;
+
+    rc = rfl_cursor_open(r->store, RFL_DBI_SOURCES, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    last = rfl_str(place->key, place->len);
+
+    rc = rfl_cursor_seek(cursor, last, &found, &value);
+
+    if (rc == RFL_OK && last.len != 0 && rfl_str_eq(found, last)) {
+        rc = rfl_cursor_next(cursor, &found, &value);
+    }
+
+    rfl_cursor_close(cursor);
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (found.len <= RFL_SOURCE_TAIL || found.len > sizeof(place->key)) {
+        return RFL_DAMAGED;
+    }
+
+    p = found.data + found.len - 4;
+    id = (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16
+         | (uint32_t) p[2] << 8 | p[3];
+
+    place->len = found.len;
+    memcpy(place->key, found.data, found.len);
+
+    rc = rfl_registry_link(r, id, link);
+
+    return rc == RFL_NOT_FOUND ? RFL_DAMAGED : rc;
+}
+
+
+rfl_rc_t
+rfl_registry_groups(rfl_registry_t *r, const rfl_link_t *link,
+    rfl_membership_t *out, size_t *n)
+{
+    size_t            i, nnames;
+    rfl_rc_t          rc;
+    rfl_str_t         clicks;
+    rfl_slot_t        slot;
+    rfl_slot_name_t   names[RFL_LINK_SLOTS_MAX];
+
+    *n = 0;
+
+    rc = rfl_identity(link, &r->identity, NULL);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    nnames = registry_slot_names(&r->identity, link->match_type, names);
+
+    for (i = 0; i < nnames; i++) {
+
+        rc = rfl_registry_slot(r, names[i].kind, names[i].a, names[i].b,
+                               &slot);
+
+        if (rc == RFL_NOT_FOUND || (rc == RFL_OK && !slot.is_group)) {
+            continue;
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        rc = rfl_store_get_u64(r->store, RFL_DBI_MEMBERS,
+                               member_key(slot.id, link->id), &clicks);
+
+        if (rc == RFL_NOT_FOUND) {       /* not registered itself */
+            continue;
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        if (clicks.len != sizeof(uint64_t)) {
+            return RFL_DAMAGED;
+        }
+
+        rc = group_load(r, slot.id, &out[*n].group);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        memcpy(&out[*n].clicks_at_join, clicks.data, sizeof(uint64_t));
+        (*n)++;
+    }
+
+    return RFL_OK;
+}
+
+
+void
+rfl_registry_set_floor(rfl_registry_t *r, uint32_t floor)
+{
+    r->floor = floor;
+}
+
+
+void
+rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,
+    void *data)
+{
+    r->clicks = clicks;
+    r->clicks_data = data;
+}
+
+
+void
+rfl_registry_set_max_links(rfl_registry_t *r, uint32_t max_links)
+{
+    r->max_links = max_links;
+}
+
+
+rfl_rc_t
+rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
+    rfl_error_t *err)
+{
+    int       is_new;
+    size_t    len;
+    uint32_t  id, revision;
+    rfl_rc_t  rc;
+
+    rc = registry_may_write(r, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_identity(link, &r->identity, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = registry_known(r, link, &id, &revision, err);
+
+    is_new = (rc == RFL_NOT_FOUND);
+
+    if (rc != RFL_OK && !is_new) {
+        return rc;
+    }
+
+    rc = registry_check_room(r, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    link->key = r->identity.key;
+    link->id = is_new ? registry_next_id(r) : id;
+    link->revision = is_new ? 1 : revision + 1;
+
+    if (link->created == 0) {
+        link->created = now;
+    }
+
+    rc = registry_encode(r, link, &len, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = registry_insert(r, link, len, is_new, err);
+    if (rc != RFL_OK) {
+        r->failed = rc;
+    }
+
+    return rc;
+}
+
+
+rfl_rc_t
+rfl_registry_update(rfl_registry_t *r, rfl_link_t *link, rfl_error_t *err)
+{
+    size_t      len;
+    rfl_rc_t    rc;
+    rfl_link_t  old, new;
+
+    rc = registry_may_write(r, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_registry_link(r, link->id, &old);
+
+    if (rc == RFL_NOT_FOUND) {
+        return rfl_fail(err, rc, "no link is registered with id %u", link->id);
+    }
+
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "record", link->id);
+    }
+
+    new = *link;
+
+    new.key = old.key;
+    new.revision = old.revision + 1;
+    new.created = old.created;
+    new.match_type = old.match_type;
+    new.source = old.source;
+    new.target = old.target;
+
+    rc = registry_encode(r, &new, &len, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_store_put_u32(r->store, RFL_DBI_RECORDS, new.id,
+                           rfl_str(r->record, len), 0, err);
+    if (rc != RFL_OK) {
+        r->failed = rc;
+        return rc;
+    }
+
+    link->key = new.key;
+    link->revision = new.revision;
+    link->created = new.created;
+
+    return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_registry_remove(rfl_registry_t *r, uint64_t key, rfl_error_t *err)
+{
+    size_t      len;
+    u_char      text[RFL_KEY_LEN];
+    rfl_rc_t    rc;
+    rfl_link_t  link;
+
+    rc = registry_may_write(r, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_registry_by_key(r, key, &link);
+
+    if (rc == RFL_NOT_FOUND) {
+        rfl_key_text(key, text);
+        return rfl_fail(err, rc, "no link is registered with the key %.*s",
+                        RFL_KEY_LEN, text);
+    }
+
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "key", key);
+    }
+
+    rc = rfl_identity(&link, &r->identity, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = registry_encode(r, &link, &len, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    r->record[0] = RFL_STATE_RETIRED;
+
+    rc = registry_retire(r, &link, len, err);
+    if (rc != RFL_OK) {
+        r->failed = rc;
+    }
+
+    return rc;
+}
+
+
+static rfl_rc_t
+registry_may_write(rfl_registry_t *r, rfl_error_t *err)
+{
+    if (!r->writing) {
+        return rfl_fail(err, RFL_ERROR, "%s: a change outside of a write "
+                        "transaction", r->dir);
+    }
+
+    if (r->failed != RFL_OK) {
+        return rfl_fail(err, r->failed, "%s: an earlier change in this "
+                        "transaction failed half-way: end it", r->dir);
+    }
+
+    return RFL_OK;
+}
+
+
+/*
+ * RFL_NOT_FOUND: never registered.  RFL_OK: retired, with *id and *revision.
+ * RFL_EXISTS: registered.  RFL_INVALID: another link has its key.
+ */
+
+static rfl_rc_t
+registry_known(rfl_registry_t *r, rfl_link_t *link, uint32_t *id,
+    uint32_t *revision, rfl_error_t *err)
+{
+    u_char           key[RFL_KEY_LEN];
+    rfl_rc_t         rc;
+    rfl_link_t       known;
+    rfl_key_value_t  value;
+
+    rc = registry_get_key(r, r->identity.key, &value);
+    if (rc == RFL_NOT_FOUND) {
+        return rc;
+    }
+
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "key", r->identity.key);
+    }
+
+    rfl_key_text(r->identity.key, key);
+
+    if (value.state == RFL_STATE_GROUP) {
+        return rfl_fail(err, RFL_INVALID, "%.*s: its key %.*s is that of a "
+                        "group already; it cannot be registered here",
+                        registry_shown(link->source), link->source.data,
+                        RFL_KEY_LEN, key);
+    }
+
+    rc = registry_record(r, value.id, value.state, &known);
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "record", value.id);
+    }
+
+    if (!registry_same_identity(r, link, &known)) {
+        return rfl_fail(err, RFL_INVALID, "%.*s: its key %.*s is that of "
+                        "another link, %.*s; both cannot be registered",
+                        registry_shown(link->source), link->source.data,
+                        RFL_KEY_LEN, key, registry_shown(known.source),
+                        known.source.data);
+    }
+
+    *id = value.id;
+    *revision = known.revision;
+
+    if (value.state == RFL_STATE_RETIRED) {
+        return RFL_OK;
+    }
+
+    link->key = r->identity.key;
+    link->id = value.id;
+
+    return rfl_fail(err, RFL_EXISTS, "%.*s: it is registered already, with "
+                    "the key %.*s", registry_shown(link->source),
+                    link->source.data, RFL_KEY_LEN, key);
+}
+
+
+/* link's identity is in r->identity. */
+
+static int
+registry_same_identity(rfl_registry_t *r, const rfl_link_t *link,
+    const rfl_link_t *known)
+{
+    rfl_str_t  a, b;
+
+    if (link->match_type != known->match_type) {
+        return 0;
+    }
+
+    if (rfl_str_eq(link->source, known->source)
+        && rfl_str_eq(link->target, known->target))
+    {
+        return 1;
+    }
+
+    if (rfl_identity(known, &r->stored, NULL) != RFL_OK) {
+        return 0;
+    }
+
+    a = rfl_str(r->identity.source.buf, r->identity.source.len);
+    b = rfl_str(r->stored.source.buf, r->stored.source.len);
+
+    if (!rfl_str_eq(a, b)) {
+        return 0;
+    }
+
+    a = rfl_str(r->identity.target, r->identity.target_len);
+    b = rfl_str(r->stored.target, r->stored.target_len);
+
+    return rfl_str_eq(a, b);
+}
+
+
+static rfl_rc_t
+registry_check_room(rfl_registry_t *r, rfl_error_t *err)
+{
+    if (r->meta.links >= r->max_links) {
+        return rfl_fail(err, RFL_FULL, "%u links are registered and max_links "
+                        "is %u; raise it or remove links", r->meta.links,
+                        r->max_links);
+    }
+
+    if ((uint64_t) registry_next_id(r) + RFL_ADD_IDS_MAX
+        > RFL_COUNTERS_MAX_IDS)
+    {
+        return rfl_fail(err, RFL_FULL, "the ids are used up: the next one "
+                        "would be %u and the last one is %u, and ids are "
+                        "never reused; begin a new registry",
+                        registry_next_id(r), RFL_COUNTERS_MAX_IDS - 1);
+    }
+
+    return RFL_OK;
+}
+
+
+static uint32_t
+registry_next_id(rfl_registry_t *r)
+{
+    return r->meta.next_id > r->floor ? r->meta.next_id : r->floor;
+}
+
+
+static uint32_t
+registry_issue_id(rfl_registry_t *r)
+{
+    uint32_t  id;
+
+    id = registry_next_id(r);
+
+    r->meta.next_id = id + 1;
+    r->meta_dirty = 1;
+
+    return id;
+}
+
+
+static rfl_rc_t
+registry_encode(rfl_registry_t *r, const rfl_link_t *link, size_t *len,
+    rfl_error_t *err)
+{
+    size_t  n;
+
+    r->record[0] = RFL_STATE_LINK;
+
+    n = rfl_link_encode(link, r->record + 1, RFL_LINK_RECORD_MAX);
+
+    *len = n + 1;
+
+    if (n == 0) {
+        return rfl_fail(err, RFL_INVALID, "%.*s: its fields together exceed "
+                        "%d bytes", registry_shown(link->source),
+                        link->source.data, RFL_LINK_RECORD_MAX);
+    }
+
+    return RFL_OK;
+}
+
+
+/* The record is in r->record, the identity in r->identity. */
+
+static rfl_rc_t
+registry_insert(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
+    int is_new, rfl_error_t *err)
+{
+    u_char           key[RFL_STORE_KEY_MAX];
+    size_t           i, n, len;
+    rfl_rc_t         rc;
+    rfl_str_t        host;
+    rfl_slot_name_t  names[RFL_LINK_SLOTS_MAX];
+
+    if (is_new) {
+        (void) registry_issue_id(r);     /* it is link->id */
+    }
+
+    /* A new id is beyond all others: appending fills pages to the brim. */
+
+    rc = rfl_store_put_u32(r->store, RFL_DBI_RECORDS, link->id,
+                           rfl_str(r->record, record_len),
+                           is_new ? RFL_PUT_APPEND : 0, err);
+
+    if (rc == RFL_EXISTS) {
+        return registry_damaged(r, err, RFL_DAMAGED, "record", link->id);
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = registry_put_key(r, link->key, link->id, RFL_STATE_LINK, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    len = registry_source_key(&r->identity, link, key);
+
+    rc = rfl_store_put(r->store, RFL_DBI_SOURCES, rfl_str(key, len),
+                       rfl_str("", 0), 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    n = registry_slot_names(&r->identity, link->match_type, names);
+
+    for (i = 0; i < n; i++) {
+        rc = slot_join(r, &names[i], link->id, r->identity.target_len != 0,
+                       err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (link_is_page(link->match_type)) {
+        host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
+
+        rc = registry_mark_host(r, host, registry_host_flags(&r->identity,
+                                                        link->match_type),
+                                err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    r->meta.links++;
+    r->meta.domain_links += (link->match_type == RFL_MATCH_DOMAIN);
+    r->meta_dirty = 1;
+
+    return RFL_OK;
+}
+
+
+/*
+ * The retired record is in r->record, the identity in r->identity.  link's
+ * slices end with the first write.
+ */
+
+static rfl_rc_t
+registry_retire(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
+    rfl_error_t *err)
+{
+    u_char           key[RFL_STORE_KEY_MAX];
+    size_t           i, n, len;
+    rfl_rc_t         rc;
+    rfl_str_t        host;
+    rfl_slot_name_t  names[RFL_LINK_SLOTS_MAX];
+
+    rc = rfl_store_put_u32(r->store, RFL_DBI_RECORDS, link->id,
+                           rfl_str(r->record, record_len), 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = registry_put_key(r, link->key, link->id, RFL_STATE_RETIRED, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    len = registry_source_key(&r->identity, link, key);
+
+    rc = rfl_store_del(r->store, RFL_DBI_SOURCES, rfl_str(key, len), err);
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "source of link", link->id);
+    }
+
+    n = registry_slot_names(&r->identity, link->match_type, names);
+
+    for (i = 0; i < n; i++) {
+        rc = slot_leave(r, &names[i], link->id, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (link->match_type != RFL_MATCH_DOMAIN) {
+        host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
+
+        rc = registry_sweep_host(r, host, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    r->meta.links--;
+    r->meta.domain_links -= (link->match_type == RFL_MATCH_DOMAIN);
+    r->meta_dirty = 1;
+
+    return RFL_OK;
+}
+
+
+/*
+ * "host)" of a host or domain link sorts before "host)/...".  A cut SURT
+ * keeps its host, 253 bytes at most, so scans by host find it.
+ */
+
+static size_t
+registry_source_key(const rfl_identity_t *identity, const rfl_link_t *link,
+    u_char *key)
+{
+    u_char            *p;
+    size_t             len;
+    rfl_hash_t         hash;
+    const rfl_surt_t  *surt;
+
+    surt = &identity->source;
+    len = link_is_page(link->match_type) ? surt->len : surt->host_len + 1;
+
+    if (len <= RFL_SOURCE_SURT_MAX) {
+        memcpy(key, surt->buf, len);
+
+    } else {
+        hash = rfl_hash(surt->buf, len);
+        len = RFL_SOURCE_SURT_MAX;
+
+        memcpy(key, surt->buf, len - RFL_SOURCE_HASH);
+        rfl_key_text(hash.high, key + len - RFL_SOURCE_HASH);
+        rfl_key_text(hash.low, key + len - RFL_KEY_LEN);
+    }
+
+    p = key + len;
+
+    *p++ = '\0';
+    *p++ = (u_char) (link->id >> 24);
+    *p++ = (u_char) (link->id >> 16);
+    *p++ = (u_char) (link->id >> 8);
+    *p++ = (u_char) link->id;
+
+    return len + RFL_SOURCE_TAIL;
+}
+
+
+static size_t
+registry_slot_names(const rfl_identity_t *identity, rfl_match_type_t type,
+    rfl_slot_name_t *names)
+{
+    rfl_str_t  source, host, target;
+
+    host = rfl_str(identity->source.buf, identity->source.host_len);
+    target = rfl_str(identity->target, identity->target_len);
+
+    source = link_is_page(type) ? rfl_str(identity->source.buf,
+                                          identity->source.len)
+                                : host;
+
+    names[0].kind = registry_kinds[type].source;
+    names[0].a = source;
+    names[0].b = rfl_str(NULL, 0);
+
+    names[1].kind = registry_kinds[type].target;
+    names[1].a = source;
+    names[1].b = target;
+
+    if (!link_is_page(type)) {
+        return 2;
+    }
+
+    names[2].kind = target.len != 0 ? RFL_SLOT_LANDING : RFL_SLOT_BLANK;
+    names[2].a = host;
+    names[2].b = target;
+
+    return 3;
+}
+
+
+static uint32_t
+registry_host_flags(const rfl_identity_t *identity, rfl_match_type_t type)
+{
+    uint32_t  flags;
+
+    flags = type == RFL_MATCH_EXACT ? RFL_HOST_PAGES
+                                    : RFL_HOST_DEPTH(identity->segments);
+
+    flags |= identity->target_len != 0 ? RFL_HOST_TARGETS : RFL_HOST_BLANKS;
+
+    if (identity->target_has_host) {
+        flags |= RFL_HOST_TARGET_HOSTS;
+    }
+
+    if (identity->target_has_query) {
+        flags |= RFL_HOST_TARGET_QUERIES;
+    }
+
+    return flags;
+}
+
+
+static rfl_rc_t
+registry_mark_host(rfl_registry_t *r, rfl_str_t host, uint32_t flags,
+    rfl_error_t *err)
+{
+    rfl_rc_t           rc;
+    rfl_hash_t         hash;
+    rfl_slot_name_t    name;
+    rfl_slot_list_t    list;
+    rfl_slot_entry_t  *entry, new;
+
+    name.kind = RFL_SLOT_HOST;
+    name.a = host;
+    name.b = rfl_str(NULL, 0);
+
+    hash = slot_hash(r, &name);
+
+    rc = slot_load(r, hash, &list);
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "slot", hash.low);
+    }
+
+    if (list.found == list.n) {
+        new.high = hash.high;
+        new.id = 0;
+        new.info = flags | (uint32_t) RFL_SLOT_HOST << RFL_SLOT_KIND_SHIFT;
+
+        return slot_add(r, hash, new, err);
+    }
+
+    entry = &list.entries[list.found];
+
+    if ((entry->info & flags) == flags) {
+        return RFL_OK;
+    }
+
+    entry->info |= flags;
+
+    return slot_save(r, hash, &list, err);
+}
+
+
+/* The host's entry goes with the host's last link. */
+
+static rfl_rc_t
+registry_sweep_host(rfl_registry_t *r, rfl_str_t host, rfl_error_t *err)
+{
+    rfl_rc_t         rc;
+    rfl_hash_t       hash;
+    rfl_slot_name_t  name;
+    rfl_slot_list_t  list;
+
+    name.kind = RFL_SLOT_HOST;
+    name.a = host;
+    name.b = rfl_str(NULL, 0);
+
+    hash = slot_hash(r, &name);
+
+    rc = slot_load(r, hash, &list);
+
+    if (rc != RFL_OK || list.found == list.n) {
+        return registry_damaged(r, err, rc != RFL_OK ? rc : RFL_DAMAGED,
+                                "slot", hash.low);
+    }
+
+    if (list.entries[list.found].id != 0) {
+        return RFL_OK;
+    }
+
+    rc = registry_host_has_pages(r, host);
+
+    if (rc == RFL_OK) {
+        return RFL_OK;
+    }
+
+    if (rc != RFL_NOT_FOUND) {
+        return registry_damaged(r, err, rc, "sources of the host of slot",
+                                hash.low);
+    }
+
+    return slot_drop(r, hash, &list, err);
+}
+
+
+static rfl_rc_t
+registry_host_has_pages(rfl_registry_t *r, rfl_str_t host)
+{
+    u_char         prefix[RFL_HOST_MAX + 16 + 2];
+    rfl_rc_t       rc;
+    rfl_str_t      found, value;
+    rfl_cursor_t  *cursor;
+
+    memcpy(prefix, host.data, host.len);
+    prefix[host.len] = ')';
+    prefix[host.len + 1] = '/';
+
+    rc = rfl_cursor_open(r->store, RFL_DBI_SOURCES, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_cursor_seek(cursor, rfl_str(prefix, host.len + 2), &found,
+                         &value);
+
+    if (rc == RFL_OK
+        && (found.len < host.len + 2
+            || memcmp(found.data, prefix, host.len + 2) != 0))
+    {
+        rc = RFL_NOT_FOUND;
+    }
+
+    rfl_cursor_close(cursor);
+
+    return rc;
+}
+
+
+static rfl_rc_t
+registry_get_key(rfl_registry_t *r, uint64_t key, rfl_key_value_t *value)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  stored;
+
+    rc = rfl_store_get_u64(r->store, RFL_DBI_KEYS, key, &stored);
+
+    return rc == RFL_OK ? registry_parse_key(stored, value) : rc;
+}
+
+
+static rfl_rc_t
+registry_parse_key(rfl_str_t stored, rfl_key_value_t *value)
+{
+    if (stored.len != RFL_KEY_VALUE_SIZE) {
+        return RFL_DAMAGED;
+    }
+
+    memcpy(&value->id, stored.data, 4);
+    value->state = stored.data[4];
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+registry_put_key(rfl_registry_t *r, uint64_t key, uint32_t id, u_char state,
+    rfl_error_t *err)
+{
+    u_char  value[RFL_KEY_VALUE_SIZE];
+
+    memcpy(value, &id, 4);
+    value[4] = state;
+
+    return rfl_store_put_u64(r->store, RFL_DBI_KEYS, key,
+                             rfl_str(value, sizeof(value)), 0, err);
+}
+
+
+static int
+registry_is_link(const rfl_key_value_t *value)
+{
+    return value->state == RFL_STATE_LINK;
+}
+
+
+static rfl_rc_t
+registry_record(rfl_registry_t *r, uint32_t id, u_char state,
+    rfl_link_t *link)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  record;
+
+    rc = rfl_store_get_u32(r->store, RFL_DBI_RECORDS, id, &record);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (record.len == 0) {
+        return RFL_DAMAGED;
+    }
+
+    if (record.data[0] != state) {
+        return RFL_NOT_FOUND;
+    }
+
+    return rfl_link_decode(rfl_str(record.data + 1, record.len - 1), link);
+}
+
+
+/* Leaves the name's text in r->text, for its group. */
+
+static rfl_hash_t
+slot_hash(rfl_registry_t *r, const rfl_slot_name_t *name)
+{
+    u_char  *p, *start;
+
+    start = r->text + RFL_GROUP_PREFIX_LEN;
+    p = start;
+
+    *p++ = (u_char) name->kind;
+
+    if (name->a.len != 0) {
+        memcpy(p, name->a.data, name->a.len);
+        p += name->a.len;
+    }
+
+    if (slot_kind_has_target(name->kind)) {
+        *p++ = '\n';
+
+        if (name->b.len != 0) {
+            memcpy(p, name->b.data, name->b.len);
+            p += name->b.len;
+        }
+    }
+
+    r->text_len = (size_t) (p - start) - 1;
+
+    return rfl_hash(start, (size_t) (p - start));
+}
+
+
+static rfl_rc_t
+slot_load(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list)
+{
+    size_t     i;
+    rfl_rc_t   rc;
+    rfl_str_t  value;
+
+    list->n = 0;
+    list->found = 0;
+
+    rc = rfl_store_get_u64(r->store, RFL_DBI_SLOTS, hash.low, &value);
+
+    if (rc == RFL_NOT_FOUND) {
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    list->n = value.len / RFL_SLOT_ENTRY_SIZE;
+    list->found = list->n;
+
+    if (value.len % RFL_SLOT_ENTRY_SIZE != 0
+        || list->n > RFL_SLOT_ENTRIES_MAX)
+    {
+        return RFL_DAMAGED;
+    }
+
+    for (i = 0; i < list->n; i++) {
+        slot_read_entry(value.data + i * RFL_SLOT_ENTRY_SIZE,
+                        &list->entries[i]);
+
+        if (list->entries[i].high == hash.high) {
+            list->found = i;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+slot_save(rfl_registry_t *r, rfl_hash_t hash, const rfl_slot_list_t *list,
+    rfl_error_t *err)
+{
+    size_t  i;
+    u_char  value[RFL_SLOT_ENTRIES_MAX * RFL_SLOT_ENTRY_SIZE];
+
+    if (list->n == 0) {
+        return rfl_store_del_u64(r->store, RFL_DBI_SLOTS, hash.low, err);
+    }
+
+    for (i = 0; i < list->n; i++) {
+        slot_write_entry(value + i * RFL_SLOT_ENTRY_SIZE, &list->entries[i]);
+    }
+
+    return rfl_store_put_u64(r->store, RFL_DBI_SLOTS, hash.low,
+                             rfl_str(value, list->n * RFL_SLOT_ENTRY_SIZE), 0,
+                             err);
+}
+
+
+static rfl_rc_t
+slot_add(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_entry_t entry,
+    rfl_error_t *err)
+{
+    rfl_rc_t         rc;
+    rfl_slot_list_t  list;
+
+    rc = slot_put_new(r, hash, &entry, err);
+    if (rc != RFL_EXISTS) {
+        return rc;
+    }
+
+    rc = slot_load(r, hash, &list);
+
+    if (rc != RFL_OK || list.n == RFL_SLOT_ENTRIES_MAX) {
+        return registry_damaged(r, err, rc != RFL_OK ? rc : RFL_DAMAGED,
+                                "slot", hash.low);
+    }
+
+    list.entries[list.n++] = entry;
+
+    return slot_save(r, hash, &list, err);
+}
+
+
+static rfl_rc_t
+slot_drop(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list,
+    rfl_error_t *err)
+{
+    list->n--;
+    list->entries[list->found] = list->entries[list->n];
+
+    return slot_save(r, hash, list, err);
+}
+
+
+/* RFL_EXISTS: the low half is taken, by the same slot or by another one. */
+
+static rfl_rc_t
+slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
+    const rfl_slot_entry_t *entry, rfl_error_t *err)
+{
+    u_char  value[RFL_SLOT_ENTRY_SIZE];
+
+    slot_write_entry(value, entry);
+
+    return rfl_store_put_u64(r->store, RFL_DBI_SLOTS, hash.low,
+                             rfl_str(value, sizeof(value)), RFL_PUT_NEW, err);
+}
+
+
+static void
+slot_read_entry(const u_char *p, rfl_slot_entry_t *entry)
+{
+    memcpy(&entry->high, p, 8);
+    memcpy(&entry->id, p + 8, 4);
+    memcpy(&entry->info, p + 12, 4);
+}
+
+
+static void
+slot_write_entry(u_char *p, const rfl_slot_entry_t *entry)
+{
+    memcpy(p, &entry->high, 8);
+    memcpy(p + 8, &entry->id, 4);
+    memcpy(p + 12, &entry->info, 4);
+}
+
+
+static rfl_rc_t
+slot_join(rfl_registry_t *r, const rfl_slot_name_t *name, uint32_t id,
+    int has_target, rfl_error_t *err)
+{
+    uint32_t           group;
+    rfl_rc_t           rc;
+    rfl_hash_t         hash;
+    rfl_slot_list_t    list;
+    rfl_slot_entry_t  *entry, new;
+
+    hash = slot_hash(r, name);
+
+    new.high = hash.high;
+    new.id = id;
+    new.info = (uint32_t) name->kind << RFL_SLOT_KIND_SHIFT;
+    new.info |= has_target ? RFL_SLOT_HAS_TARGET : 0;
+
+    rc = slot_put_new(r, hash, &new, err);
+    if (rc != RFL_EXISTS) {
+        return rc;
+    }
+
+    rc = slot_load(r, hash, &list);
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "slot", hash.low);
+    }
+
+    if (list.found == list.n) {
+        return slot_add(r, hash, new, err);
+    }
+
+    entry = &list.entries[list.found];
+
+    if (entry->info & RFL_SLOT_GROUP) {
+        return group_join(r, entry->id, id, err);
+    }
+
+    if (entry->id == 0) {                /* a host that had pages only */
+        entry->id = id;
+        entry->info |= new.info;
+        return slot_save(r, hash, &list, err);
+    }
+
+    rc = group_found(r, name->kind, entry->id, id, &group, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    entry->id = group;
+    entry->info |= RFL_SLOT_GROUP;
+    entry->info &= ~RFL_SLOT_HAS_TARGET;
+
+    return slot_save(r, hash, &list, err);
+}
+
+
+static rfl_rc_t
+slot_leave(rfl_registry_t *r, const rfl_slot_name_t *name, uint32_t id,
+    rfl_error_t *err)
+{
+    rfl_rc_t           rc;
+    rfl_hash_t         hash;
+    rfl_slot_list_t    list;
+    rfl_slot_entry_t  *entry;
+
+    hash = slot_hash(r, name);
+
+    rc = slot_load(r, hash, &list);
+
+    if (rc != RFL_OK || list.found == list.n) {
+        return registry_damaged(r, err, rc != RFL_OK ? rc : RFL_DAMAGED,
+                                "slot", hash.low);
+    }
+
+    entry = &list.entries[list.found];
+
+    if (entry->info & RFL_SLOT_GROUP) {
+        rc = group_leave(r, entry, id, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        /* still a group: nothing changes for requests */
+
+        if (entry->info & RFL_SLOT_GROUP) {
+            return RFL_OK;
+        }
+
+        return slot_save(r, hash, &list, err);
+    }
+
+    if (entry->id != id) {
+        return registry_damaged(r, err, RFL_DAMAGED, "slot", hash.low);
+    }
+
+    rc = group_forget(r, name->kind, id, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (name->kind == RFL_SLOT_HOST) {   /* registry_sweep_host() decides */
+        entry->id = 0;
+        entry->info &= ~RFL_SLOT_HAS_TARGET;
+        return slot_save(r, hash, &list, err);
+    }
+
+    return slot_drop(r, hash, &list, err);
+}
+
+
+/* state, version, kind, 0, links (4), key (8), text */
+
+static rfl_rc_t
+group_load(rfl_registry_t *r, uint32_t id, rfl_group_t *group)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  record;
+
+    rc = rfl_store_get_u32(r->store, RFL_DBI_RECORDS, id, &record);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (record.len == 0) {
+        return RFL_DAMAGED;
+    }
+
+    if (record.data[0] != RFL_STATE_GROUP) {
+        return RFL_NOT_FOUND;
+    }
+
+    if (record.len < RFL_GROUP_HEAD) {
+        return RFL_DAMAGED;
+    }
+
+    if (record.data[1] != RFL_GROUP_VERSION) {
+        return RFL_BAD_VERSION;
+    }
+
+    group->id = id;
+    group->kind = (rfl_slot_kind_t) record.data[2];
+    memcpy(&group->links, record.data + 4, 4);
+    memcpy(&group->key, record.data + 8, 8);
+    group->text = rfl_str(record.data + RFL_GROUP_HEAD,
+                          record.len - RFL_GROUP_HEAD);
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+group_save(rfl_registry_t *r, const rfl_group_t *group, unsigned flags,
+    rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    r->record[0] = RFL_STATE_GROUP;
+    r->record[1] = RFL_GROUP_VERSION;
+    r->record[2] = (u_char) group->kind;
+    r->record[3] = 0;
+    memcpy(r->record + 4, &group->links, 4);
+    memcpy(r->record + 8, &group->key, 8);
+    memcpy(r->record + RFL_GROUP_HEAD, group->text.data, group->text.len);
+
+    rc = rfl_store_put_u32(r->store, RFL_DBI_RECORDS, group->id,
+                           rfl_str(r->record, RFL_GROUP_HEAD
+                                              + group->text.len),
+                           flags, err);
+
+    if (rc == RFL_EXISTS) {
+        return registry_damaged(r, err, RFL_DAMAGED, "record", group->id);
+    }
+
+    return rc;
+}
+
+
+/*
+ * The group of the slot whose text is in r->text.  RFL_NOT_FOUND: there was
+ * none yet; group->key is the key it would have.
+ */
+
+static rfl_rc_t
+group_find(rfl_registry_t *r, rfl_slot_kind_t kind, rfl_group_t *group,
+    rfl_error_t *err)
+{
+    unsigned         i;
+    uint64_t         key;
+    rfl_rc_t         rc;
+    rfl_str_t        text;
+    rfl_key_value_t  value;
+
+    text = rfl_str(r->text + RFL_GROUP_PREFIX_LEN + 1, r->text_len);
+
+    key = rfl_hash(r->text, RFL_GROUP_PREFIX_LEN + 1 + r->text_len).low;
+
+    for (i = 0; i < RFL_GROUP_KEY_TRIES; i++, key++) {
+
+        rc = registry_get_key(r, key, &value);
+
+        if (rc == RFL_NOT_FOUND) {
+            group->key = key;
+            return rc;
+        }
+
+        if (rc != RFL_OK) {
+            return registry_damaged(r, err, rc, "key", key);
+        }
+
+        if (value.state != RFL_STATE_GROUP) {
+            continue;
+        }
+
+        rc = group_load(r, value.id, group);
+        if (rc != RFL_OK) {
+            return registry_damaged(r, err, rc, "record", value.id);
+        }
+
+        if (group->kind == kind && rfl_str_eq(group->text, text)) {
+            return RFL_OK;
+        }
+    }
+
+    return rfl_fail(err, RFL_INVALID, "%.*s: %d keys for its group are taken",
+                    registry_shown(text), text.data, RFL_GROUP_KEY_TRIES);
+}
+
+
+/* A second link comes to a slot: its group is made, or wakes up. */
+
+static rfl_rc_t
+group_found(rfl_registry_t *r, rfl_slot_kind_t kind, uint32_t first,
+    uint32_t second, uint32_t *id, rfl_error_t *err)
+{
+    unsigned     flags;
+    rfl_rc_t     rc;
+    rfl_group_t  group;
+
+    flags = 0;
+
+    rc = group_find(r, kind, &group, err);
+
+    if (rc == RFL_NOT_FOUND) {
+        group.id = registry_issue_id(r);
+        group.kind = kind;
+        group.text = rfl_str(r->text + RFL_GROUP_PREFIX_LEN + 1, r->text_len);
+
+        flags = RFL_PUT_APPEND;
+
+        rc = registry_put_key(r, group.key, group.id, RFL_STATE_GROUP, err);
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    /* text in the map has ended with a write, if there was one; r->text not */
+
+    group.text = rfl_str(r->text + RFL_GROUP_PREFIX_LEN + 1, r->text_len);
+    group.links = 2;
+
+    rc = group_save(r, &group, flags, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = group_put_member(r, group.id, first, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = group_put_member(r, group.id, second, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    r->meta.groups++;
+    r->meta_dirty = 1;
+
+    *id = group.id;
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+group_join(rfl_registry_t *r, uint32_t id, uint32_t link_id,
+    rfl_error_t *err)
+{
+    rfl_rc_t     rc;
+    rfl_group_t  group;
+
+    rc = group_load(r, id, &group);
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "group", id);
+    }
+
+    group.links++;
+
+    rc = group_save(r, &group, 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    return group_put_member(r, id, link_id, err);
+}
+
+
+/* When one member remains, *entry becomes its own. */
+
+static rfl_rc_t
+group_leave(rfl_registry_t *r, rfl_slot_entry_t *entry, uint32_t link_id,
+    rfl_error_t *err)
+{
+    uint32_t     id, rest;
+    rfl_rc_t     rc;
+    rfl_link_t   link;
+    rfl_group_t  group;
+
+    id = entry->id;
+
+    rc = rfl_store_del_u64(r->store, RFL_DBI_MEMBERS, member_key(id, link_id),
+                           err);
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "member of group", id);
+    }
+
+    rc = group_load(r, id, &group);
+
+    if (rc != RFL_OK || group.links < 2) {
+        return registry_damaged(r, err, rc != RFL_OK ? rc : RFL_DAMAGED,
+                                "group", id);
+    }
+
+    group.links--;
+
+    rc = group_save(r, &group, 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (group.links > 1) {
+        return RFL_OK;
+    }
+
+    rc = group_first_member(r, id, &rest);
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "last member of group", id);
+    }
+
+    rc = rfl_registry_link(r, rest, &link);
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "record", rest);
+    }
+
+    entry->id = rest;
+    entry->info &= ~RFL_SLOT_GROUP;
+    entry->info |= link.target.len != 0 ? RFL_SLOT_HAS_TARGET : 0;
+
+    r->meta.groups--;
+    r->meta_dirty = 1;
+
+    return RFL_OK;
+}
+
+
+/* The last link of a slot leaves: it is no member of the sleeping group. */
+
+static rfl_rc_t
+group_forget(rfl_registry_t *r, rfl_slot_kind_t kind, uint32_t link_id,
+    rfl_error_t *err)
+{
+    rfl_rc_t     rc;
+    rfl_group_t  group;
+
+    rc = group_find(r, kind, &group, err);
+
+    if (rc == RFL_NOT_FOUND) {
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK || group.links == 0) {
+        return rc;
+    }
+
+    group.links = 0;
+
+    rc = group_save(r, &group, 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_store_del_u64(r->store, RFL_DBI_MEMBERS,
+                           member_key(group.id, link_id), err);
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "member of group", group.id);
+    }
+
+    return RFL_OK;
+}
+
+
+/* A link that waited in a sleeping group keeps what it joined at. */
+
+static rfl_rc_t
+group_put_member(rfl_registry_t *r, uint32_t id, uint32_t link_id,
+    rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+    uint64_t  clicks;
+
+    clicks = r->clicks != NULL ? r->clicks(r->clicks_data, id) : 0;
+
+    rc = rfl_store_put_u64(r->store, RFL_DBI_MEMBERS, member_key(id, link_id),
+                           rfl_str(&clicks, sizeof(clicks)), RFL_PUT_NEW,
+                           err);
+
+    return rc == RFL_EXISTS ? RFL_OK : rc;
+}
+
+
+static rfl_rc_t
+group_first_member(rfl_registry_t *r, uint32_t id, uint32_t *link_id)
+{
+    uint64_t       key;
+    rfl_rc_t       rc;
+    rfl_str_t      found, value;
+    rfl_cursor_t  *cursor;
+
+    rc = rfl_cursor_open(r->store, RFL_DBI_MEMBERS, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    key = member_key(id, 0);
+
+    rc = rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)), &found, &value);
+
+    if (rc == RFL_OK) {
+        memcpy(&key, found.data, sizeof(key));
+
+        if (key >> 32 == id) {
+            *link_id = (uint32_t) key;
+
+        } else {
+            rc = RFL_NOT_FOUND;
+        }
+    }
+
+    rfl_cursor_close(cursor);
+
+    return rc;
+}
+
+
+/* What must be there and is not, is damage; other errors stay themselves. */
+
+static rfl_rc_t
+registry_damaged(rfl_registry_t *r, rfl_error_t *err, rfl_rc_t rc,
+    const char *what, uint64_t which)
+{
+    if (rc == RFL_NOT_FOUND || rc == RFL_DAMAGED) {
+        return rfl_fail(err, RFL_DAMAGED, "%s is damaged: %s %llx is missing "
+                        "or makes no sense; restore a backup", r->dir, what,
+                        (unsigned long long) which);
+    }
+
+    if (rc == RFL_BAD_VERSION) {
+        return rfl_fail(err, rc, "%s: %s %llx was written by another version "
+                        "of this program", r->dir, what,
+                        (unsigned long long) which);
+    }
+
+    return rfl_fail(err, rc, "%s: %s %llx cannot be read", r->dir, what,
+                    (unsigned long long) which);
+}
+
+
+static int
+registry_shown(rfl_str_t text)
+{
+    return text.len < RFL_SHOWN_MAX ? (int) text.len : RFL_SHOWN_MAX;
+}
+
+
+static int
+slot_kind_has_target(rfl_slot_kind_t kind)
+{
+    return kind == RFL_SLOT_LANDING || kind >= RFL_SLOT_HOST_TARGET;
+}
+
+
+static int
+link_is_page(rfl_match_type_t type)
+{
+    return type == RFL_MATCH_EXACT || type == RFL_MATCH_PREFIX;
+}
+
+
+static uint64_t
+member_key(uint32_t group, uint32_t link_id)
+{
+    return (uint64_t) group << 32 | link_id;
+}

@@ -1,0 +1,217 @@
+/*
+ * The registry: the links of a site, in an LMDB environment of their own
+ * (PATH/registry), written by the command and the status API, read by every
+ * worker.
+ *
+ *     meta     name            -> version, uuid, next id, numbers
+ *     records  id              -> link record, or group record
+ *     keys     key             -> id, and whether the link is retired
+ *     sources  SURT, 0, id     -> (empty) people's order: by host and page
+ *     slots    hash of a slot  -> entries of 16 bytes: the request path
+ *     members  group, link     -> clicks of the group when the link joined
+ *
+ * A slot is what a request can ask for in one probe: this host, this page,
+ * this prefix, this landing on this host.  It holds one link, or, when
+ * several share it, their group, which has an id and a cell of its own: a
+ * request that cannot tell them apart costs the same for 2 and for 50,000.
+ *
+ * Ids are dense and never reused, neither is a removed link's: added again it
+ * has its old id, hence its old totals.
+ */
+
+#ifndef RFL_REGISTRY_H
+#define RFL_REGISTRY_H
+
+#include "rfl_identity.h"
+#include "rfl_store.h"
+
+
+/*
+ * Slot kinds.  Every link stands in the slot of its match type and in the
+ * _TARGET slot of its match type (with an empty target if it has none: that
+ * one holds one link, never a group); a page link (exact or prefix) also
+ * stands in LANDING, or in BLANK if it has no target.
+ */
+
+typedef enum {
+    RFL_SLOT_HOST = 1,           /* host SURT; also tells what the host has */
+    RFL_SLOT_DOMAIN,             /* host SURT */
+    RFL_SLOT_PAGE,               /* SURT */
+    RFL_SLOT_PREFIX,             /* SURT */
+    RFL_SLOT_LANDING,            /* host SURT, target: page links */
+    RFL_SLOT_BLANK,              /* host SURT: page links without target */
+    RFL_SLOT_HOST_TARGET,        /* host SURT, target */
+    RFL_SLOT_DOMAIN_TARGET,
+    RFL_SLOT_PAGE_TARGET,        /* SURT, target */
+    RFL_SLOT_PREFIX_TARGET
+} rfl_slot_kind_t;
+
+
+/*
+ * What a host has, beside a host link: which probes can succeed at all.
+ * Set when a link is added, cleared when the host's last link goes; a flag
+ * that is set too long costs a probe, never an answer.  DEPTH(n): there is
+ * a prefix link of n path segments.
+ */
+
+#define RFL_HOST_PAGES           0x01        /* exact links */
+#define RFL_HOST_TARGETS         0x02        /* page links with a target */
+#define RFL_HOST_BLANKS          0x04        /* page links without one */
+#define RFL_HOST_TARGET_HOSTS    0x08        /* targets that name a host */
+#define RFL_HOST_TARGET_QUERIES  0x10        /* targets with a query */
+#define RFL_HOST_DEPTH(n)        (0x80u << (n))      /* n: 0 .. 16 */
+
+
+typedef struct {
+    uint32_t  id;                /* link or group; 0: none (a host's flags) */
+    uint32_t  host_flags;        /* RFL_SLOT_HOST only */
+    unsigned  is_group:1;
+    unsigned  has_target:1;      /* one link, and it has a target */
+} rfl_slot_t;
+
+
+typedef struct {
+    uint32_t         id;
+    uint64_t         key;
+    rfl_slot_kind_t  kind;
+    uint32_t         links;      /* members now; 0 or 1: dormant */
+    rfl_str_t        text;       /* SURT or host, '\n', target: for people */
+} rfl_group_t;
+
+
+typedef struct rfl_registry_s  rfl_registry_t;
+
+typedef struct {
+    u_char    uuid[16];
+    uint32_t  next_id;           /* ids below it are taken; first id is 1 */
+    uint32_t  links;             /* registered now */
+    uint32_t  groups;            /* with two members or more */
+    uint32_t  domain_links;
+    uint64_t  created;           /* seconds */
+} rfl_registry_meta_t;
+
+
+/*
+ * path is the registry's PATH (the environment is PATH/registry).  Flags and
+ * errors are rfl_store_open()'s; also RFL_BAD_VERSION.  CREATE makes what is
+ * missing, also a new uuid.
+ */
+
+rfl_rc_t rfl_registry_open(rfl_registry_t **rp, const char *path,
+    unsigned flags, size_t map_size, rfl_error_t *err);
+void rfl_registry_close(rfl_registry_t *r);
+
+/* See rfl_store_begin(), _end(), _commit(). */
+
+rfl_rc_t rfl_registry_begin(rfl_registry_t *r, int write, rfl_error_t *err);
+void rfl_registry_end(rfl_registry_t *r);
+rfl_rc_t rfl_registry_commit(rfl_registry_t *r, rfl_error_t *err);
+
+rfl_store_t *rfl_registry_store(rfl_registry_t *r);
+
+
+/*
+ * All below need a begun transaction; slices they return end with it, in a
+ * write transaction with the next write.
+ */
+
+/* Copies the meta data; cached by snapshot, so it costs nothing twice. */
+
+rfl_rc_t rfl_registry_meta(rfl_registry_t *r, rfl_registry_meta_t *meta);
+
+
+/*
+ * One probe.  The slot's text is a, or a and b joined by '\n' for the kinds
+ * that have a target (b may be empty there).  RFL_NOT_FOUND, or *slot.
+ * a and b together are at most RFL_SLOT_TEXT_MAX bytes (RFL_FULL beyond).
+ */
+
+#define RFL_SLOT_TEXT_MAX  (2 * RFL_SURT_MAX + RFL_HOST_MAX + 32)
+
+rfl_rc_t rfl_registry_slot(rfl_registry_t *r, rfl_slot_kind_t kind,
+    rfl_str_t a, rfl_str_t b, rfl_slot_t *slot);
+
+
+/* A registered link by id; RFL_NOT_FOUND if retired or no link. */
+
+rfl_rc_t rfl_registry_link(rfl_registry_t *r, uint32_t id, rfl_link_t *link);
+rfl_rc_t rfl_registry_group(rfl_registry_t *r, uint32_t id,
+    rfl_group_t *group);
+
+/*
+ * By key; a retired link is RFL_NOT_FOUND.  by_prefix: 1 to 16 hex digits that
+ * name one link only; RFL_INVALID when none or several, saying so.
+ */
+
+rfl_rc_t rfl_registry_by_key(rfl_registry_t *r, uint64_t key,
+    rfl_link_t *link);
+rfl_rc_t rfl_registry_by_prefix(rfl_registry_t *r, rfl_str_t hex,
+    rfl_link_t *link, rfl_error_t *err);
+
+/* The first registered link whose key is >= key. */
+
+rfl_rc_t rfl_registry_next_key(rfl_registry_t *r, uint64_t key,
+    rfl_link_t *link);
+
+/*
+ * Links in the order of their sources.  Start with place->len = 0; each call
+ * moves place behind the link it returned.
+ */
+
+typedef struct {
+    size_t  len;
+    u_char  key[RFL_STORE_KEY_MAX];
+} rfl_registry_place_t;
+
+rfl_rc_t rfl_registry_next_source(rfl_registry_t *r,
+    rfl_registry_place_t *place, rfl_link_t *link);
+
+
+/* The groups a link belongs to now; at most RFL_LINK_GROUPS_MAX. */
+
+#define RFL_LINK_GROUPS_MAX  4
+
+typedef struct {
+    rfl_group_t  group;
+    uint64_t     clicks_at_join;
+} rfl_membership_t;
+
+rfl_rc_t rfl_registry_groups(rfl_registry_t *r, const rfl_link_t *link,
+    rfl_membership_t *out, size_t *n);
+
+
+/*
+ * Writes; they need a write transaction.
+ *
+ * set_floor: ids below floor are taken elsewhere (ledger, counter file); a
+ * registry restored from a backup must not issue them again.
+ * set_clicks: how to read a group's clicks when a link joins it; without it
+ * they are taken as 0.
+ */
+
+typedef uint64_t (*rfl_registry_clicks_pt)(void *data, uint32_t id);
+
+void rfl_registry_set_floor(rfl_registry_t *r, uint32_t floor);
+void rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,
+    void *data);
+
+/*
+ * add: fills link's key, id, revision, created (now, unless it is non-zero
+ * already).  RFL_EXISTS when it is registered (key and id are filled with the
+ * registered one's), RFL_INVALID as rfl_identity(), RFL_FULL beyond max_links.
+ * update: stores the editable fields of a link that is registered, by its id;
+ * identity fields are taken from the stored record.
+ * remove: RFL_NOT_FOUND when it is not registered.
+ */
+
+void rfl_registry_set_max_links(rfl_registry_t *r, uint32_t max_links);
+
+rfl_rc_t rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
+    rfl_error_t *err);
+rfl_rc_t rfl_registry_update(rfl_registry_t *r, rfl_link_t *link,
+    rfl_error_t *err);
+rfl_rc_t rfl_registry_remove(rfl_registry_t *r, uint64_t key,
+    rfl_error_t *err);
+
+
+#endif /* RFL_REGISTRY_H */

@@ -1,0 +1,472 @@
+/*
+ * Totals and their JSON.  The names of counters are in one table, so that
+ * every format and every tool says the same words; the names of outcomes and
+ * evidence are those of rfl_terms.h.
+ */
+
+#include "rfl_report.h"
+#include "rfl_class.h"
+
+
+static rfl_rc_t rfl_report_group(rfl_buf_t *b, const rfl_totals_t *t,
+    const rfl_membership_t *member);
+static void rfl_report_field(rfl_buf_t *b, const rfl_link_t *link,
+    const rfl_link_field_t *field);
+static void rfl_report_number(rfl_buf_t *b, rfl_str_t value);
+static int rfl_report_is_number(rfl_str_t value);
+static size_t rfl_report_digits(rfl_str_t value, size_t pos);
+static void rfl_report_labels(rfl_buf_t *b, rfl_str_t labels);
+static void rfl_report_time(rfl_buf_t *b, uint64_t seconds);
+static void rfl_report_key(rfl_buf_t *b, uint64_t key);
+static void rfl_report_named(rfl_buf_t *b, rfl_str_t name, uint64_t n);
+static void rfl_report_sums(rfl_buf_t *b, const uint64_t *sums);
+
+
+const rfl_counter_t  rfl_counter_table[RFL_CELL_SUMS] = {
+
+    { rfl_string("clicks"), RFL_CELL_CLICKS,
+      "Visitors who followed the link and got a page." },
+
+    { rfl_string("reloads"), RFL_CELL_RELOADS,
+      "Pages asked for again by a reload." },
+
+    { rfl_string("redirects"), RFL_CELL_REDIRECTS,
+      "Answers that sent the visitor on to another page." },
+
+    { rfl_string("errors_4xx"), RFL_CELL_ERRORS_4XX,
+      "Broken landings: answers with a status of 400 to 499." },
+
+    { rfl_string("errors_5xx"), RFL_CELL_ERRORS_5XX,
+      "Broken landings: answers with a status of 500 or more." },
+
+    { rfl_string("embeds"), RFL_CELL_EMBEDS,
+      "Pictures, frames and other parts shown in the linking page." },
+
+    { rfl_string("prefetches"), RFL_CELL_PREFETCHES,
+      "Pages loaded in advance, before any click." },
+
+    { rfl_string("bots"), RFL_CELL_BOTS,
+      "Requests of programs." },
+
+    { rfl_string("other"), RFL_CELL_OTHER,
+      "Other methods, aborted requests and requests by scripts." },
+
+    { rfl_string("clicks_by_tag"), RFL_CELL_CLICKS_BY_TAG,
+      "Clicks whose landing carried the link's tag." },
+
+    { rfl_string("clicks_by_page"), RFL_CELL_CLICKS_BY_PAGE,
+      "Clicks whose Referer named the registered page." },
+
+    { rfl_string("other_landing"), RFL_CELL_OTHER_LANDING,
+      "Clicks that landed elsewhere than at the link's target." },
+
+    { rfl_string("bytes"), RFL_CELL_BYTES,
+      "Bytes sent in answer." }
+};
+
+
+const rfl_counter_t *
+rfl_counter_find(rfl_str_t name)
+{
+    size_t  i;
+
+    for (i = 0; i < RFL_CELL_SUMS; i++) {
+        if (rfl_str_eq(rfl_counter_table[i].name, name)) {
+            return &rfl_counter_table[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * The live file's own cells are left out of the ledger's sum: what was
+ * flushed of them and what was not are both in the live cell.
+ */
+
+rfl_rc_t
+rfl_totals_cell(const rfl_totals_t *t, uint32_t id, rfl_cell_t *cell)
+{
+    rfl_rc_t    rc;
+    uint64_t    live_file_id;
+    rfl_cell_t  live;
+
+    memset(cell, 0, sizeof(rfl_cell_t));
+
+    if (t->ledger != NULL) {
+        live_file_id = t->counters != NULL ? t->counters->header->file_id : 0;
+
+        rc = rfl_ledger_cell(t->ledger, live_file_id, id, cell);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (t->counters != NULL) {
+        rfl_counters_read_cell(t->counters, id, &live);
+        rfl_cell_merge(cell, &live);
+    }
+
+    return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone)
+{
+    rfl_rc_t    rc;
+    uint64_t    live_file_id;
+    rfl_zone_t  live;
+
+    memset(zone, 0, sizeof(rfl_zone_t));
+
+    if (t->ledger != NULL) {
+        live_file_id = t->counters != NULL ? t->counters->header->file_id : 0;
+
+        rc = rfl_ledger_zone(t->ledger, live_file_id, zone);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (t->counters != NULL) {
+        rfl_counters_read_zone(t->counters, &live);
+        rfl_zone_merge(zone, &live);
+    }
+
+    return RFL_OK;
+}
+
+
+/* On failure what was appended to b is no answer. */
+
+rfl_rc_t
+rfl_report_link(rfl_buf_t *b, rfl_registry_t *registry,
+    const rfl_totals_t *t, const rfl_link_t *link)
+{
+    size_t            i, n;
+    rfl_rc_t          rc;
+    rfl_cell_t        cell;
+    rfl_membership_t  members[RFL_LINK_GROUPS_MAX];
+
+    rc = rfl_totals_cell(t, link->id, &cell);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_registry_groups(registry, link, members, &n);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rfl_buf_char(b, '{');
+
+    rfl_json_name(b, "key");
+    rfl_report_key(b, link->key);
+
+    for (i = 0; i < rfl_link_nfields; i++) {
+        rfl_report_field(b, link, &rfl_link_fields[i]);
+    }
+
+    rfl_json_name(b, "created");
+    rfl_report_time(b, link->created);
+
+    rfl_json_name(b, "first_seen");
+    rfl_report_time(b, cell.n[RFL_CELL_FIRST_SEEN]);
+
+    rfl_json_name(b, "last_seen");
+    rfl_report_time(b, cell.n[RFL_CELL_LAST_SEEN]);
+
+    rfl_json_name(b, "groups");
+    rfl_buf_char(b, '[');
+
+    for (i = 0; i < n; i++) {
+        rc = rfl_report_group(b, t, &members[i]);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    rfl_buf_char(b, ']');
+
+    rfl_json_name(b, "counters");
+    rfl_report_counters(b, &cell);
+
+    rfl_buf_char(b, '}');
+
+    return b->failed ? RFL_NO_MEMORY : RFL_OK;
+}
+
+
+/* "One of these": what the group got since the link is in it. */
+
+static rfl_rc_t
+rfl_report_group(rfl_buf_t *b, const rfl_totals_t *t,
+    const rfl_membership_t *member)
+{
+    rfl_rc_t    rc;
+    uint64_t    clicks;
+    rfl_cell_t  cell;
+
+    rc = rfl_totals_cell(t, member->group.id, &cell);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    /* A ledger restored from a backup may know of fewer than at the join. */
+
+    clicks = cell.n[RFL_CELL_CLICKS];
+    clicks = clicks > member->clicks_at_join ? clicks - member->clicks_at_join
+                                             : 0;
+
+    rfl_json_item(b);
+    rfl_buf_char(b, '{');
+
+    rfl_json_name(b, "key");
+    rfl_report_key(b, member->group.key);
+
+    rfl_json_name(b, "links");
+    rfl_buf_u64(b, member->group.links);
+
+    rfl_json_name(b, "clicks");
+    rfl_buf_u64(b, clicks);
+
+    rfl_buf_char(b, '}');
+
+    return RFL_OK;
+}
+
+
+static void
+rfl_report_field(rfl_buf_t *b, const rfl_link_t *link,
+    const rfl_link_field_t *field)
+{
+    rfl_str_t  value;
+
+    rfl_json_name(b, (const char *) field->name.data);
+
+    if (field->type == RFL_FIELD_MATCH_TYPE) {
+        rfl_json_string(b, rfl_match_type_names[link->match_type]);
+        return;
+    }
+
+    value = *rfl_link_slice((rfl_link_t *) link, field);
+
+    switch (field->type) {
+
+    case RFL_FIELD_NUMBER:
+        rfl_report_number(b, value);
+        return;
+
+    case RFL_FIELD_LABELS:
+        rfl_report_labels(b, value);
+        return;
+
+    case RFL_FIELD_DATE:
+        if (value.len == 0) {
+            rfl_buf_text(b, "null");
+            return;
+        }
+
+        break;
+
+    default:
+        break;
+    }
+
+    /* These two are never empty: what they follow from is shown. */
+
+    if (field->offset == offsetof(rfl_link_t, channel)) {
+        value = rfl_link_channel(link);
+
+    } else if (field->offset == offsetof(rfl_link_t, origin)) {
+        value = rfl_link_origin(link);
+    }
+
+    rfl_json_string(b, value);
+}
+
+
+/* Text that is no number of JSON's (RFC 8259, 6) is shown as text. */
+
+static void
+rfl_report_number(rfl_buf_t *b, rfl_str_t value)
+{
+    if (value.len == 0) {
+        rfl_buf_text(b, "null");
+
+    } else if (rfl_report_is_number(value)) {
+        rfl_buf_str(b, value);
+
+    } else {
+        rfl_json_string(b, value);
+    }
+}
+
+
+static int
+rfl_report_is_number(rfl_str_t value)
+{
+    size_t  whole, part;
+
+    whole = rfl_report_digits(value, 0);
+
+    if (whole == 0 || (value.data[0] == '0' && whole > 1)) {
+        return 0;
+    }
+
+    if (whole == value.len) {
+        return 1;
+    }
+
+    if (value.data[whole] != '.') {
+        return 0;
+    }
+
+    part = rfl_report_digits(value, whole + 1);
+
+    return part != 0 && whole + 1 + part == value.len;
+}
+
+
+static size_t
+rfl_report_digits(rfl_str_t value, size_t pos)
+{
+    size_t  i;
+
+    for (i = pos; i < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9') {
+            break;
+        }
+    }
+
+    return i - pos;
+}
+
+
+static void
+rfl_report_labels(rfl_buf_t *b, rfl_str_t labels)
+{
+    size_t         len;
+    const u_char  *comma;
+
+    rfl_buf_char(b, '[');
+
+    while (labels.len > 0) {
+        comma = memchr(labels.data, ',', labels.len);
+        len = comma != NULL ? (size_t) (comma - labels.data) : labels.len;
+
+        rfl_json_item(b);
+        rfl_json_string(b, rfl_str(labels.data, len));
+
+        if (comma == NULL) {
+            break;
+        }
+
+        labels.data += len + 1;
+        labels.len -= len + 1;
+    }
+
+    rfl_buf_char(b, ']');
+}
+
+
+static void
+rfl_report_time(rfl_buf_t *b, uint64_t seconds)
+{
+    if (seconds == 0) {
+        rfl_buf_text(b, "null");
+        return;
+    }
+
+    rfl_buf_char(b, '"');
+    rfl_buf_time(b, seconds);
+    rfl_buf_char(b, '"');
+}
+
+
+static void
+rfl_report_key(rfl_buf_t *b, uint64_t key)
+{
+    u_char  text[RFL_KEY_LEN];
+
+    rfl_key_text(key, text);
+    rfl_json_string(b, rfl_str(text, RFL_KEY_LEN));
+}
+
+
+void
+rfl_report_counters(rfl_buf_t *b, const rfl_cell_t *cell)
+{
+    rfl_report_sums(b, cell->n);
+}
+
+
+static void
+rfl_report_sums(rfl_buf_t *b, const uint64_t *sums)
+{
+    size_t                i;
+    const rfl_counter_t  *counter;
+
+    rfl_buf_char(b, '{');
+
+    for (i = 0; i < RFL_CELL_SUMS; i++) {
+        counter = &rfl_counter_table[i];
+        rfl_report_named(b, counter->name, sums[counter->field]);
+    }
+
+    rfl_buf_char(b, '}');
+}
+
+
+void
+rfl_report_zone(rfl_buf_t *b, const rfl_zone_t *zone)
+{
+    unsigned  i;
+
+    rfl_json_name(b, "outcomes");
+    rfl_buf_char(b, '{');
+
+    for (i = 0; i < RFL_OUTCOMES; i++) {
+        rfl_report_named(b, rfl_outcome_names[i],
+                         zone->n[RFL_ZONE_OUTCOMES + i]);
+    }
+
+    rfl_buf_char(b, '}');
+
+    rfl_json_name(b, "clicks");
+    rfl_buf_char(b, '{');
+
+    for (i = 0; i < RFL_OUTCOMES; i++) {
+        if (rfl_outcome_has_class((rfl_outcome_t) i)) {
+            rfl_report_named(b, rfl_outcome_names[i],
+                             zone->n[RFL_ZONE_CLICKS + i]);
+        }
+    }
+
+    rfl_buf_char(b, '}');
+
+    rfl_json_name(b, "classes");
+    rfl_report_sums(b, &zone->n[RFL_ZONE_CLASSES]);
+
+    rfl_json_name(b, "evidence");
+    rfl_buf_char(b, '{');
+
+    for (i = 0; i < RFL_EVIDENCES; i++) {
+        rfl_report_named(b, rfl_evidence_names[i],
+                         zone->n[RFL_ZONE_EVIDENCE + i]);
+    }
+
+    rfl_buf_char(b, '}');
+}
+
+
+/* The names are the tables' constants: they end with a zero. */
+
+static void
+rfl_report_named(rfl_buf_t *b, rfl_str_t name, uint64_t n)
+{
+    rfl_json_name(b, (const char *) name.data);
+    rfl_buf_u64(b, n);
+}

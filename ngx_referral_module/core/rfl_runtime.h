@@ -1,0 +1,71 @@
+/*
+ * One registry as one process uses it: the open environments, the counter
+ * file and what is wrong with them.  A worker has one, the keeper's thread
+ * has one, so has the thread of the last process out.
+ *
+ * Nothing here stops the process: what cannot be opened is tried again at
+ * the next tick, and requests go on being counted in memory meanwhile.
+ */
+
+#ifndef RFL_RUNTIME_H
+#define RFL_RUNTIME_H
+
+#include "rfl_record.h"
+#include "rfl_report.h"
+
+
+/* Strings are terminated by a zero and outlive the runtime. */
+
+typedef struct {
+    const char  *name;
+    const char  *path;           /* the registry's PATH */
+    const char  *counters;       /* counter file; empty: in counters_dir */
+    const char  *counters_dir;   /* empty: the file is PATH/counters */
+    size_t       map_size;
+    uint32_t     max_ids;        /* cells to map: links and groups */
+    uint32_t     max_links;
+    unsigned     flush_ms;
+} rfl_runtime_conf_t;
+
+
+typedef struct {
+    const rfl_runtime_conf_t  *conf;
+    unsigned                   stripe;
+    unsigned                   writes:1;         /* opens the registry RW */
+
+    rfl_registry_t            *registry;         /* NULL: not available */
+    rfl_ledger_t              *ledger;           /* read only */
+    rfl_counters_t            *counters;
+    char                       counters_path[RFL_URL_MAX];
+
+    rfl_zone_t                *zone;             /* counts go here: pending,
+                                                    or a stripe of the file */
+    rfl_zone_t                 pending;
+
+    /* why it is not available; rc is RFL_OK when it is */
+    rfl_error_t                registry_error;
+    rfl_error_t                ledger_error;
+    rfl_error_t                counters_error;
+} rfl_runtime_t;
+
+
+/* stripe: any number; processes with different ones seldom share a stripe. */
+
+void rfl_runtime_init(rfl_runtime_t *rt, const rfl_runtime_conf_t *conf,
+    unsigned stripe);
+
+/*
+ * Once a second: opens what is not open, closes what another file has taken
+ * the place of, extends the counter file ahead of the registry.  now: seconds.
+ */
+
+void rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now);
+
+void rfl_runtime_close(rfl_runtime_t *rt);
+
+/* Where totals come from, for rfl_totals_*(). */
+
+rfl_totals_t rfl_runtime_totals(rfl_runtime_t *rt);
+
+
+#endif /* RFL_RUNTIME_H */

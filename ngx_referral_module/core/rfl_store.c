@@ -1,0 +1,1347 @@
+/*
+ * The wall around LMDB.  It holds what LMDB leaves to its users: one handle
+ * for a directory in a process, a map that another process enlarged, files
+ * that are shorter than their pages, file systems without reliable locks.
+ *
+ * LMDB 0.9.24 is the oldest version supported (Debian 12).  Not used because
+ * of it: MDB_WRITEMAP (a full disk is SIGBUS), MDB_NOLOCK, MDB_DUPSORT.
+ */
+
+#include "rfl_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <lmdb.h>
+
+
+#define RFL_STORE_DIR_MODE   0700
+#define RFL_STORE_FILE_MODE  0600
+
+/* LMDB's names of its files. */
+
+#define RFL_STORE_DATA  "/data.mdb"
+#define RFL_STORE_LOCK  "/lock.mdb"
+
+/* An EIO with less free space than this is taken for a full disk. */
+
+#define RFL_STORE_DISK_FULL  (1024 * 1024)
+
+
+typedef struct {
+    dev_t  dev;
+    ino_t  ino;
+} rfl_store_file_t;
+
+
+struct rfl_store_s {
+    MDB_env           *env;
+    MDB_txn           *txn;              /* the current one, or NULL */
+    MDB_txn           *read_txn;         /* kept to be renewed, or NULL */
+    MDB_dbi            dbis[RFL_STORE_DBIS_MAX];
+    unsigned           ndbis;
+    unsigned           flags;            /* RFL_STORE_... */
+    unsigned           depth;            /* of nested begins */
+    unsigned           writing:1;
+    unsigned           broken:1;         /* of no use until opened again */
+    size_t             page_size;
+    rfl_store_file_t   dir_file;
+    rfl_store_file_t   data_file;
+    rfl_store_file_t   lock_file;
+    rfl_store_t       *next;             /* open in this process */
+    pid_t              pid;
+    char               dir[PATH_MAX];
+    char               data_path[PATH_MAX];
+    char               lock_path[PATH_MAX];
+};
+
+
+struct rfl_cursor_s {
+    MDB_cursor        *cursor;
+    rfl_store_t       *store;
+};
+
+
+typedef struct {
+    unsigned long      type;
+    const char        *name;
+} rfl_store_fs_t;
+
+
+static rfl_rc_t store_paths(rfl_store_t *s, const char *dir,
+    rfl_error_t *err);
+static rfl_rc_t store_prepare_dir(rfl_store_t *s, rfl_error_t *err);
+static rfl_rc_t store_make_dir(rfl_store_t *s, rfl_error_t *err);
+static rfl_rc_t store_check_fs(rfl_store_t *s, rfl_error_t *err);
+static rfl_rc_t store_check_data(rfl_store_t *s, rfl_error_t *err);
+static rfl_rc_t store_check_lock(rfl_store_t *s, rfl_error_t *err);
+static rfl_rc_t store_open_env(rfl_store_t *s, size_t map_size,
+    rfl_error_t *err);
+static rfl_rc_t store_identify(rfl_store_t *s, rfl_error_t *err);
+static rfl_rc_t store_check_size(rfl_store_t *s, rfl_error_t *err);
+static rfl_rc_t store_open_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis,
+    size_t n, rfl_error_t *err);
+static int store_try_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis,
+    size_t n, unsigned txn_flags, const char **name);
+static int store_txn(rfl_store_t *s, int write);
+static int store_remap(rfl_store_t *s);
+static void store_extend(rfl_store_t *s);
+static int store_is_short(rfl_store_t *s, off_t *wanted);
+static rfl_rc_t store_put(rfl_store_t *s, unsigned dbi, MDB_val *key,
+    rfl_str_t value, unsigned flags, rfl_error_t *err);
+static rfl_rc_t store_get(rfl_store_t *s, unsigned dbi, MDB_val *key,
+    rfl_str_t *value);
+static rfl_rc_t store_del(rfl_store_t *s, unsigned dbi, MDB_val *key,
+    rfl_error_t *err);
+static rfl_rc_t cursor_get(rfl_cursor_t *c, MDB_cursor_op op, MDB_val *key,
+    rfl_str_t *found, rfl_str_t *value);
+static rfl_rc_t store_fail(rfl_store_t *s, rfl_error_t *err, int rc,
+    const char *what);
+static rfl_rc_t store_rc(rfl_store_t *s, int rc);
+static int store_disk_is_full(rfl_store_t *s);
+static rfl_store_file_t store_file(const struct stat *st);
+static int store_file_eq(rfl_store_file_t a, rfl_store_file_t b);
+
+
+/*
+ * POSIX locks or mmap are not reliable there.  Numbers of linux/magic.h and
+ * statfs(2).
+ */
+
+static const rfl_store_fs_t  store_refused_fs[] = {
+    { 0x6969,     "NFS" },
+    { 0x517b,     "SMB" },
+    { 0xff534d42, "CIFS" },
+    { 0xfe534d42, "SMB2" },
+    { 0x65735546, "FUSE" }
+};
+
+
+static rfl_store_t  *store_list;
+
+
+rfl_rc_t
+rfl_store_open(rfl_store_t **sp, const char *dir, const rfl_store_dbi_t *dbis,
+    size_t n, unsigned flags, size_t map_size, rfl_error_t *err)
+{
+    rfl_rc_t      rc;
+    rfl_store_t  *s;
+
+    *sp = NULL;
+
+    if (n > RFL_STORE_DBIS_MAX) {
+        return rfl_fail(err, RFL_INVALID, "%s: %zu tables, the limit is %d",
+                        dir, n, RFL_STORE_DBIS_MAX);
+    }
+
+    s = calloc(1, sizeof(rfl_store_t));
+    if (s == NULL) {
+        return rfl_fail(err, RFL_NO_MEMORY, "%s: out of memory", dir);
+    }
+
+    s->flags = flags;
+    s->pid = getpid();
+
+    rc = store_paths(s, dir, err);
+    if (rc != RFL_OK) {
+        goto failed;
+    }
+
+    rc = store_prepare_dir(s, err);
+    if (rc != RFL_OK) {
+        goto failed;
+    }
+
+    rc = store_open_env(s, map_size, err);
+    if (rc != RFL_OK) {
+        goto failed;
+    }
+
+    rc = store_open_dbis(s, dbis, n, err);
+    if (rc != RFL_OK) {
+        goto failed;
+    }
+
+    s->next = store_list;
+    store_list = s;
+    *sp = s;
+
+    return RFL_OK;
+
+failed:
+
+    rfl_store_close(s);
+
+    return rc;
+}
+
+
+void
+rfl_store_close(rfl_store_t *s)
+{
+    rfl_store_t  **link;
+
+    if (s == NULL) {
+        return;
+    }
+
+    for (link = &store_list; *link != NULL; link = &(*link)->next) {
+        if (*link == s) {
+            *link = s->next;
+            break;
+        }
+    }
+
+    if (s->writing) {
+        mdb_txn_abort(s->txn);
+    }
+
+    if (s->read_txn != NULL) {
+        mdb_txn_abort(s->read_txn);
+    }
+
+    if (s->env != NULL) {
+        mdb_env_close(s->env);
+    }
+
+    free(s);
+}
+
+
+static rfl_rc_t
+store_paths(rfl_store_t *s, const char *dir, rfl_error_t *err)
+{
+    size_t  len;
+
+    len = strlen(dir);
+
+    while (len > 1 && dir[len - 1] == '/') {
+        len--;
+    }
+
+    if (len == 0 || len + sizeof(RFL_STORE_DATA) > PATH_MAX) {
+        return rfl_fail(err, RFL_INVALID, "%.64s%s: the path has %zu bytes, "
+                        "1 to %zu are allowed", dir, len > 64 ? "..." : "",
+                        len, PATH_MAX - sizeof(RFL_STORE_DATA));
+    }
+
+    memcpy(s->dir, dir, len);
+
+    memcpy(s->data_path, dir, len);
+    memcpy(s->data_path + len, RFL_STORE_DATA, sizeof(RFL_STORE_DATA));
+
+    memcpy(s->lock_path, dir, len);
+    memcpy(s->lock_path + len, RFL_STORE_LOCK, sizeof(RFL_STORE_LOCK));
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+store_prepare_dir(rfl_store_t *s, rfl_error_t *err)
+{
+    rfl_rc_t      rc;
+    rfl_store_t  *other;
+    struct stat   st;
+
+    if (s->flags & RFL_STORE_CREATE) {
+        rc = store_make_dir(s, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (stat(s->dir, &st) != 0) {
+        return store_fail(s, err, errno, "stat");
+    }
+
+    if (!S_ISDIR(st.st_mode)) {
+        return rfl_fail(err, RFL_INVALID, "%s: it is not a directory", s->dir);
+    }
+
+    s->dir_file = store_file(&st);
+
+    /* A store inherited over fork() is not ours, and must not be used. */
+
+    for (other = store_list; other != NULL; other = other->next) {
+        if (other->pid == s->pid
+            && store_file_eq(other->dir_file, s->dir_file))
+        {
+            return rfl_fail(err, RFL_BUSY, "%s: this process has it open "
+                            "already, as %s", s->dir, other->dir);
+        }
+    }
+
+    rc = store_check_fs(s, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (!(s->flags & RFL_STORE_CREATE)) {
+        rc = store_check_data(s, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (s->flags == RFL_STORE_READ) {
+        return store_check_lock(s, err);
+    }
+
+    return RFL_OK;
+}
+
+
+/* The directory, and the one it is in: PATH and PATH/registry. */
+
+static rfl_rc_t
+store_make_dir(rfl_store_t *s, rfl_error_t *err)
+{
+    char  parent[PATH_MAX], *slash;
+
+    if (mkdir(s->dir, RFL_STORE_DIR_MODE) == 0 || errno == EEXIST) {
+        return RFL_OK;
+    }
+
+    if (errno != ENOENT) {
+        return store_fail(s, err, errno, "mkdir");
+    }
+
+    memcpy(parent, s->dir, sizeof(parent));
+
+    slash = strrchr(parent, '/');
+    if (slash == NULL || slash == parent) {
+        return store_fail(s, err, ENOENT, "mkdir");
+    }
+
+    *slash = '\0';
+
+    if (mkdir(parent, RFL_STORE_DIR_MODE) != 0 && errno != EEXIST) {
+        return store_fail(s, err, errno, "mkdir of its parent directory");
+    }
+
+    if (mkdir(s->dir, RFL_STORE_DIR_MODE) != 0 && errno != EEXIST) {
+        return store_fail(s, err, errno, "mkdir");
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+store_check_fs(rfl_store_t *s, rfl_error_t *err)
+{
+    size_t         i;
+    struct statfs  fs;
+
+    if (statfs(s->dir, &fs) != 0) {
+        return store_fail(s, err, errno, "statfs");
+    }
+
+    for (i = 0; i < sizeof(store_refused_fs) / sizeof(store_refused_fs[0]);
+         i++)
+    {
+        /* f_type is signed on some machines. */
+
+        if ((uint32_t) fs.f_type == store_refused_fs[i].type) {
+            return rfl_fail(err, RFL_INVALID, "%s: it is on %s, where locks "
+                            "and mapped files are not reliable; use a local "
+                            "file system", s->dir, store_refused_fs[i].name);
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+/* Opened for writing, LMDB would make a data file that is not there. */
+
+static rfl_rc_t
+store_check_data(rfl_store_t *s, rfl_error_t *err)
+{
+    struct stat  st;
+
+    if (stat(s->data_path, &st) != 0) {
+        return store_fail(s, err, errno, "data.mdb");
+    }
+
+    if (st.st_size == 0) {
+        return rfl_fail(err, RFL_NOT_FOUND, "%s: data.mdb is empty", s->dir);
+    }
+
+    return RFL_OK;
+}
+
+
+/*
+ * On a read-only file system LMDB reads without locks, and a writer would
+ * reuse the pages being read.
+ */
+
+static rfl_rc_t
+store_check_lock(rfl_store_t *s, rfl_error_t *err)
+{
+    const char  *path;
+
+    path = s->lock_path;
+
+    if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) != 0 && errno == ENOENT) {
+        path = s->dir;                   /* LMDB makes it */
+    }
+
+    if (faccessat(AT_FDCWD, path, R_OK|W_OK, AT_EACCESS) != 0) {
+        return rfl_fail(err, RFL_DENIED, "%s: lock.mdb is not writable (%s); "
+                        "readers need it too", s->dir, strerror(errno));
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+store_open_env(rfl_store_t *s, size_t map_size, rfl_error_t *err)
+{
+    int       rc;
+    size_t    page;
+    unsigned  flags;
+
+    page = (size_t) sysconf(_SC_PAGESIZE);
+
+    if (map_size == 0) {
+        map_size = RFL_STORE_MAP_SIZE;
+    }
+
+    map_size = (map_size + page - 1) & ~(page - 1);
+
+    rc = mdb_env_create(&s->env);
+    if (rc != 0) {
+        return store_fail(s, err, rc, "mdb_env_create");
+    }
+
+    (void) mdb_env_set_maxreaders(s->env, RFL_STORE_READERS);
+    (void) mdb_env_set_maxdbs(s->env, RFL_STORE_DBIS_MAX);
+
+    rc = mdb_env_set_mapsize(s->env, map_size);
+    if (rc != 0) {
+        return store_fail(s, err, rc, "mdb_env_set_mapsize");
+    }
+
+    flags = MDB_NOTLS;
+
+    if (s->flags == RFL_STORE_READ) {
+        flags |= MDB_RDONLY;
+    }
+
+    rc = mdb_env_open(s->env, s->dir, flags, RFL_STORE_FILE_MODE);
+    if (rc != 0) {
+        return store_fail(s, err, rc, "mdb_env_open");
+    }
+
+    return store_identify(s, err);
+}
+
+
+static rfl_rc_t
+store_identify(rfl_store_t *s, rfl_error_t *err)
+{
+    int               rc;
+    rfl_rc_t          checked;
+    MDB_stat          env_stat;
+    struct stat       st;
+    mdb_filehandle_t  fd;
+
+    rc = mdb_env_get_fd(s->env, &fd);
+    if (rc != 0) {
+        return store_fail(s, err, rc, "mdb_env_get_fd");
+    }
+
+    if (fstat(fd, &st) != 0) {
+        return store_fail(s, err, errno, "fstat of data.mdb");
+    }
+
+    s->data_file = store_file(&st);
+
+    if (stat(s->lock_path, &st) != 0) {
+        return store_fail(s, err, errno, "lock.mdb");
+    }
+
+    s->lock_file = store_file(&st);
+
+    rc = mdb_env_stat(s->env, &env_stat);
+    if (rc != 0) {
+        return store_fail(s, err, rc, "mdb_env_stat");
+    }
+
+    s->page_size = env_stat.ms_psize;
+
+    checked = store_check_size(s, err);
+    if (checked != RFL_OK) {
+        return checked;
+    }
+
+    (void) rfl_store_reader_check(s);
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+store_check_size(rfl_store_t *s, rfl_error_t *err)
+{
+    off_t  wanted;
+
+    if (!store_is_short(s, &wanted)) {
+        return RFL_OK;
+    }
+
+    return rfl_fail(err, RFL_DAMAGED, "%s: data.mdb is shorter than the %lld "
+                    "bytes of its pages; restore it from a backup",
+                    s->dir, (long long) wanted);
+}
+
+
+static rfl_rc_t
+store_open_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis, size_t n,
+    rfl_error_t *err)
+{
+    int          rc;
+    const char  *name;
+
+    /*
+     * A write transaction waits for other writers, so it is begun only when
+     * there is something to make.
+     */
+
+    rc = store_try_dbis(s, dbis, n, MDB_RDONLY, &name);
+
+    if (rc == MDB_NOTFOUND && (s->flags & RFL_STORE_CREATE)) {
+        rc = store_try_dbis(s, dbis, n, 0, &name);
+    }
+
+    if (rc == MDB_NOTFOUND) {
+        return rfl_fail(err, RFL_NOT_FOUND, "%s: it has no table \"%s\" yet",
+                        s->dir, name);
+    }
+
+    if (rc == MDB_INCOMPATIBLE) {
+        return rfl_fail(err, RFL_DAMAGED, "%s: its table \"%s\" has keys of "
+                        "another kind", s->dir, name);
+    }
+
+    if (rc != 0) {
+        return store_fail(s, err, rc, "opening its tables");
+    }
+
+    s->ndbis = n;
+
+    return RFL_OK;
+}
+
+
+static int
+store_try_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis, size_t n,
+    unsigned txn_flags, const char **name)
+{
+    int       rc;
+    size_t    i;
+    MDB_txn  *txn;
+    unsigned  flags, wanted;
+
+    *name = "";
+
+    rc = mdb_txn_begin(s->env, NULL, txn_flags, &txn);
+    if (rc == MDB_MAP_RESIZED) {
+        rc = store_remap(s);
+        if (rc == 0) {
+            rc = mdb_txn_begin(s->env, NULL, txn_flags, &txn);
+        }
+    }
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    for (i = 0; i < n; i++) {
+        *name = dbis[i].name;
+        wanted = dbis[i].key_kind == RFL_KEY_BYTES ? 0 : MDB_INTEGERKEY;
+        flags = txn_flags & MDB_RDONLY ? 0 : MDB_CREATE;
+
+        rc = mdb_dbi_open(txn, dbis[i].name, flags | wanted, &s->dbis[i]);
+        if (rc != 0) {
+            goto failed;
+        }
+
+        rc = mdb_dbi_flags(txn, s->dbis[i], &flags);
+        if (rc != 0) {
+            goto failed;
+        }
+
+        if ((flags & (MDB_INTEGERKEY|MDB_DUPSORT)) != wanted) {
+            rc = MDB_INCOMPATIBLE;
+            goto failed;
+        }
+    }
+
+    /* Handles of a reading transaction last only if it is committed. */
+
+    return mdb_txn_commit(txn);
+
+failed:
+
+    mdb_txn_abort(txn);
+
+    return rc;
+}
+
+
+rfl_rc_t
+rfl_store_begin(rfl_store_t *s, int write, rfl_error_t *err)
+{
+    int  rc;
+
+    if (s->txn != NULL) {
+        if (write) {
+            return rfl_fail(err, RFL_ERROR, "%s: a transaction is begun "
+                            "already", s->dir);
+        }
+
+        s->depth++;
+
+        return RFL_OK;
+    }
+
+    if (write && s->flags == RFL_STORE_READ) {
+        return rfl_fail(err, RFL_DENIED, "%s: it was opened for reading",
+                        s->dir);
+    }
+
+    rc = store_txn(s, write);
+
+    if (rc == MDB_MAP_RESIZED) {
+        rc = store_remap(s);
+        if (rc == 0) {
+            rc = store_txn(s, write);
+        }
+    }
+
+    if (rc != 0) {
+        return store_fail(s, err, rc, "beginning a transaction");
+    }
+
+    s->depth = 1;
+    s->writing = write ? 1 : 0;
+
+    return RFL_OK;
+}
+
+
+static int
+store_txn(rfl_store_t *s, int write)
+{
+    int  rc;
+
+    if (write) {
+        rc = mdb_txn_begin(s->env, NULL, 0, &s->txn);
+        if (rc != 0) {
+            s->txn = NULL;
+        }
+
+        return rc;
+    }
+
+    if (s->read_txn == NULL) {
+        rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->read_txn);
+        if (rc != 0) {
+            s->read_txn = NULL;
+            return rc;
+        }
+
+    } else {
+        rc = mdb_txn_renew(s->read_txn);
+        if (rc != 0) {
+            mdb_txn_abort(s->read_txn);
+            s->read_txn = NULL;
+            return rc;
+        }
+    }
+
+    s->txn = s->read_txn;
+
+    return 0;
+}
+
+
+/* Another process made the map larger.  No transaction may be live here. */
+
+static int
+store_remap(rfl_store_t *s)
+{
+    int    rc;
+    off_t  wanted;
+
+    rc = mdb_env_set_mapsize(s->env, 0);
+    if (rc != 0) {
+        return rc;
+    }
+
+    return store_is_short(s, &wanted) ? MDB_CORRUPTED : 0;
+}
+
+
+void
+rfl_store_end(rfl_store_t *s)
+{
+    if (s->depth == 0) {
+        return;
+    }
+
+    s->depth--;
+
+    if (s->depth > 0) {
+        return;
+    }
+
+    if (s->writing) {
+        mdb_txn_abort(s->txn);
+
+    } else {
+        mdb_txn_reset(s->txn);
+    }
+
+    s->txn = NULL;
+    s->writing = 0;
+}
+
+
+rfl_rc_t
+rfl_store_commit(rfl_store_t *s, rfl_error_t *err)
+{
+    int  rc;
+
+    if (!s->writing) {
+        return rfl_fail(err, RFL_ERROR, "%s: there is no write transaction "
+                        "to commit", s->dir);
+    }
+
+    if (s->depth != 1) {
+        return rfl_fail(err, RFL_ERROR, "%s: a commit inside a nested "
+                        "transaction", s->dir);
+    }
+
+    rc = mdb_txn_commit(s->txn);
+
+    s->txn = NULL;
+    s->depth = 0;
+    s->writing = 0;
+
+    if (rc != 0) {
+        return store_fail(s, err, rc, "commit");
+    }
+
+    store_extend(s);
+
+    return RFL_OK;
+}
+
+
+/*
+ * A page taken and given back in one transaction is never written, so at the
+ * end of the file it leaves a sound file shorter than its pages; LMDB's own
+ * mdb_env_copy() allows for it.  Readers must be able to tell a truncated
+ * file from a sound one: sound ones are extended.  The writer's lock
+ * is held because ftruncate() would cut what another writer just added.
+ */
+
+static void
+store_extend(rfl_store_t *s)
+{
+    int               rc;
+    off_t             wanted;
+    MDB_txn          *txn;
+    mdb_filehandle_t  fd;
+
+    if (!store_is_short(s, &wanted)) {
+        return;
+    }
+
+    if (mdb_txn_begin(s->env, NULL, 0, &txn) != 0) {
+        return;
+    }
+
+    rc = mdb_env_get_fd(s->env, &fd);
+
+    if (rc == 0 && store_is_short(s, &wanted)) {
+        rc = ftruncate(fd, wanted);
+    }
+
+    /* The data is committed either way; the next commit tries again. */
+
+    (void) rc;
+
+    mdb_txn_abort(txn);
+}
+
+
+/* The meta pages are read through the map: they must be there first. */
+
+static int
+store_is_short(rfl_store_t *s, off_t *wanted)
+{
+    struct stat       st;
+    MDB_envinfo       info;
+    mdb_filehandle_t  fd;
+
+    *wanted = 2 * (off_t) s->page_size;
+
+    if (mdb_env_get_fd(s->env, &fd) != 0 || fstat(fd, &st) != 0) {
+        return 1;
+    }
+
+    if (st.st_size < *wanted) {
+        return 1;
+    }
+
+    if (mdb_env_info(s->env, &info) != 0) {
+        return 1;
+    }
+
+    *wanted = (off_t) (info.me_last_pgno + 1) * (off_t) s->page_size;
+
+    /* A commit that came since the fstat() may have added pages. */
+
+    if (st.st_size < *wanted && fstat(fd, &st) != 0) {
+        return 1;
+    }
+
+    return st.st_size < *wanted;
+}
+
+
+uint64_t
+rfl_store_txn_id(rfl_store_t *s)
+{
+    return mdb_txn_id(s->txn);
+}
+
+
+rfl_rc_t
+rfl_store_get(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t *value)
+{
+    MDB_val  k;
+
+    k.mv_size = key.len;
+    k.mv_data = (void *) key.data;
+
+    return store_get(s, dbi, &k, value);
+}
+
+
+rfl_rc_t
+rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
+    rfl_str_t *value)
+{
+    MDB_val  k;
+
+    k.mv_size = sizeof(key);
+    k.mv_data = &key;
+
+    return store_get(s, dbi, &k, value);
+}
+
+
+rfl_rc_t
+rfl_store_get_u32(rfl_store_t *s, unsigned dbi, uint32_t key,
+    rfl_str_t *value)
+{
+    MDB_val  k;
+
+    k.mv_size = sizeof(key);
+    k.mv_data = &key;
+
+    return store_get(s, dbi, &k, value);
+}
+
+
+static rfl_rc_t
+store_get(rfl_store_t *s, unsigned dbi, MDB_val *key, rfl_str_t *value)
+{
+    int      rc;
+    MDB_val  v;
+
+    if (s->txn == NULL) {
+        return RFL_ERROR;
+    }
+
+    rc = mdb_get(s->txn, s->dbis[dbi], key, &v);
+    if (rc != 0) {
+        return store_rc(s, rc);
+    }
+
+    value->len = v.mv_size;
+    value->data = v.mv_data;
+
+    return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_store_put(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t value,
+    unsigned flags, rfl_error_t *err)
+{
+    MDB_val  k;
+
+    k.mv_size = key.len;
+    k.mv_data = (void *) key.data;
+
+    return store_put(s, dbi, &k, value, flags, err);
+}
+
+
+rfl_rc_t
+rfl_store_put_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t value,
+    unsigned flags, rfl_error_t *err)
+{
+    MDB_val  k;
+
+    k.mv_size = sizeof(key);
+    k.mv_data = &key;
+
+    return store_put(s, dbi, &k, value, flags, err);
+}
+
+
+rfl_rc_t
+rfl_store_put_u32(rfl_store_t *s, unsigned dbi, uint32_t key, rfl_str_t value,
+    unsigned flags, rfl_error_t *err)
+{
+    MDB_val  k;
+
+    k.mv_size = sizeof(key);
+    k.mv_data = &key;
+
+    return store_put(s, dbi, &k, value, flags, err);
+}
+
+
+static rfl_rc_t
+store_put(rfl_store_t *s, unsigned dbi, MDB_val *key, rfl_str_t value,
+    unsigned flags, rfl_error_t *err)
+{
+    int       rc;
+    MDB_val   v;
+    unsigned  put;
+
+    if (!s->writing) {
+        return rfl_fail(err, RFL_ERROR, "%s: a write outside of a write "
+                        "transaction", s->dir);
+    }
+
+    v.mv_size = value.len;
+    v.mv_data = (void *) value.data;
+
+    put = 0;
+
+    if (flags & RFL_PUT_NEW) {
+        put |= MDB_NOOVERWRITE;
+    }
+
+    if (flags & RFL_PUT_APPEND) {
+        put |= MDB_APPEND;
+    }
+
+    rc = mdb_put(s->txn, s->dbis[dbi], key, &v, put);
+
+    if (rc == MDB_KEYEXIST) {            /* often no error: no text is made */
+        return RFL_EXISTS;
+    }
+
+    return rc == 0 ? RFL_OK : store_fail(s, err, rc, "writing");
+}
+
+
+rfl_rc_t
+rfl_store_del(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_error_t *err)
+{
+    MDB_val  k;
+
+    k.mv_size = key.len;
+    k.mv_data = (void *) key.data;
+
+    return store_del(s, dbi, &k, err);
+}
+
+
+rfl_rc_t
+rfl_store_del_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
+    rfl_error_t *err)
+{
+    MDB_val  k;
+
+    k.mv_size = sizeof(key);
+    k.mv_data = &key;
+
+    return store_del(s, dbi, &k, err);
+}
+
+
+rfl_rc_t
+rfl_store_del_u32(rfl_store_t *s, unsigned dbi, uint32_t key,
+    rfl_error_t *err)
+{
+    MDB_val  k;
+
+    k.mv_size = sizeof(key);
+    k.mv_data = &key;
+
+    return store_del(s, dbi, &k, err);
+}
+
+
+static rfl_rc_t
+store_del(rfl_store_t *s, unsigned dbi, MDB_val *key, rfl_error_t *err)
+{
+    int  rc;
+
+    if (!s->writing) {
+        return rfl_fail(err, RFL_ERROR, "%s: a deletion outside of a write "
+                        "transaction", s->dir);
+    }
+
+    rc = mdb_del(s->txn, s->dbis[dbi], key, NULL);
+
+    return rc == 0 ? RFL_OK : store_fail(s, err, rc, "deleting");
+}
+
+
+rfl_rc_t
+rfl_cursor_open(rfl_store_t *s, unsigned dbi, rfl_cursor_t **cp)
+{
+    int            rc;
+    rfl_cursor_t  *c;
+
+    *cp = NULL;
+
+    if (s->txn == NULL) {
+        return RFL_ERROR;
+    }
+
+    c = malloc(sizeof(rfl_cursor_t));
+    if (c == NULL) {
+        return RFL_NO_MEMORY;
+    }
+
+    c->store = s;
+
+    rc = mdb_cursor_open(s->txn, s->dbis[dbi], &c->cursor);
+    if (rc != 0) {
+        free(c);
+        return store_rc(s, rc);
+    }
+
+    *cp = c;
+
+    return RFL_OK;
+}
+
+
+void
+rfl_cursor_close(rfl_cursor_t *c)
+{
+    if (c == NULL) {
+        return;
+    }
+
+    mdb_cursor_close(c->cursor);
+    free(c);
+}
+
+
+rfl_rc_t
+rfl_cursor_seek(rfl_cursor_t *c, rfl_str_t key, rfl_str_t *found,
+    rfl_str_t *value)
+{
+    MDB_val   k;
+    uint64_t  aligned[(RFL_STORE_KEY_MAX + 8) / 8];
+
+    if (key.len == 0) {
+        return cursor_get(c, MDB_FIRST, &k, found, value);
+    }
+
+    if (key.len > RFL_STORE_KEY_MAX) {
+        return RFL_INVALID;
+    }
+
+    /* LMDB reads integer keys as integers: the caller's may be unaligned. */
+
+    memcpy(aligned, key.data, key.len);
+
+    k.mv_size = key.len;
+    k.mv_data = aligned;
+
+    return cursor_get(c, MDB_SET_RANGE, &k, found, value);
+}
+
+
+rfl_rc_t
+rfl_cursor_next(rfl_cursor_t *c, rfl_str_t *found, rfl_str_t *value)
+{
+    MDB_val  k;
+
+    return cursor_get(c, MDB_NEXT, &k, found, value);
+}
+
+
+rfl_rc_t
+rfl_cursor_last(rfl_cursor_t *c, rfl_str_t *found, rfl_str_t *value)
+{
+    MDB_val  k;
+
+    return cursor_get(c, MDB_LAST, &k, found, value);
+}
+
+
+static rfl_rc_t
+cursor_get(rfl_cursor_t *c, MDB_cursor_op op, MDB_val *key, rfl_str_t *found,
+    rfl_str_t *value)
+{
+    int      rc;
+    MDB_val  v;
+
+    rc = mdb_cursor_get(c->cursor, key, &v, op);
+    if (rc != 0) {
+        return store_rc(c->store, rc);
+    }
+
+    found->len = key->mv_size;
+    found->data = key->mv_data;
+
+    value->len = v.mv_size;
+    value->data = v.mv_data;
+
+    return RFL_OK;
+}
+
+
+void
+rfl_store_stat(rfl_store_t *s, rfl_store_stat_t *stat)
+{
+    size_t       pages;
+    unsigned     i;
+    MDB_stat     st;
+    MDB_envinfo  info;
+
+    memset(stat, 0, sizeof(rfl_store_stat_t));
+
+    if (mdb_env_info(s->env, &info) != 0) {
+        return;
+    }
+
+    stat->map_size = info.me_mapsize;
+    stat->readers = info.me_numreaders;
+
+    if (rfl_store_begin(s, 0, NULL) != RFL_OK) {
+        stat->used_bytes = (info.me_last_pgno + 1) * s->page_size;
+        return;
+    }
+
+    pages = 2;                           /* meta pages */
+
+    /* 0 and 1 are LMDB's own: freed pages, and the names of the tables. */
+
+    for (i = 0; i < s->ndbis + 2; i++) {
+        if (mdb_stat(s->txn, i < 2 ? i : s->dbis[i - 2], &st) == 0) {
+            pages += st.ms_branch_pages + st.ms_leaf_pages
+                     + st.ms_overflow_pages;
+        }
+    }
+
+    stat->used_bytes = pages * s->page_size;
+
+    rfl_store_end(s);
+}
+
+
+int
+rfl_store_reader_check(rfl_store_t *s)
+{
+    int  dead;
+
+    dead = 0;
+
+    if (mdb_reader_check(s->env, &dead) != 0) {
+        return 0;
+    }
+
+    return dead;
+}
+
+
+rfl_rc_t
+rfl_store_check_path(rfl_store_t *s)
+{
+    off_t        wanted;
+    struct stat  st;
+
+    if (stat(s->data_path, &st) != 0) {
+        return store_rc(s, errno);
+    }
+
+    if (!store_file_eq(store_file(&st), s->data_file)) {
+        return RFL_DAMAGED;
+    }
+
+    if (stat(s->lock_path, &st) != 0) {
+        return store_rc(s, errno);
+    }
+
+    if (!store_file_eq(store_file(&st), s->lock_file)) {
+        return RFL_DAMAGED;
+    }
+
+    if (s->broken || store_is_short(s, &wanted)) {
+        return RFL_DAMAGED;
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+store_fail(rfl_store_t *s, rfl_error_t *err, int rc, const char *what)
+{
+    rfl_rc_t     code;
+    MDB_envinfo  info;
+
+    code = store_rc(s, rc);
+
+    if (rc == MDB_MAP_FULL && mdb_env_info(s->env, &info) == 0) {
+        return rfl_fail(err, code, "%s: %s: its map is full: map_size is %zu "
+                        "bytes; use a larger map_size", s->dir, what,
+                        (size_t) info.me_mapsize);
+    }
+
+    if (rc == MDB_TXN_FULL) {
+        return rfl_fail(err, code, "%s: %s: the transaction has too many "
+                        "changes, and a larger map_size does not help; write "
+                        "in smaller parts", s->dir, what);
+    }
+
+    if (rc == MDB_READERS_FULL) {
+        return rfl_fail(err, code, "%s: %s: all %d reader slots are in use",
+                        s->dir, what, RFL_STORE_READERS);
+    }
+
+    if (rc == EIO && code == RFL_FULL) {
+        return rfl_fail(err, code, "%s: %s: the disk is full", s->dir, what);
+    }
+
+    if (rc == MDB_INVALID) {
+        return rfl_fail(err, code, "%s: %s: data.mdb is no LMDB file",
+                        s->dir, what);
+    }
+
+    if (rc == MDB_BAD_VALSIZE) {
+        return rfl_fail(err, code, "%s: %s: a key is empty, longer than %d "
+                        "bytes or of another size than its table's",
+                        s->dir, what, RFL_STORE_KEY_MAX);
+    }
+
+    return rfl_fail(err, code, "%s: %s: %s", s->dir, what, mdb_strerror(rc));
+}
+
+
+static rfl_rc_t
+store_rc(rfl_store_t *s, int rc)
+{
+    switch (rc) {
+
+    case 0:
+        return RFL_OK;
+
+    case MDB_NOTFOUND:
+    case ENOENT:
+    case ENOTDIR:
+        return RFL_NOT_FOUND;
+
+    case MDB_KEYEXIST:
+        return RFL_EXISTS;
+
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+    case MDB_DBS_FULL:
+    case MDB_READERS_FULL:
+    case ENOSPC:
+    case EDQUOT:
+        return RFL_FULL;
+
+    /* LMDB says EIO when a write was cut short, as on a full disk. */
+
+    case EIO:
+        return store_disk_is_full(s) ? RFL_FULL : RFL_ERROR;
+
+    case ENOMEM:
+        return RFL_NO_MEMORY;
+
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return RFL_DENIED;
+
+    case MDB_BAD_VALSIZE:
+        return RFL_INVALID;
+
+    case MDB_VERSION_MISMATCH:
+        return RFL_BAD_VERSION;
+
+    case MDB_INVALID:
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+        s->broken = 1;
+        return RFL_DAMAGED;
+
+    case MDB_PANIC:
+        s->broken = 1;
+        return RFL_ERROR;
+
+    default:
+        return RFL_ERROR;
+    }
+}
+
+
+static int
+store_disk_is_full(rfl_store_t *s)
+{
+    struct statvfs  fs;
+
+    if (statvfs(s->dir, &fs) != 0) {
+        return 0;
+    }
+
+    return (uint64_t) fs.f_bavail * fs.f_frsize < RFL_STORE_DISK_FULL;
+}
+
+
+static rfl_store_file_t
+store_file(const struct stat *st)
+{
+    rfl_store_file_t  file;
+
+    file.dev = st->st_dev;
+    file.ino = st->st_ino;
+
+    return file;
+}
+
+
+static int
+store_file_eq(rfl_store_file_t a, rfl_store_file_t b)
+{
+    return a.dev == b.dev && a.ino == b.ino;
+}

@@ -1,0 +1,151 @@
+/*
+ * A small wall around LMDB: the registry and the ledger speak to this file
+ * and no other file includes lmdb.h.
+ *
+ * Caveats, each learned by experiment (docs/architecture.md):
+ *
+ * - One process opens a directory once (a second handle closed would drop
+ *   the first one's POSIX locks), and only after its last fork.
+ * - A store serves one thread at a time and has one current transaction.
+ *   A read transaction is renewed at begin and reset at end: never keep one
+ *   across events, a held reader makes the file grow without bound.
+ * - Slices returned by reads point into the map: they are valid until the
+ *   transaction ends, in a write transaction until the next write.
+ * - Network and FUSE file systems are refused: POSIX locks and mmap are not
+ *   reliable there.  So is a lock file that cannot be written: LMDB would
+ *   read without locks.
+ */
+
+#ifndef RFL_STORE_H
+#define RFL_STORE_H
+
+#include "rfl_base.h"
+
+
+typedef struct rfl_store_s   rfl_store_t;
+typedef struct rfl_cursor_s  rfl_cursor_t;
+
+
+typedef enum {
+    RFL_KEY_BYTES = 0,           /* any bytes, up to 511, memcmp order */
+    RFL_KEY_U32,                 /* native integers, numeric order */
+    RFL_KEY_U64
+} rfl_key_kind_t;
+
+
+typedef struct {
+    const char      *name;
+    rfl_key_kind_t   key_kind;
+} rfl_store_dbi_t;
+
+
+#define RFL_STORE_DBIS_MAX  8
+#define RFL_STORE_KEY_MAX   511
+#define RFL_STORE_READERS   1024
+
+/* Address space, not memory: LMDB's file grows as it fills. */
+#define RFL_STORE_MAP_SIZE  ((size_t) 16 << 30)
+
+
+#define RFL_STORE_READ    0
+#define RFL_STORE_WRITE   1              /* may begin write transactions */
+#define RFL_STORE_CREATE  2              /* makes directory and dbis; WRITE */
+
+
+/*
+ * Opens dir with the listed dbis (numbered in their order).  Errors:
+ * RFL_NOT_FOUND (no such directory, no data file or a dbi not made yet),
+ * RFL_DENIED, RFL_BUSY (this process has it open), RFL_DAMAGED (a file
+ * shorter than its pages, or no LMDB file), RFL_INVALID (file system),
+ * RFL_ERROR.  map_size 0 means RFL_STORE_MAP_SIZE.  *sp is NULL on failure.
+ */
+
+rfl_rc_t rfl_store_open(rfl_store_t **sp, const char *dir,
+    const rfl_store_dbi_t *dbis, size_t n, unsigned flags, size_t map_size,
+    rfl_error_t *err);
+
+void rfl_store_close(rfl_store_t *s);            /* NULL is allowed */
+
+
+/*
+ * begin: a transaction, writing if write != 0.  Beginning a read while any
+ * transaction is current nests harmlessly (end counts); beginning a write
+ * then is RFL_ERROR.  A map another process enlarged is remapped here.
+ * end: ends reading, or aborts the write transaction; commit: commits it
+ * (after a failed commit nothing of it stands, RFL_FULL says disk or map is
+ * full).
+ */
+
+rfl_rc_t rfl_store_begin(rfl_store_t *s, int write, rfl_error_t *err);
+void rfl_store_end(rfl_store_t *s);
+rfl_rc_t rfl_store_commit(rfl_store_t *s, rfl_error_t *err);
+
+/* The id of the current transaction's snapshot. */
+
+uint64_t rfl_store_txn_id(rfl_store_t *s);
+
+
+/* RFL_OK, RFL_NOT_FOUND or an error. */
+
+rfl_rc_t rfl_store_get(rfl_store_t *s, unsigned dbi, rfl_str_t key,
+    rfl_str_t *value);
+rfl_rc_t rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
+    rfl_str_t *value);
+rfl_rc_t rfl_store_get_u32(rfl_store_t *s, unsigned dbi, uint32_t key,
+    rfl_str_t *value);
+
+
+#define RFL_PUT_NEW     1                /* RFL_EXISTS if the key is there */
+#define RFL_PUT_APPEND  2                /* the key is beyond the last one */
+
+rfl_rc_t rfl_store_put(rfl_store_t *s, unsigned dbi, rfl_str_t key,
+    rfl_str_t value, unsigned flags, rfl_error_t *err);
+rfl_rc_t rfl_store_put_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
+    rfl_str_t value, unsigned flags, rfl_error_t *err);
+rfl_rc_t rfl_store_put_u32(rfl_store_t *s, unsigned dbi, uint32_t key,
+    rfl_str_t value, unsigned flags, rfl_error_t *err);
+
+rfl_rc_t rfl_store_del(rfl_store_t *s, unsigned dbi, rfl_str_t key,
+    rfl_error_t *err);
+rfl_rc_t rfl_store_del_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
+    rfl_error_t *err);
+rfl_rc_t rfl_store_del_u32(rfl_store_t *s, unsigned dbi, uint32_t key,
+    rfl_error_t *err);
+
+
+/*
+ * A cursor of the current transaction, on the C heap; close it before the
+ * transaction ends.  seek finds the first key >= key; an empty key means the
+ * first of all.  RFL_NOT_FOUND is the end.
+ */
+
+rfl_rc_t rfl_cursor_open(rfl_store_t *s, unsigned dbi, rfl_cursor_t **cp);
+void rfl_cursor_close(rfl_cursor_t *c);
+rfl_rc_t rfl_cursor_seek(rfl_cursor_t *c, rfl_str_t key, rfl_str_t *found,
+    rfl_str_t *value);
+rfl_rc_t rfl_cursor_next(rfl_cursor_t *c, rfl_str_t *found, rfl_str_t *value);
+rfl_rc_t rfl_cursor_last(rfl_cursor_t *c, rfl_str_t *found, rfl_str_t *value);
+
+
+typedef struct {
+    uint64_t  map_size;
+    uint64_t  used_bytes;                /* pages in use, not freed ones */
+    uint32_t  readers;
+} rfl_store_stat_t;
+
+void rfl_store_stat(rfl_store_t *s, rfl_store_stat_t *stat);
+
+/* Frees the reader slots of dead processes; returns how many. */
+
+int rfl_store_reader_check(rfl_store_t *s);
+
+/*
+ * RFL_OK while the path still names the files this store has open,
+ * RFL_NOT_FOUND when they are gone, RFL_DAMAGED when other files took their
+ * place (a restored backup): close and open again.
+ */
+
+rfl_rc_t rfl_store_check_path(rfl_store_t *s);
+
+
+#endif /* RFL_STORE_H */

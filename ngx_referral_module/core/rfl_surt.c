@@ -1,0 +1,664 @@
+/*
+ * URL to key.  The rules stand in rfl_surt.h; comments here give their
+ * numbers.
+ *
+ * The order of the steps is what makes the transform idempotent: bytes are
+ * decoded first, then judged.  "%2e%2e" is a dot segment and "utm%5Fid" is a
+ * tracking parameter because both are judged in the form they are kept in.
+ *
+ * This runs for each external Referer that is not cached, so plain bytes, the
+ * most of any URL, are copied by runs.
+ */
+
+#include "rfl_surt.h"
+
+#include <arpa/inet.h>
+
+
+static u_char *rfl_surt_write_name(u_char *out, rfl_str_t name);
+static u_char *rfl_surt_write_ipv6(u_char *out, rfl_str_t host);
+static u_char *rfl_surt_write_lower(u_char *out, const u_char *p,
+    const u_char *end);
+static u_char *rfl_surt_write_path(u_char *out, rfl_str_t path);
+static u_char *rfl_surt_remove_dots(u_char *path, u_char *end);
+static u_char *rfl_surt_write_query(u_char *out, rfl_str_t query,
+    const rfl_names_t *without);
+static int rfl_surt_is_dropped(rfl_str_t param, const rfl_names_t *without);
+static u_char *rfl_surt_write_encoded(u_char *out, rfl_str_t text);
+static size_t rfl_surt_plain_run(const u_char *p, const u_char *end);
+static int rfl_surt_triplet(const u_char *p, const u_char *end);
+static int rfl_surt_hex(u_char c);
+static int rfl_surt_is_unreserved(u_char c);
+
+
+/* 1: bytes that cannot be copied as they are, by rule 5. */
+
+static const u_char  rfl_surt_special[256] = {
+    [0x00 ... 0x20] = 1,
+    ['"'] = 1, ['%'] = 1, ['<'] = 1, ['>'] = 1, ['\\'] = 1, ['^'] = 1,
+    ['`'] = 1, ['{'] = 1, ['|'] = 1, ['}'] = 1,
+    [0x7f ... 0xff] = 1
+};
+
+
+static const u_char  rfl_surt_hex_digits[] = "0123456789ABCDEF";
+
+static const rfl_str_t  rfl_surt_app = rfl_string("android-app:");
+
+
+/*
+ * Rule 9: the arguments that advertisers, mailers and social networks add to
+ * links they carry, as their documentation names them.  By first byte, lower
+ * case; a name that begins otherwise costs one load.
+ */
+
+static const rfl_str_t *const  rfl_surt_tracking[256] = {
+
+    ['_'] = (const rfl_str_t[]) {
+        rfl_string("_ga"),               /* Google Analytics, cross-domain */
+        rfl_string("_gac"),              /* Google Analytics, cross-domain */
+        rfl_string("_gl"),               /* Google tag, cross-domain */
+        rfl_string("_hsenc"),            /* HubSpot, mail */
+        rfl_string("_hsmi"),             /* HubSpot, mail */
+        rfl_string("__hsfp"),            /* HubSpot, cross-domain */
+        rfl_string("__hssc"),            /* HubSpot, cross-domain */
+        rfl_string("__hstc"),            /* HubSpot, cross-domain */
+        rfl_string("_branch_match_id"),  /* Branch */
+        rfl_string("_branch_referrer"),  /* Branch */
+        rfl_string("_kx"),               /* Klaviyo */
+        rfl_string("_openstat"),         /* Openstat, Yandex Direct */
+        rfl_string("")
+    },
+
+    ['c'] = (const rfl_str_t[]) {
+        rfl_string("cjevent"),           /* CJ Affiliate */
+        rfl_string("")
+    },
+
+    ['d'] = (const rfl_str_t[]) {
+        rfl_string("dclid"),             /* Google Display & Video 360 */
+        rfl_string("dicbo"),             /* Outbrain */
+        rfl_string("")
+    },
+
+    ['e'] = (const rfl_str_t[]) {
+        rfl_string("ef_id"),             /* Adobe Advertising */
+        rfl_string("epik"),              /* Pinterest */
+        rfl_string("")
+    },
+
+    ['f'] = (const rfl_str_t[]) {
+        rfl_string("fbclid"),            /* Meta */
+        rfl_string("")
+    },
+
+    ['g'] = (const rfl_str_t[]) {
+        rfl_string("gclid"),             /* Google Ads */
+        rfl_string("gclsrc"),            /* Google Ads, Search Ads 360 */
+        rfl_string("gbraid"),            /* Google Ads, web to app */
+        rfl_string("gad_source"),        /* Google Ads */
+        rfl_string("gad_campaignid"),    /* Google Ads */
+        rfl_string("")
+    },
+
+    ['h'] = (const rfl_str_t[]) {
+        rfl_string("hsctatracking"),     /* HubSpot, call to action */
+        rfl_string("")
+    },
+
+    ['i'] = (const rfl_str_t[]) {
+        rfl_string("igsh"),              /* Instagram */
+        rfl_string("igshid"),            /* Instagram */
+        rfl_string("irclickid"),         /* Impact */
+        rfl_string("")
+    },
+
+    ['l'] = (const rfl_str_t[]) {
+        rfl_string("li_fat_id"),         /* LinkedIn */
+        rfl_string("")
+    },
+
+    ['m'] = (const rfl_str_t[]) {
+        rfl_string("mc_cid"),            /* Mailchimp */
+        rfl_string("mc_eid"),            /* Mailchimp */
+        rfl_string("mkt_tok"),           /* Adobe Marketo */
+        rfl_string("ml_subscriber"),     /* MailerLite */
+        rfl_string("ml_subscriber_hash"),  /* MailerLite */
+        rfl_string("msclkid"),           /* Microsoft Advertising */
+        rfl_string("mtm_campaign"),      /* Matomo */
+        rfl_string("mtm_cid"),           /* Matomo */
+        rfl_string("mtm_content"),       /* Matomo */
+        rfl_string("mtm_group"),         /* Matomo */
+        rfl_string("mtm_keyword"),       /* Matomo */
+        rfl_string("mtm_kwd"),           /* Matomo */
+        rfl_string("mtm_medium"),        /* Matomo */
+        rfl_string("mtm_placement"),     /* Matomo */
+        rfl_string("mtm_source"),        /* Matomo */
+        rfl_string("")
+    },
+
+    ['o'] = (const rfl_str_t[]) {
+        rfl_string("oly_anon_id"),       /* Olytics */
+        rfl_string("oly_enc_id"),        /* Olytics */
+        rfl_string("")
+    },
+
+    ['p'] = (const rfl_str_t[]) {
+        rfl_string("pk_campaign"),       /* Matomo, as Piwik */
+        rfl_string("pk_cid"),            /* Matomo, as Piwik */
+        rfl_string("pk_content"),        /* Matomo, as Piwik */
+        rfl_string("pk_keyword"),        /* Matomo, as Piwik */
+        rfl_string("pk_kwd"),            /* Matomo, as Piwik */
+        rfl_string("pk_medium"),         /* Matomo, as Piwik */
+        rfl_string("pk_source"),         /* Matomo, as Piwik */
+        rfl_string("")
+    },
+
+    ['q'] = (const rfl_str_t[]) {
+        rfl_string("qclid"),             /* Quora */
+        rfl_string("")
+    },
+
+    ['r'] = (const rfl_str_t[]) {
+        rfl_string("rb_clickid"),        /* Rebrandly */
+        rfl_string("rdt_cid"),           /* Reddit */
+        rfl_string("")
+    },
+
+    ['s'] = (const rfl_str_t[]) {
+        rfl_string("s_kwcid"),           /* Adobe Advertising */
+        rfl_string("sccid"),             /* Snapchat */
+        rfl_string("srsltid"),           /* Google Merchant Center */
+        rfl_string("")
+    },
+
+    ['t'] = (const rfl_str_t[]) {
+        rfl_string("tblci"),             /* Taboola */
+        rfl_string("ttclid"),            /* TikTok */
+        rfl_string("twclid"),            /* X (Twitter) */
+        rfl_string("")
+    },
+
+    ['v'] = (const rfl_str_t[]) {
+        rfl_string("vero_conv"),         /* Vero */
+        rfl_string("vero_id"),           /* Vero */
+        rfl_string("")
+    },
+
+    ['w'] = (const rfl_str_t[]) {
+        rfl_string("wbraid"),            /* Google Ads, app to web */
+        rfl_string("wickedid"),          /* Wicked Reports */
+        rfl_string("")
+    },
+
+    ['y'] = (const rfl_str_t[]) {
+        rfl_string("yclid"),             /* Yandex Direct */
+        rfl_string("ymclid"),            /* Yandex Market */
+        rfl_string("ysclid"),            /* Yandex Search */
+        rfl_string("")
+    }
+};
+
+/* Urchin, now Google Analytics, and nearly everybody: any name begun so. */
+
+static const rfl_str_t  rfl_surt_utm = rfl_string("utm_");
+
+
+void
+rfl_surt(const rfl_url_t *url, rfl_surt_t *surt)
+{
+    u_char  *out, *path;
+
+    surt->is_app = (url->scheme == RFL_SCHEME_ANDROID_APP);
+    surt->is_address = (url->host_kind != RFL_HOST_NAME);
+
+    surt->host_len = rfl_surt_host(url, surt->buf);
+
+    out = surt->buf + surt->host_len;
+    *out++ = ')';
+
+    path = out;
+
+    if (surt->is_app) {
+        *out++ = '/';
+        surt->path_len = 1;
+
+    } else {
+        out = rfl_surt_write_path(out, url->path);
+        surt->path_len = (size_t) (out - path);
+
+        out = rfl_surt_write_query(out, url->query, NULL);
+    }
+
+    surt->path_start = (size_t) (path - surt->buf);
+    surt->len = (size_t) (out - surt->buf);
+}
+
+
+/* Rules 2, 3 and 4. */
+
+size_t
+rfl_surt_host(const rfl_url_t *url, u_char *out)
+{
+    u_char     *p;
+    rfl_str_t   host;
+
+    if (url->scheme == RFL_SCHEME_ANDROID_APP) {
+        host = url->host;
+
+        if (host.data[host.len - 1] == '.') {
+            host.len--;
+        }
+
+        memcpy(out, rfl_surt_app.data, rfl_surt_app.len);
+
+        p = rfl_surt_write_lower(out + rfl_surt_app.len, host.data,
+                                 host.data + host.len);
+
+        return (size_t) (p - out);
+    }
+
+    if (url->host_kind == RFL_HOST_IPV6) {
+        p = rfl_surt_write_ipv6(out, url->host);
+
+        return (size_t) (p - out);
+    }
+
+    host = rfl_url_bare_host(url->host);
+
+    if (url->host_kind == RFL_HOST_IPV4) {
+        memcpy(out, host.data, host.len);
+
+        return host.len;
+    }
+
+    p = rfl_surt_write_name(out, host);
+
+    return (size_t) (p - out);
+}
+
+
+rfl_rc_t
+rfl_surt_landing(const rfl_url_t *url, const rfl_names_t *without,
+    u_char *out, size_t *path_len, size_t *len)
+{
+    u_char  *end;
+
+    if (url->path.len > RFL_URL_MAX
+        || url->query.len > RFL_URL_MAX - url->path.len)
+    {
+        return RFL_FULL;
+    }
+
+    end = rfl_surt_write_path(out, url->path);
+    *path_len = (size_t) (end - out);
+
+    end = rfl_surt_write_query(end, url->query, without);
+    *len = (size_t) (end - out);
+
+    return RFL_OK;
+}
+
+
+int
+rfl_surt_is_tracking(rfl_str_t name)
+{
+    const rfl_str_t  *known;
+
+    if (name.len == 0) {
+        return 0;
+    }
+
+    if (name.len >= rfl_surt_utm.len && rfl_lower(name.data[0]) == 'u') {
+        return rfl_str_caseeq(rfl_str(name.data, rfl_surt_utm.len),
+                              rfl_surt_utm);
+    }
+
+    known = rfl_surt_tracking[rfl_lower(name.data[0])];
+
+    if (known == NULL) {
+        return 0;
+    }
+
+    for ( /* void */ ; known->len != 0; known++) {
+        if (known->len == name.len && rfl_str_caseeq(*known, name)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static u_char *
+rfl_surt_write_name(u_char *out, rfl_str_t name)
+{
+    const u_char  *dot, *end;
+
+    end = name.data + name.len;
+
+    for ( ;; ) {
+        dot = memrchr(name.data, '.', (size_t) (end - name.data));
+
+        if (dot == NULL) {
+            return rfl_surt_write_lower(out, name.data, end);
+        }
+
+        out = rfl_surt_write_lower(out, dot + 1, end);
+        *out++ = ',';
+
+        end = dot;
+    }
+}
+
+
+/* The parser has found the address valid; its text has no zone. */
+
+static u_char *
+rfl_surt_write_ipv6(u_char *out, rfl_str_t host)
+{
+    char             text[INET6_ADDRSTRLEN];
+    size_t           len;
+    struct in6_addr  addr;
+
+    len = host.len - 2;
+
+    memcpy(text, host.data + 1, len);
+    text[len] = '\0';
+
+    if (inet_pton(AF_INET6, text, &addr) != 1
+        || inet_ntop(AF_INET6, &addr, text, sizeof(text)) == NULL)
+    {
+        return rfl_surt_write_lower(out, host.data, host.data + host.len);
+    }
+
+    len = strlen(text);
+
+    *out++ = '[';
+    memcpy(out, text, len);
+    out += len;
+    *out++ = ']';
+
+    return out;
+}
+
+
+static u_char *
+rfl_surt_write_lower(u_char *out, const u_char *p, const u_char *end)
+{
+    while (p < end) {
+        *out++ = rfl_lower(*p++);
+    }
+
+    return out;
+}
+
+
+/* Rules 5, 6 and 7. */
+
+static u_char *
+rfl_surt_write_path(u_char *out, rfl_str_t path)
+{
+    u_char  *end;
+
+    if (path.len == 0) {
+        *out++ = '/';
+        return out;
+    }
+
+    end = rfl_surt_write_encoded(out, path);
+
+    if (memmem(out, (size_t) (end - out), "/.", 2) != NULL) {
+        end = rfl_surt_remove_dots(out, end);
+    }
+
+    while (end - out > 1 && end[-1] == '/') {
+        end--;
+    }
+
+    return end;
+}
+
+
+/*
+ * In place: what is kept only moves towards the beginning.  The path begins
+ * with "/", so going back to a slash always ends.
+ */
+
+static u_char *
+rfl_surt_remove_dots(u_char *path, u_char *end)
+{
+    u_char  *p, *next, *out;
+    size_t   len;
+
+    out = path;
+
+    for (p = path; p < end; p = next) {
+
+        next = memchr(p + 1, '/', (size_t) (end - p - 1));
+
+        if (next == NULL) {
+            next = end;
+        }
+
+        len = (size_t) (next - p);
+
+        if (len == 2 && p[1] == '.') {
+            continue;
+        }
+
+        if (len == 3 && p[1] == '.' && p[2] == '.') {
+
+            while (out > path && *--out != '/') { /* void */ }
+
+            continue;
+        }
+
+        memmove(out, p, len);
+        out += len;
+    }
+
+    /* nothing but dot segments; a slash they end with is dropped anyway */
+
+    if (out == path) {
+        *out++ = '/';
+    }
+
+    return out;
+}
+
+
+/* Rule 9. */
+
+static u_char *
+rfl_surt_write_query(u_char *out, rfl_str_t query, const rfl_names_t *without)
+{
+    u_char        *param, *last;
+    size_t         written;
+    const u_char  *p, *end, *amp;
+
+    if (query.len == 0) {
+        return out;
+    }
+
+    written = 0;
+    end = query.data + query.len;
+
+    for (p = query.data; p < end; p = amp + 1) {
+
+        amp = memchr(p, '&', (size_t) (end - p));
+
+        if (amp == NULL) {
+            amp = end;
+        }
+
+        if (amp > p) {
+            param = out + 1;
+            last = rfl_surt_write_encoded(param,
+                                          rfl_str(p, (size_t) (amp - p)));
+
+            if (!rfl_surt_is_dropped(rfl_str(param, (size_t) (last - param)),
+                                     without))
+            {
+                *out = (written++ == 0) ? '?' : '&';
+                out = last;
+            }
+        }
+
+        if (amp == end) {
+            break;
+        }
+    }
+
+    return out;
+}
+
+
+static int
+rfl_surt_is_dropped(rfl_str_t param, const rfl_names_t *without)
+{
+    size_t         i;
+    rfl_str_t      name;
+    const u_char  *equals;
+
+    equals = memchr(param.data, '=', param.len);
+
+    name = (equals == NULL)
+           ? param : rfl_str(param.data, (size_t) (equals - param.data));
+
+    if (rfl_surt_is_tracking(name)) {
+        return 1;
+    }
+
+    if (without == NULL) {
+        return 0;
+    }
+
+    for (i = 0; i < without->n; i++) {
+        if (rfl_str_eq(name, without->names[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Rule 5. */
+
+static u_char *
+rfl_surt_write_encoded(u_char *out, rfl_str_t text)
+{
+    int            c;
+    size_t         run;
+    const u_char  *p, *end;
+
+    p = text.data;
+    end = p + text.len;
+
+    for ( ;; ) {
+
+        run = rfl_surt_plain_run(p, end);
+
+        memcpy(out, p, run);
+        out += run;
+        p += run;
+
+        if (p == end) {
+            return out;
+        }
+
+        c = *p;
+
+        if (c == '%') {
+            c = rfl_surt_triplet(p, end);
+
+            if (c != -1) {
+                p += 2;
+
+            } else {
+                c = '%';
+            }
+
+            if (rfl_surt_is_unreserved((u_char) c)) {
+                *out++ = (u_char) c;
+                p++;
+                continue;
+            }
+        }
+
+        *out++ = '%';
+        *out++ = rfl_surt_hex_digits[c >> 4];
+        *out++ = rfl_surt_hex_digits[c & 0xf];
+        p++;
+    }
+}
+
+
+/* How many bytes from p on can be copied; eight at a time are looked at. */
+
+static size_t
+rfl_surt_plain_run(const u_char *p, const u_char *end)
+{
+    const u_char  *start;
+
+    start = p;
+
+    while (end - p >= 8
+           && !(rfl_surt_special[p[0]] | rfl_surt_special[p[1]]
+                | rfl_surt_special[p[2]] | rfl_surt_special[p[3]]
+                | rfl_surt_special[p[4]] | rfl_surt_special[p[5]]
+                | rfl_surt_special[p[6]] | rfl_surt_special[p[7]]))
+    {
+        p += 8;
+    }
+
+    while (p < end && !rfl_surt_special[*p]) {
+        p++;
+    }
+
+    return (size_t) (p - start);
+}
+
+
+/* The byte that "%XX" at p stands for, or -1. */
+
+static int
+rfl_surt_triplet(const u_char *p, const u_char *end)
+{
+    int  high, low;
+
+    if (end - p < 3) {
+        return -1;
+    }
+
+    high = rfl_surt_hex(p[1]);
+    low = rfl_surt_hex(p[2]);
+
+    return (high < 0 || low < 0) ? -1 : high << 4 | low;
+}
+
+
+static int
+rfl_surt_hex(u_char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c = rfl_lower(c);
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
+}
+
+
+static int
+rfl_surt_is_unreserved(u_char c)
+{
+    u_char  lower;
+
+    lower = rfl_lower(c);
+
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9')
+           || c == '-' || c == '.' || c == '_' || c == '~';
+}

@@ -1,0 +1,75 @@
+/*
+ * The status tree: from a path and a query to JSON, in bounded steps.
+ *
+ *     /              summary, and the 20 links with most clicks
+ *     /links         a page of links
+ *     /links/KEY     one link
+ *
+ * A step looks at no more than RFL_VIEW_STEP_IDS ids, renders no more than
+ * RFL_VIEW_STEP_BYTES (and a row), holds a read transaction only while it
+ * runs, and takes no lock: the caller's event loop goes on in between.
+ */
+
+#ifndef RFL_VIEW_H
+#define RFL_VIEW_H
+
+#include "rfl_runtime.h"
+
+
+#define RFL_VIEW_STEP_IDS    1000
+#define RFL_VIEW_STEP_BYTES  32768
+#define RFL_VIEW_TOP         20
+#define RFL_VIEW_LIMIT       100         /* rows, unless asked */
+#define RFL_VIEW_LIMIT_MAX   10000
+
+
+typedef struct rfl_view_s  rfl_view_t;
+
+
+/* One registry at the root of the tree; with all set, each by its name. */
+
+typedef struct {
+    rfl_runtime_t  **runtimes;
+    size_t           n;
+    unsigned         all:1;
+    rfl_str_t        path;               /* below the location, decoded */
+    rfl_str_t        args;               /* the query as sent */
+} rfl_view_request_t;
+
+
+/* An HTTP status, a code for programs (NGINX Plus API), a text for people. */
+
+typedef struct {
+    unsigned     status;
+    const char  *code;
+    char         text[256];
+} rfl_view_error_t;
+
+
+/*
+ * RFL_OK, or what to answer instead in *error.  The view reads the runtime
+ * until it is closed; it keeps no slice of the request.
+ */
+
+rfl_rc_t rfl_view_open(rfl_view_t **vp, const rfl_view_request_t *request,
+    rfl_view_error_t *error);
+
+void rfl_view_close(rfl_view_t *v);
+
+
+/*
+ * Appends to b what this step rendered, which may be nothing.  RFL_OK: done,
+ * RFL_BUSY: there is more, else: failed, and what was rendered so far must not
+ * pass as an answer.
+ */
+
+rfl_rc_t rfl_view_step(rfl_view_t *v, rfl_buf_t *b);
+
+
+/* The error body of interface.md.  request_id may be empty. */
+
+void rfl_view_error(rfl_buf_t *b, const rfl_view_error_t *error,
+    rfl_str_t request_id);
+
+
+#endif /* RFL_VIEW_H */

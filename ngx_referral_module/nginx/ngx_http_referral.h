@@ -1,0 +1,94 @@
+
+/*
+ * The glue's own header: three structs, three lifetimes.
+ *
+ *     ngx_http_referral_registry_t    one configuration cycle; its runtime
+ *                                     lives in each process
+ *     ngx_http_referral_loc_conf_t    one location
+ *     rfl_attribution_t               one request
+ *
+ * What outlives the cycle is in the counter file and in LMDB, behind core.
+ */
+
+
+#ifndef _NGX_HTTP_REFERRAL_H_INCLUDED_
+#define _NGX_HTTP_REFERRAL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "rfl_keeper.h"
+#include "rfl_view.h"
+
+
+typedef struct {
+    ngx_str_t                        name;
+    ngx_str_t                        path;
+
+    rfl_runtime_conf_t               conf;
+    rfl_runtime_t                    runtime;     /* of this process */
+    rfl_keeper_t                    *keeper;      /* of this process */
+    ngx_event_t                      tick;
+    ngx_connection_t                 tick_connection;
+
+    rfl_rc_t                         told;        /* logged last */
+    time_t                           told_time;
+
+    /* where it is named first: what an error message points at */
+    u_char                          *file;
+    ngx_uint_t                       line;
+    unsigned                         defined:1;
+    unsigned                         default_counters:1;
+} ngx_http_referral_registry_t;
+
+
+typedef struct {
+    ngx_array_t                      registries;  /* of pointers */
+    rfl_runtime_t                  **runtimes;    /* for "all" */
+} ngx_http_referral_main_conf_t;
+
+
+typedef struct {
+    ngx_http_referral_registry_t    *registry;    /* NULL: off */
+    ngx_http_complex_value_t        *filter;      /* if= */
+
+    ngx_array_t                     *own_hosts_array;
+    rfl_own_hosts_t                  own_hosts;
+
+    ngx_http_referral_registry_t    *status;
+    unsigned                         status_all:1;
+} ngx_http_referral_loc_conf_t;
+
+
+extern ngx_module_t  ngx_http_referral_module;
+
+
+/* ngx_http_referral_request.c */
+
+ngx_int_t ngx_http_referral_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_referral_log_handler(ngx_http_request_t *r);
+
+
+/* ngx_http_referral_keeper.c: how processes begin, tick and end */
+
+ngx_int_t ngx_http_referral_init_module(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_referral_init_process(ngx_cycle_t *cycle);
+void ngx_http_referral_exit_process(ngx_cycle_t *cycle);
+ngx_msec_t ngx_http_referral_manager(void *data);
+
+
+/* ngx_http_referral_status.c */
+
+ngx_int_t ngx_http_referral_status_handler(ngx_http_request_t *r);
+
+
+static ngx_inline rfl_str_t
+ngx_http_referral_str(ngx_str_t *s)
+{
+    return rfl_str(s->data, s->len);
+}
+
+
+#endif /* _NGX_HTTP_REFERRAL_H_INCLUDED_ */

@@ -1,0 +1,328 @@
+
+/*
+ * How processes begin, tick and end.
+ *
+ *     master          makes the counter directory; opens nothing
+ *     worker          opens the registry for reading, counts, ticks
+ *     cache manager   the keeper: a thread that flushes
+ *     single process  both
+ *
+ * Nothing here stops nginx: what cannot be opened is logged, once and then
+ * once a minute, and tried again a second later.
+ */
+
+
+#include "ngx_http_referral.h"
+
+
+#define NGX_HTTP_REFERRAL_TICK      1000
+#define NGX_HTTP_REFERRAL_REMIND    60
+
+/* Root-owned parent, /run: nobody can put a link in its place. */
+#define NGX_HTTP_REFERRAL_COUNTERS  "/run/ngx-referral"
+
+
+static ngx_http_referral_main_conf_t *ngx_http_referral_conf(
+    ngx_cycle_t *cycle);
+static void ngx_http_referral_counters_dir(ngx_cycle_t *cycle);
+static void ngx_http_referral_tick(ngx_event_t *ev);
+static void ngx_http_referral_tell(ngx_http_referral_registry_t *reg,
+    rfl_error_t *err);
+static void ngx_http_referral_start_keeper(ngx_http_referral_registry_t *reg);
+static void ngx_http_referral_stop_keepers(void);
+
+
+static ngx_http_referral_main_conf_t *
+ngx_http_referral_conf(ngx_cycle_t *cycle)
+{
+    if (ngx_get_conf(cycle->conf_ctx, ngx_http_module) == NULL) {
+        return NULL;
+    }
+
+    return ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_referral_module);
+}
+
+
+/* Runs in the master (or the single process), after nginx made its paths. */
+
+ngx_int_t
+ngx_http_referral_init_module(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                       i;
+    ngx_http_referral_registry_t   **regs;
+    ngx_http_referral_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_referral_conf(cycle);
+
+    if (rmcf == NULL || ngx_test_config) {
+        return NGX_OK;
+    }
+
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        if (regs[i]->default_counters && geteuid() == 0) {
+            regs[i]->conf.counters_dir = NGX_HTTP_REFERRAL_COUNTERS;
+        }
+    }
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        if (regs[i]->conf.counters_dir[0] != '\0') {
+            ngx_http_referral_counters_dir(cycle);
+            break;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The directory belongs to the worker user, who makes the files: root opens,
+ * creates and chowns nothing inside.
+ */
+
+static void
+ngx_http_referral_counters_dir(ngx_cycle_t *cycle)
+{
+    int               fd;
+    struct stat       st;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (mkdir(NGX_HTTP_REFERRAL_COUNTERS, 0700) == -1
+        && ngx_errno != NGX_EEXIST)
+    {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
+                      "referral: mkdir(\"" NGX_HTTP_REFERRAL_COUNTERS "\") "
+                      "failed, name another place by counters=");
+        return;
+    }
+
+    fd = open(NGX_HTTP_REFERRAL_COUNTERS,
+              O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+
+    if (fd == -1 || fstat(fd, &st) == -1
+        || (st.st_uid != ccf->user && fchown(fd, ccf->user, -1) == -1)
+        || fchmod(fd, 0700) == -1)
+    {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
+                      "referral: \"" NGX_HTTP_REFERRAL_COUNTERS "\" cannot be "
+                      "given to user %d, name another place by counters=",
+                      (int) ccf->user);
+    }
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
+}
+
+
+/*
+ * Workers, the cache manager and loader, and the single process all come
+ * here.  NGX_ERROR would stop nginx: it is never returned.
+ */
+
+ngx_int_t
+ngx_http_referral_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                       i;
+    ngx_event_t                     *ev;
+    ngx_http_referral_registry_t    *reg, **regs;
+    ngx_http_referral_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_referral_conf(cycle);
+
+    if (rmcf == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        reg = regs[i];
+
+        rfl_runtime_init(&reg->runtime, &reg->conf, ngx_worker);
+
+        if (ngx_process == NGX_PROCESS_SINGLE) {
+            reg->runtime.writes = 1;
+            ngx_http_referral_start_keeper(reg);
+        }
+
+        ev = &reg->tick;
+        ev->handler = ngx_http_referral_tick;
+        ev->data = &reg->tick_connection;
+        ev->log = cycle->log;
+        ev->cancelable = 1;
+
+        reg->tick_connection.fd = (ngx_socket_t) -1;
+        reg->tick_connection.data = reg;
+
+        ngx_http_referral_tick(ev);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_referral_tick(ngx_event_t *ev)
+{
+    rfl_error_t                    message, *err;
+    rfl_runtime_t                 *rt;
+    ngx_connection_t              *c;
+    ngx_http_referral_registry_t  *reg;
+
+    c = ev->data;
+    reg = c->data;
+    rt = &reg->runtime;
+
+    rfl_runtime_tick(rt, ngx_time());
+
+    err = rt->registry_error.rc != RFL_OK ? &rt->registry_error
+                                          : &rt->counters_error;
+
+    ngx_http_referral_tell(reg, err);
+
+    if (reg->keeper != NULL && rfl_keeper_message(reg->keeper, &message)) {
+        ngx_http_referral_tell(reg, &message);
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_REFERRAL_TICK);
+}
+
+
+/*
+ * Not found is how every registry begins: the keeper is about to make it.
+ * That is said only if it lasts.
+ */
+
+static void
+ngx_http_referral_tell(ngx_http_referral_registry_t *reg, rfl_error_t *err)
+{
+    time_t  now;
+
+    now = ngx_time();
+
+    if (reg->told_time == 0 && err->rc == RFL_NOT_FOUND) {
+        reg->told = err->rc;
+        reg->told_time = now;
+        return;
+    }
+
+    if (err->rc == reg->told
+        && (err->rc == RFL_OK
+            || now - reg->told_time < NGX_HTTP_REFERRAL_REMIND))
+    {
+        return;
+    }
+
+    if (err->rc != RFL_OK) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "referral registry \"%V\": %s", &reg->name, err->text);
+
+    } else if (reg->told != RFL_NOT_FOUND) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "referral registry \"%V\": working again", &reg->name);
+    }
+
+    reg->told = err->rc;
+    reg->told_time = now;
+}
+
+
+/* Called in the cache manager alone, not in the loader. */
+
+ngx_msec_t
+ngx_http_referral_manager(void *data)
+{
+    rfl_error_t                    message;
+    ngx_http_referral_registry_t  *reg = data;
+
+    if (reg->keeper == NULL) {
+        ngx_http_referral_start_keeper(reg);
+    }
+
+    if (reg->keeper != NULL && rfl_keeper_message(reg->keeper, &message)) {
+        ngx_http_referral_tell(reg, &message);
+    }
+
+    return NGX_HTTP_REFERRAL_TICK;
+}
+
+
+static void
+ngx_http_referral_start_keeper(ngx_http_referral_registry_t *reg)
+{
+    rfl_error_t  err;
+
+    static ngx_uint_t  registered;
+
+    if (rfl_keeper_start(&reg->keeper, &reg->conf, &err) != RFL_OK) {
+        ngx_http_referral_tell(reg, &err);
+        return;
+    }
+
+    /* the cache manager leaves by exit() alone, without exit_process */
+
+    if (!registered) {
+        registered = 1;
+        (void) atexit(ngx_http_referral_stop_keepers);
+    }
+}
+
+
+static void
+ngx_http_referral_stop_keepers(void)
+{
+    ngx_uint_t                       i;
+    ngx_http_referral_registry_t   **regs;
+    ngx_http_referral_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_referral_conf((ngx_cycle_t *) ngx_cycle);
+
+    if (rmcf == NULL) {
+        return;
+    }
+
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        if (regs[i]->keeper != NULL) {
+            rfl_keeper_stop(regs[i]->keeper);
+            regs[i]->keeper = NULL;
+        }
+    }
+}
+
+
+/* A worker, or the single process: whoever is last flushes. */
+
+void
+ngx_http_referral_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                       i;
+    ngx_http_referral_registry_t   **regs;
+    ngx_http_referral_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_referral_conf(cycle);
+
+    if (rmcf == NULL) {
+        return;
+    }
+
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        if (regs[i]->runtime.conf != NULL) {
+            rfl_keeper_last_out(&regs[i]->runtime);
+        }
+    }
+
+    ngx_http_referral_stop_keepers();
+}

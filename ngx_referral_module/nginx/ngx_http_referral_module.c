@@ -1,0 +1,707 @@
+
+/*
+ * The directives of ngx_http_referral_module, and how they are wired.
+ */
+
+
+#include "ngx_http_referral.h"
+
+
+static void *ngx_http_referral_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_referral_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_referral_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_referral_check(ngx_conf_t *cf,
+    ngx_http_referral_main_conf_t *rmcf);
+
+static char *ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_referral_registry_option(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg, ngx_str_t *option);
+static char *ngx_http_referral_number(ngx_conf_t *cf, ngx_str_t *option,
+    ngx_int_t value, ngx_int_t min, ngx_int_t max);
+static char *ngx_http_referral_path(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg);
+static ngx_int_t ngx_http_referral_path_usable(ngx_str_t *path);
+static char *ngx_http_referral(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_referral_own_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_referral_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_http_referral_registry_t *ngx_http_referral_get_registry(
+    ngx_conf_t *cf, ngx_str_t *name);
+
+
+static ngx_command_t  ngx_http_referral_commands[] = {
+
+    { ngx_string("referral_registry"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_referral_registry,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("referral"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_referral,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("referral_own_hosts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_http_referral_own_hosts,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("referral_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_referral_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_referral_module_ctx = {
+    ngx_http_referral_add_variables,       /* preconfiguration */
+    ngx_http_referral_init,                /* postconfiguration */
+
+    ngx_http_referral_create_main_conf,    /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_referral_create_loc_conf,     /* create location configuration */
+    ngx_http_referral_merge_loc_conf       /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_referral_module = {
+    NGX_MODULE_V1,
+    &ngx_http_referral_module_ctx,         /* module context */
+    ngx_http_referral_commands,            /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_http_referral_init_module,         /* init module */
+    ngx_http_referral_init_process,        /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_referral_exit_process,        /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_referral_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_referral_main_conf_t  *rmcf;
+
+    rmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_referral_main_conf_t));
+    if (rmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&rmcf->registries, cf->pool, 1,
+                       sizeof(ngx_http_referral_registry_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return rmcf;
+}
+
+
+static void *
+ngx_http_referral_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_referral_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_referral_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->own_hosts = { NULL, 0 };
+     *     conf->status = NULL;
+     *     conf->status_all = 0;
+     */
+
+    conf->registry = NGX_CONF_UNSET_PTR;
+    conf->filter = NGX_CONF_UNSET_PTR;
+    conf->own_hosts_array = NGX_CONF_UNSET_PTR;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_referral_loc_conf_t  *prev = parent;
+    ngx_http_referral_loc_conf_t  *conf = child;
+
+    /* readers of the status are no visitors */
+
+    if (conf->registry == NGX_CONF_UNSET_PTR
+        && (conf->status != NULL || conf->status_all))
+    {
+        conf->registry = NULL;
+        conf->filter = NULL;
+    }
+
+    /* if= belongs to the registry it was written beside */
+
+    if (conf->registry == NGX_CONF_UNSET_PTR) {
+        conf->filter = prev->filter;
+    }
+
+    ngx_conf_merge_ptr_value(conf->registry, prev->registry, NULL);
+    ngx_conf_merge_ptr_value(conf->filter, NULL, NULL);
+    ngx_conf_merge_ptr_value(conf->own_hosts_array, prev->own_hosts_array,
+                             NULL);
+
+    if (conf->own_hosts_array != NULL) {
+        conf->own_hosts.hosts = conf->own_hosts_array->elts;
+        conf->own_hosts.n = conf->own_hosts_array->nelts;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_referral_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                       i;
+    ngx_http_handler_pt             *h;
+    ngx_http_core_main_conf_t       *cmcf;
+    ngx_http_referral_registry_t   **regs;
+    ngx_http_referral_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_referral_module);
+
+    if (rmcf->registries.nelts == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_referral_check(cf, rmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rmcf->runtimes = ngx_palloc(cf->pool, rmcf->registries.nelts
+                                          * sizeof(rfl_runtime_t *));
+    if (rmcf->runtimes == NULL) {
+        return NGX_ERROR;
+    }
+
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        rmcf->runtimes[i] = &regs[i]->runtime;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_referral_log_handler;
+
+    return NGX_OK;
+}
+
+
+/* A registry may be used before the line that defines it. */
+
+static ngx_int_t
+ngx_http_referral_check(ngx_conf_t *cf, ngx_http_referral_main_conf_t *rmcf)
+{
+    ngx_uint_t                       i;
+    ngx_http_referral_registry_t   **regs;
+
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+
+        if (!regs[i]->defined) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "unknown referral registry \"%V\" in %s:%ui, "
+                          "define it by \"referral_registry %V PATH\"",
+                          &regs[i]->name, regs[i]->file, regs[i]->line,
+                          &regs[i]->name);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                          *rv;
+    u_char                         c;
+    ngx_str_t                     *value;
+    ngx_uint_t                     i;
+    ngx_http_referral_registry_t  *reg;
+
+    value = cf->args->elts;
+
+    /* the name becomes part of a file's name and of a path in a URL */
+
+    for (i = 0; i < value[1].len; i++) {
+        c = value[1].data[i];
+
+        if ((c < '0' || c > '9') && ((c | 0x20) < 'a' || (c | 0x20) > 'z')
+            && c != '_' && c != '-')
+        {
+            break;
+        }
+    }
+
+    if (i == 0 || i != value[1].len || i > 64
+        || (i == 3 && (ngx_strncmp(value[1].data, "off", 3) == 0
+                       || ngx_strncmp(value[1].data, "all", 3) == 0)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid name \"%V\" in \"referral_registry\", "
+                           "1 to 64 letters, digits, \"-\" and \"_\" are "
+                           "allowed, \"off\" and \"all\" are not", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    reg = ngx_http_referral_get_registry(cf, &value[1]);
+    if (reg == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (reg->defined) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate referral registry \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    reg->defined = 1;
+    reg->path = value[2];
+
+    for (i = 3; i < cf->args->nelts; i++) {
+        rv = ngx_http_referral_registry_option(cf, reg, &value[i]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    /* each link may be in a group of its own, and in another one */
+
+    reg->conf.max_ids = ngx_min(2 * reg->conf.max_links + RFL_COUNTERS_STEP,
+                                RFL_COUNTERS_MAX_IDS);
+
+    return ngx_http_referral_path(cf, reg);
+}
+
+
+static char *
+ngx_http_referral_registry_option(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg, ngx_str_t *option)
+{
+    char       *rv;
+    ssize_t     size;
+    ngx_int_t   n;
+    ngx_str_t   s;
+
+    if (ngx_strncmp(option->data, "counters=", 9) == 0) {
+        s.data = option->data + 9;
+        s.len = option->len - 9;
+
+        if (s.len == 0 || ngx_conf_full_name(cf->cycle, &s, 0) != NGX_OK) {
+            goto invalid;
+        }
+
+        reg->conf.counters = (char *) s.data;
+        reg->default_counters = 0;
+
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(option->data, "flush=", 6) == 0) {
+        s.data = option->data + 6;
+        s.len = option->len - 6;
+
+        n = ngx_parse_time(&s, 0);
+
+        rv = ngx_http_referral_number(cf, option, n, 100, 3600000);
+        reg->conf.flush_ms = n;
+
+        return rv;
+    }
+
+    if (ngx_strncmp(option->data, "max_links=", 10) == 0) {
+        n = ngx_atoi(option->data + 10, option->len - 10);
+
+        rv = ngx_http_referral_number(cf, option, n, 1,
+                                      RFL_COUNTERS_MAX_IDS / 2);
+        reg->conf.max_links = n;
+
+        return rv;
+    }
+
+    if (ngx_strncmp(option->data, "map_size=", 9) == 0) {
+        s.data = option->data + 9;
+        s.len = option->len - 9;
+
+        size = ngx_parse_size(&s);
+
+        rv = ngx_http_referral_number(cf, option, size, 1048576,
+                                      NGX_MAX_SIZE_T_VALUE / 2);
+        reg->conf.map_size = size;
+
+        return rv;
+    }
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" in \"referral_registry\"",
+                       option);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_referral_number(ngx_conf_t *cf, ngx_str_t *option, ngx_int_t value,
+    ngx_int_t min, ngx_int_t max)
+{
+    if (value == NGX_ERROR || value < min || value > max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"referral_registry\", "
+                           "the value must be from %i to %i (bytes, "
+                           "milliseconds or links)", option, min, max);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * nginx makes PATH for the worker user, under -t too, and runs the cache
+ * manager process for its sake: that is the keeper.  nginx would refuse to
+ * start over a path it cannot make, so such a path is not given to it.
+ */
+
+static char *
+ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
+{
+    ngx_uint_t                       i;
+    ngx_path_t                      *path;
+    ngx_http_referral_registry_t   **regs;
+    ngx_http_referral_main_conf_t   *rmcf;
+
+    /* nginx compares paths by their text */
+
+    while (reg->path.len > 1 && reg->path.data[reg->path.len - 1] == '/') {
+        reg->path.data[--reg->path.len] = '\0';
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &reg->path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    reg->conf.path = (char *) reg->path.data;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_referral_module);
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        if (regs[i] != reg && regs[i]->path.len == reg->path.len
+            && ngx_strcmp(regs[i]->path.data, reg->path.data) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the path \"%V\" of referral registry \"%V\" "
+                               "is used by registry \"%V\" already",
+                               &reg->path, &reg->name, &regs[i]->name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
+    if (path == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    path->name = reg->path;
+    path->manager = ngx_http_referral_manager;
+    path->data = reg;
+    path->conf_file = cf->conf_file->file.name.data;
+    path->line = cf->conf_file->line;
+
+    if (ngx_http_referral_path_usable(&path->name) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
+                           "the path \"%V\" of referral registry \"%V\" "
+                           "cannot be used; make it writable and reload, "
+                           "nothing is kept until then",
+                           &reg->path, &reg->name);
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_add_path(cf, &path) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* Either it is there and writable, or it can be made. */
+
+static ngx_int_t
+ngx_http_referral_path_usable(ngx_str_t *path)
+{
+    int           rc;
+    u_char       *slash, c;
+    struct stat   st;
+
+    if (stat((char *) path->data, &st) == 0) {
+
+        if (!S_ISDIR(st.st_mode)) {
+            ngx_set_errno(NGX_ENOTDIR);
+            return NGX_ERROR;
+        }
+
+        return access((char *) path->data, W_OK) == 0 ? NGX_OK : NGX_ERROR;
+    }
+
+    if (ngx_errno != NGX_ENOENT) {
+        return NGX_ERROR;
+    }
+
+    slash = (u_char *) strrchr((char *) path->data, '/');
+
+    if (slash == NULL || slash == path->data) {
+        return NGX_OK;
+    }
+
+    c = *slash;
+    *slash = '\0';
+    rc = access((char *) path->data, W_OK);
+    *slash = c;
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+static char *
+ngx_http_referral(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_referral_loc_conf_t  *rlcf = conf;
+
+    ngx_str_t                         *value, s;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (rlcf->registry != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    rlcf->filter = NULL;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        rlcf->registry = NULL;
+
+        if (cf->args->nelts == 3) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"referral off\" takes no parameter \"%V\"",
+                               &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    rlcf->registry = ngx_http_referral_get_registry(cf, &value[1]);
+    if (rlcf->registry == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "if=", 3) != 0 || value[2].len == 3) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"referral\", "
+                           "if=CONDITION is allowed", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    s.data = value[2].data + 3;
+    s.len = value[2].len - 3;
+
+    rlcf->filter = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (rlcf->filter == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &s;
+    ccv.complex_value = rlcf->filter;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_referral_own_hosts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_referral_loc_conf_t  *rlcf = conf;
+
+    u_char          *buf;
+    ngx_str_t       *value;
+    ngx_uint_t       i;
+    rfl_error_t      err;
+    rfl_own_host_t  *host;
+
+    value = cf->args->elts;
+
+    if (rlcf->own_hosts_array == NGX_CONF_UNSET_PTR) {
+        rlcf->own_hosts_array = ngx_array_create(cf->pool, 4,
+                                                 sizeof(rfl_own_host_t));
+        if (rlcf->own_hosts_array == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        host = ngx_array_push(rlcf->own_hosts_array);
+        buf = ngx_pnalloc(cf->pool, RFL_HOST_MAX + 1);
+
+        if (host == NULL || buf == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (rfl_own_host_parse(ngx_http_referral_str(&value[i]), buf, host,
+                               &err)
+            != RFL_OK)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid host in \"referral_own_hosts\": %s",
+                               err.text);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_referral_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_referral_loc_conf_t  *rlcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (rlcf->status != NULL || rlcf->status_all) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* the tree's paths are what follows the location's own */
+
+    if (clcf->name.len == 0 || clcf->name.data[0] != '/'
+#if (NGX_PCRE)
+        || clcf->regex != NULL
+#endif
+       )
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"referral_status\" needs a location given by "
+                           "a prefix, not \"%V\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_strcmp(value[1].data, "all") == 0) {
+        rlcf->status_all = 1;
+
+    } else {
+        rlcf->status = ngx_http_referral_get_registry(cf, &value[1]);
+        if (rlcf->status == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    clcf->handler = ngx_http_referral_status_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_http_referral_registry_t *
+ngx_http_referral_get_registry(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_uint_t                       i;
+    ngx_http_referral_registry_t    *reg, **regs;
+    ngx_http_referral_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_referral_module);
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        if (regs[i]->name.len == name->len
+            && ngx_strncmp(regs[i]->name.data, name->data, name->len) == 0)
+        {
+            return regs[i];
+        }
+    }
+
+    reg = ngx_pcalloc(cf->pool, sizeof(ngx_http_referral_registry_t));
+    regs = ngx_array_push(&rmcf->registries);
+
+    if (reg == NULL || regs == NULL) {
+        return NULL;
+    }
+
+    *regs = reg;
+
+    reg->name = *name;
+    reg->file = cf->conf_file->file.name.data;
+    reg->line = cf->conf_file->line;
+
+    reg->conf.name = (char *) name->data;
+    reg->conf.path = "";
+    reg->conf.counters = "";
+    reg->conf.counters_dir = "";
+    reg->conf.flush_ms = 5000;
+    reg->conf.max_links = 10000000;
+    reg->default_counters = 1;
+
+    return reg;
+}

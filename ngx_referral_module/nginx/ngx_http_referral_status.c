@@ -1,0 +1,477 @@
+
+/*
+ * The status location: GET and HEAD over core's view.
+ *
+ * One step of the view, one turn of the event loop.  One buffer, rendered
+ * again only when the client has taken what was in it: memory does not depend
+ * on the answer's length, and a slow client costs nothing but the buffer.
+ */
+
+
+#include "ngx_http_referral.h"
+
+
+typedef struct {
+    ngx_http_request_t              *request;
+    rfl_view_t                      *view;
+    rfl_buf_t                        text;
+
+    ngx_event_t                      next;       /* posted: the next step */
+    ngx_chain_t                     *free;
+    ngx_chain_t                     *busy;
+
+    rfl_runtime_t                   *runtime;
+} ngx_http_referral_status_ctx_t;
+
+
+static ngx_int_t ngx_http_referral_status_open(ngx_http_request_t *r,
+    ngx_http_referral_status_ctx_t *ctx);
+static ngx_http_referral_status_ctx_t *ngx_http_referral_status_create_ctx(
+    ngx_http_request_t *r);
+static void ngx_http_referral_status_cleanup(void *data);
+static ngx_int_t ngx_http_referral_status_header(ngx_http_request_t *r,
+    ngx_uint_t status, off_t length);
+static ngx_table_elt_t *ngx_http_referral_status_push(ngx_http_request_t *r,
+    char *name, char *value);
+static void ngx_http_referral_status_next(ngx_event_t *ev);
+static void ngx_http_referral_status_write(ngx_http_request_t *r);
+static ngx_int_t ngx_http_referral_status_step(ngx_http_request_t *r,
+    ngx_http_referral_status_ctx_t *ctx);
+static ngx_int_t ngx_http_referral_status_send(ngx_http_request_t *r,
+    ngx_http_referral_status_ctx_t *ctx, ngx_uint_t last);
+static ngx_int_t ngx_http_referral_status_wait(ngx_http_request_t *r);
+static ngx_int_t ngx_http_referral_status_error(ngx_http_request_t *r,
+    rfl_view_error_t *error);
+
+
+ngx_int_t
+ngx_http_referral_status_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    rfl_view_error_t                 error;
+    ngx_http_referral_status_ctx_t  *ctx;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+
+        if (ngx_http_referral_status_push(r, "Allow", "GET, HEAD") == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        error.status = NGX_HTTP_NOT_ALLOWED;
+        error.code = "MethodNotAllowed";
+        (void) ngx_snprintf((u_char *) error.text, sizeof(error.text),
+                            "the status is read by GET and HEAD%Z");
+
+        return ngx_http_referral_status_error(r, &error);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_http_referral_status_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_referral_status_open(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_referral_status_header(r, NGX_HTTP_OK, -1);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_referral_status_write;
+
+    r->main->count++;
+
+    ngx_post_event(&ctx->next, &ngx_posted_events);
+
+    return NGX_DONE;
+}
+
+
+/* NGX_OK, or what the handler returns instead: the error body is sent. */
+
+static ngx_int_t
+ngx_http_referral_status_open(ngx_http_request_t *r,
+    ngx_http_referral_status_ctx_t *ctx)
+{
+    rfl_view_error_t                error;
+    rfl_view_request_t              request;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_referral_loc_conf_t   *rlcf;
+    ngx_http_referral_main_conf_t  *rmcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_referral_module);
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_referral_module);
+
+    ngx_memzero(&request, sizeof(rfl_view_request_t));
+
+    if (rlcf->status_all) {
+        request.runtimes = rmcf->runtimes;
+        request.n = rmcf->registries.nelts;
+        request.all = 1;
+
+    } else {
+        ctx->runtime = &rlcf->status->runtime;
+        request.runtimes = &ctx->runtime;
+        request.n = 1;
+    }
+
+    if (r->uri.len > clcf->name.len) {
+        request.path = rfl_str(r->uri.data + clcf->name.len,
+                               r->uri.len - clcf->name.len);
+    }
+
+    request.args = ngx_http_referral_str(&r->args);
+
+    if (rfl_view_open(&ctx->view, &request, &error) != RFL_OK) {
+        return ngx_http_referral_status_error(r, &error);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_http_referral_status_ctx_t *
+ngx_http_referral_status_create_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t              *cln;
+    ngx_http_referral_status_ctx_t  *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool,
+                               sizeof(ngx_http_referral_status_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_referral_status_ctx_t));
+
+    ctx->request = r;
+    ctx->next.data = ctx;
+    ctx->next.handler = ngx_http_referral_status_next;
+    ctx->next.log = r->connection->log;
+
+    cln->handler = ngx_http_referral_status_cleanup;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_referral_module);
+
+    return ctx;
+}
+
+
+static void
+ngx_http_referral_status_cleanup(void *data)
+{
+    ngx_http_referral_status_ctx_t  *ctx = data;
+
+    if (ctx->next.posted) {
+        ngx_delete_posted_event(&ctx->next);
+    }
+
+    if (ctx->view != NULL) {
+        rfl_view_close(ctx->view);
+    }
+
+    rfl_buf_free(&ctx->text);
+}
+
+
+static ngx_int_t
+ngx_http_referral_status_header(ngx_http_request_t *r, ngx_uint_t status,
+    off_t length)
+{
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = length;
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (ngx_http_referral_status_push(r, "Cache-Control", "no-store")
+        == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_send_header(r);
+}
+
+
+/* In the list of headers alone: no other module asks for these here. */
+
+static ngx_table_elt_t *
+ngx_http_referral_status_push(ngx_http_request_t *r, char *name, char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name;
+    h->value.len = ngx_strlen(value);
+    h->value.data = (u_char *) value;
+
+    return h;
+}
+
+
+static void
+ngx_http_referral_status_next(ngx_event_t *ev)
+{
+    ngx_connection_t                *c;
+    ngx_http_request_t              *r;
+    ngx_http_referral_status_ctx_t  *ctx;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_referral_status_write(r);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* The client can take more, or a turn of the event loop has passed. */
+
+static void
+ngx_http_referral_status_write(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_event_t                     *wev;
+    ngx_http_referral_status_ctx_t  *ctx;
+
+    wev = r->connection->write;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_referral_module);
+
+    if (wev->timedout) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, NGX_ETIMEDOUT,
+                      "client timed out");
+        r->connection->timedout = 1;
+        ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+        return;
+    }
+
+    if (ctx->busy != NULL) {
+
+        rc = ngx_http_referral_status_send(r, ctx, 0);
+
+        if (rc == NGX_ERROR) {
+            ngx_http_finalize_request(r, NGX_ERROR);
+            return;
+        }
+
+        if (ctx->busy != NULL) {
+            if (ngx_http_referral_status_wait(r) != NGX_OK) {
+                ngx_http_finalize_request(r, NGX_ERROR);
+            }
+
+            return;
+        }
+    }
+
+    if (wev->timer_set) {
+        ngx_del_timer(wev);
+    }
+
+    rc = ngx_http_referral_status_step(r, ctx);
+
+    if (rc == NGX_AGAIN) {
+
+        if (ctx->busy == NULL) {
+
+            if (!ctx->next.posted) {
+                ngx_post_event(&ctx->next, &ngx_posted_next_events);
+            }
+
+            return;
+        }
+
+        if (ngx_http_referral_status_wait(r) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_ERROR);
+        }
+
+        return;
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/*
+ * NGX_AGAIN: there is more.  A view that fails midway ends the connection: a
+ * cut answer must not look like a whole one.
+ */
+
+static ngx_int_t
+ngx_http_referral_status_step(ngx_http_request_t *r,
+    ngx_http_referral_status_ctx_t *ctx)
+{
+    rfl_rc_t  rc;
+
+    ctx->text.len = 0;
+
+    rc = rfl_view_step(ctx->view, &ctx->text);
+
+    switch (rc) {
+
+    case RFL_OK:
+        return ngx_http_referral_status_send(r, ctx, 1);
+
+    case RFL_BUSY:
+
+        if (ctx->text.len != 0
+            && ngx_http_referral_status_send(r, ctx, 0) == NGX_ERROR)
+        {
+            return NGX_ERROR;
+        }
+
+        return NGX_AGAIN;
+
+    default:
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "referral status: reading failed (%d), "
+                      "the answer is cut", (int) rc);
+        return NGX_ERROR;
+    }
+}
+
+
+/*
+ * Sends what was rendered, or with a buffer still busy, goes on sending it.
+ * Each buffer is flushed: it is rendered into again when it has left.
+ */
+
+static ngx_int_t
+ngx_http_referral_status_send(ngx_http_request_t *r,
+    ngx_http_referral_status_ctx_t *ctx, ngx_uint_t last)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t  *out;
+
+    out = NULL;
+
+    if (ctx->busy == NULL) {
+
+        out = ngx_chain_get_free_buf(r->pool, &ctx->free);
+        if (out == NULL) {
+            return NGX_ERROR;
+        }
+
+        b = out->buf;
+        ngx_memzero(b, sizeof(ngx_buf_t));
+
+        b->start = ctx->text.data;
+        b->pos = ctx->text.data;
+        b->last = ctx->text.data + ctx->text.len;
+        b->end = b->last;
+        b->memory = 1;
+        b->flush = !last;
+        b->last_buf = last;
+        b->last_in_chain = last;
+        b->tag = (ngx_buf_tag_t) &ngx_http_referral_module;
+    }
+
+    rc = ngx_http_output_filter(r, out);
+
+    ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &out,
+                            (ngx_buf_tag_t) &ngx_http_referral_module);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_referral_status_wait(ngx_http_request_t *r)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    wev = r->connection->write;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (!wev->delayed) {
+        ngx_add_timer(wev, clcf->send_timeout);
+    }
+
+    return ngx_handle_write_event(wev, clcf->send_lowat);
+}
+
+
+static ngx_int_t
+ngx_http_referral_status_error(ngx_http_request_t *r, rfl_view_error_t *error)
+{
+    rfl_buf_t                   text = rfl_buf_init;
+
+    u_char                     *p;
+    ngx_int_t                   rc;
+    ngx_buf_t                  *b;
+    ngx_chain_t                 out;
+    ngx_http_variable_value_t  *id;
+
+    static ngx_str_t  name = ngx_string("request_id");
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    id = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
+    if (id == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rfl_view_error(&text, error, rfl_str(id->data, id->len));
+
+    p = text.failed ? NULL : ngx_pnalloc(r->pool, text.len);
+
+    if (p == NULL) {
+        rfl_buf_free(&text);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(p, text.data, text.len);
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        rfl_buf_free(&text);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->pos = p;
+    b->last = p + text.len;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    rfl_buf_free(&text);
+
+    rc = ngx_http_referral_status_header(r, error->status, b->last - b->pos);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}

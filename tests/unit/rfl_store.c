@@ -1,0 +1,1410 @@
+/*
+ * The wall around LMDB, with real files and real other processes.
+ *
+ * statfs(), statvfs(), pwrite() and writev() are replaced here, in this
+ * program, so that a test can be on NFS or on a full disk without being there.
+ */
+
+#include "rfl_store.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+
+#define MIB  ((size_t) 1024 * 1024)
+
+enum { BYTES = 0, U32, U64, NDBIS };
+
+
+typedef struct {
+    char          root[64];
+    char          dir[128];
+    char          file[192];
+    rfl_store_t  *store;
+    rfl_error_t   err;
+} fixture_t;
+
+
+typedef struct {
+    long          type;
+    const char   *name;                  /* NULL: accepted */
+} fs_row_t;
+
+
+typedef enum {
+    WRITES_PASS = 0,
+    WRITES_NO_SPACE,
+    WRITES_SHORT
+} writes_t;
+
+
+typedef int (*child_pt)(fixture_t *f, int in, int out);
+
+
+static const rfl_store_dbi_t  dbis[NDBIS] = {
+    { "bytes", RFL_KEY_BYTES },
+    { "u32",   RFL_KEY_U32 },
+    { "u64",   RFL_KEY_U64 }
+};
+
+
+static const fs_row_t  fs_rows[] = {
+    { 0x6969,     "NFS" },
+    { 0x517b,     "SMB" },
+    { 0xff534d42, "CIFS" },
+    { 0xfe534d42, "SMB2" },
+    { 0x65735546, "FUSE" },
+    { 0x01021994, NULL },                /* tmpfs */
+    { 0xef53,     NULL },                /* ext4 */
+    { 0x58465342, NULL },                /* XFS */
+    { 0x9123683e, NULL }                 /* btrfs */
+};
+
+
+static long      fs_type;                /* 0: the real one */
+static int       disk_full;
+static writes_t  writes;
+
+
+int
+statfs(const char *path, struct statfs *fs)
+{
+    int  rc;
+
+    rc = (int) syscall(SYS_statfs, path, fs);
+
+    if (rc == 0 && fs_type != 0) {
+        fs->f_type = fs_type;
+    }
+
+    return rc;
+}
+
+
+int
+statvfs(const char *path, struct statvfs *fs)
+{
+    memset(fs, 0, sizeof(struct statvfs));
+
+    fs->f_frsize = 4096;
+    fs->f_bavail = disk_full ? 0 : 1000000;
+
+    return 0;
+}
+
+
+ssize_t
+pwrite(int fd, const void *data, size_t len, off_t offset)
+{
+    if (writes == WRITES_NO_SPACE) {
+        errno = ENOSPC;
+        return -1;
+    }
+
+    if (writes == WRITES_SHORT) {
+        return (ssize_t) len / 2;
+    }
+
+    return syscall(SYS_pwrite64, fd, data, len, offset);
+}
+
+
+ssize_t
+writev(int fd, const struct iovec *iov, int n)
+{
+    if (writes == WRITES_NO_SPACE) {
+        errno = ENOSPC;
+        return -1;
+    }
+
+    if (writes == WRITES_SHORT) {
+        return (ssize_t) iov[0].iov_len / 2;
+    }
+
+    return syscall(SYS_writev, fd, iov, n);
+}
+
+
+static int
+setup(void **state)
+{
+    fixture_t  *f;
+
+    f = calloc(1, sizeof(fixture_t));
+    if (f == NULL) {
+        return -1;
+    }
+
+    strcpy(f->root, "/tmp/rfl-XXXXXX");
+
+    if (mkdtemp(f->root) == NULL) {
+        return -1;
+    }
+
+    snprintf(f->dir, sizeof(f->dir), "%s/path/store", f->root);
+    *state = f;
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    int         rc;
+    char        command[128];
+    fixture_t  *f;
+
+    f = *state;
+
+    fs_type = 0;
+    disk_full = 0;
+    writes = WRITES_PASS;
+
+    rfl_store_close(f->store);
+
+    snprintf(command, sizeof(command), "rm -rf %s", f->root);
+    rc = system(command);
+
+    free(f);
+
+    return rc;
+}
+
+
+static rfl_rc_t
+open_store(fixture_t *f, unsigned flags, size_t map_size)
+{
+    return rfl_store_open(&f->store, f->dir, dbis, NDBIS, flags, map_size,
+                          &f->err);
+}
+
+
+static void
+close_store(fixture_t *f)
+{
+    rfl_store_close(f->store);
+    f->store = NULL;
+}
+
+
+static void
+create_store(fixture_t *f)
+{
+    assert_int_equal(open_store(f, RFL_STORE_CREATE, 64 * MIB), RFL_OK);
+}
+
+
+static const char *
+path_of(fixture_t *f, const char *name)
+{
+    snprintf(f->file, sizeof(f->file), "%s/%s", f->dir, name);
+
+    return f->file;
+}
+
+
+static rfl_rc_t
+put_one(fixture_t *f, uint64_t key, const void *data, size_t len)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_store_begin(f->store, 1, &f->err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_store_put_u64(f->store, U64, key, rfl_str(data, len), 0, &f->err);
+    if (rc != RFL_OK) {
+        rfl_store_end(f->store);
+        return rc;
+    }
+
+    return rfl_store_commit(f->store, &f->err);
+}
+
+
+static rfl_rc_t
+has_key(fixture_t *f, uint64_t key)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  value;
+
+    rc = rfl_store_begin(f->store, 0, NULL);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_store_get_u64(f->store, U64, key, &value);
+    rfl_store_end(f->store);
+
+    return rc;
+}
+
+
+/* A child process, with a pipe each way. */
+
+static pid_t
+start_child(fixture_t *f, child_pt child, int *in, int *out)
+{
+    int    to[2], from[2];
+    pid_t  pid;
+
+    assert_int_equal(pipe(to), 0);
+    assert_int_equal(pipe(from), 0);
+
+    pid = fork();
+    assert_true(pid >= 0);
+
+    if (pid == 0) {
+        close(to[1]);
+        close(from[0]);
+        _exit(child(f, to[0], from[1]));
+    }
+
+    close(to[0]);
+    close(from[1]);
+
+    *in = from[0];
+    *out = to[1];
+
+    return pid;
+}
+
+
+static void
+stop_child(pid_t pid, int in, int out)
+{
+    int  status;
+
+    close(out);
+    close(in);
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+
+static void
+wait_byte(int fd)
+{
+    char  c;
+
+    assert_int_equal(read(fd, &c, 1), 1);
+}
+
+
+static void
+send_byte(int fd)
+{
+    assert_int_equal(write(fd, "x", 1), 1);
+}
+
+
+static void
+directories_are_0700_and_files_0600(void **state)
+{
+    mode_t       mask;
+    fixture_t   *f;
+    struct stat  st;
+
+    f = *state;
+
+    mask = umask(0);
+    create_store(f);
+    umask(mask);
+
+    assert_int_equal(stat(f->dir, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+
+    assert_int_equal(stat(path_of(f, ".."), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+
+    assert_int_equal(stat(path_of(f, "data.mdb"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+
+    assert_int_equal(stat(path_of(f, "lock.mdb"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+
+static void
+what_is_not_there_is_not_found(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 0), RFL_NOT_FOUND);
+    assert_null(f->store);
+    assert_non_null(strstr(f->err.text, f->dir));
+
+    snprintf(f->dir, sizeof(f->dir), "%s/a", f->root);
+    assert_int_equal(mkdir(f->dir, 0700), 0);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 0), RFL_NOT_FOUND);
+    assert_int_equal(open_store(f, RFL_STORE_WRITE, 0), RFL_NOT_FOUND);
+    assert_int_equal(access(path_of(f, "data.mdb"), F_OK), -1);
+
+    /* two missing levels are made, three are a mistake */
+
+    snprintf(f->dir, sizeof(f->dir), "%s/x/y/z", f->root);
+    assert_int_equal(open_store(f, RFL_STORE_CREATE, 0), RFL_NOT_FOUND);
+}
+
+
+static void
+an_empty_data_file_is_not_found_until_a_creator_fills_it(void **state)
+{
+    int         fd;
+    fixture_t  *f;
+
+    f = *state;
+
+    snprintf(f->dir, sizeof(f->dir), "%s/a", f->root);
+    assert_int_equal(mkdir(f->dir, 0700), 0);
+
+    fd = open(path_of(f, "data.mdb"), O_CREAT|O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 0), RFL_NOT_FOUND);
+    create_store(f);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+}
+
+
+static void
+a_table_not_made_yet_is_not_found(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+
+    assert_int_equal(rfl_store_open(&f->store, f->dir, dbis, 1,
+                                    RFL_STORE_CREATE, MIB, &f->err), RFL_OK);
+    close_store(f);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, MIB), RFL_NOT_FOUND);
+    assert_non_null(strstr(f->err.text, "\"u32\""));
+
+    assert_int_equal(open_store(f, RFL_STORE_WRITE, MIB), RFL_NOT_FOUND);
+    assert_int_equal(open_store(f, RFL_STORE_CREATE, MIB), RFL_OK);
+    close_store(f);
+    assert_int_equal(open_store(f, RFL_STORE_READ, MIB), RFL_OK);
+}
+
+
+static void
+a_table_of_another_key_kind_is_refused(void **state)
+{
+    fixture_t        *f;
+    rfl_store_dbi_t   other;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    other.name = "u32";
+    other.key_kind = RFL_KEY_BYTES;
+
+    assert_int_equal(rfl_store_open(&f->store, f->dir, &other, 1,
+                                    RFL_STORE_READ, MIB, &f->err),
+                     RFL_DAMAGED);
+    assert_non_null(strstr(f->err.text, "\"u32\""));
+}
+
+
+static void
+tables_are_limited(void **state)
+{
+    size_t           i;
+    char             names[RFL_STORE_DBIS_MAX + 1][8];
+    fixture_t       *f;
+    rfl_store_dbi_t  many[RFL_STORE_DBIS_MAX + 1];
+
+    f = *state;
+
+    for (i = 0; i <= RFL_STORE_DBIS_MAX; i++) {
+        snprintf(names[i], sizeof(names[i]), "t%zu", i);
+        many[i].name = names[i];
+        many[i].key_kind = RFL_KEY_BYTES;
+    }
+
+    assert_int_equal(rfl_store_open(&f->store, f->dir, many,
+                                    RFL_STORE_DBIS_MAX + 1, RFL_STORE_CREATE,
+                                    MIB, &f->err), RFL_INVALID);
+
+    assert_int_equal(rfl_store_open(&f->store, f->dir, many,
+                                    RFL_STORE_DBIS_MAX, RFL_STORE_CREATE,
+                                    MIB, &f->err), RFL_OK);
+}
+
+
+static void
+one_process_opens_a_directory_once(void **state)
+{
+    char          link[128];
+    fixture_t    *f;
+    rfl_store_t  *second;
+
+    f = *state;
+
+    create_store(f);
+
+    assert_int_equal(rfl_store_open(&second, f->dir, dbis, NDBIS,
+                                    RFL_STORE_READ, MIB, &f->err), RFL_BUSY);
+    assert_null(second);
+
+    snprintf(link, sizeof(link), "%s/link", f->root);
+    assert_int_equal(symlink(f->dir, link), 0);
+
+    assert_int_equal(rfl_store_open(&second, link, dbis, NDBIS,
+                                    RFL_STORE_READ, MIB, &f->err), RFL_BUSY);
+    assert_non_null(strstr(f->err.text, f->dir));
+
+    /* the refused openers took no lock of the first one with them */
+
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+    close_store(f);
+
+    assert_int_equal(rfl_store_open(&f->store, link, dbis, NDBIS,
+                                    RFL_STORE_READ, MIB, &f->err), RFL_OK);
+}
+
+
+static void
+a_file_that_is_no_store_is_damaged(void **state)
+{
+    int         fd;
+    char        junk[16384];
+    fixture_t  *f;
+
+    f = *state;
+
+    snprintf(f->dir, sizeof(f->dir), "%s/a", f->root);
+    assert_int_equal(mkdir(f->dir, 0700), 0);
+
+    memset(junk, 'x', sizeof(junk));
+
+    fd = open(path_of(f, "data.mdb"), O_CREAT|O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, junk, sizeof(junk)), sizeof(junk));
+    close(fd);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, MIB), RFL_DAMAGED);
+    assert_int_equal(open_store(f, RFL_STORE_CREATE, MIB), RFL_DAMAGED);
+
+    snprintf(f->dir, sizeof(f->dir), "%s/a/data.mdb", f->root);
+    assert_int_equal(open_store(f, RFL_STORE_READ, MIB), RFL_INVALID);
+}
+
+
+static void
+a_truncated_file_is_refused_before_it_is_read(void **state)
+{
+    char         big[20000];
+    off_t        size;
+    fixture_t   *f;
+    struct stat  st;
+
+    f = *state;
+
+    memset(big, 'x', sizeof(big));
+
+    create_store(f);
+    assert_int_equal(put_one(f, 1, big, sizeof(big)), RFL_OK);
+    close_store(f);
+
+    assert_int_equal(stat(path_of(f, "data.mdb"), &st), 0);
+
+    for (size = st.st_size - 1; size > 0; size /= 2) {
+        assert_int_equal(truncate(f->file, size), 0);
+        assert_int_equal(open_store(f, RFL_STORE_READ, MIB), RFL_DAMAGED);
+        assert_int_equal(open_store(f, RFL_STORE_WRITE, MIB), RFL_DAMAGED);
+    }
+}
+
+
+static void
+file_systems_without_reliable_locks_are_refused(void **state)
+{
+    size_t       i;
+    rfl_rc_t     rc;
+    fixture_t   *f;
+
+    f = *state;
+
+    for (i = 0; i < sizeof(fs_rows) / sizeof(fs_rows[0]); i++) {
+
+        fs_type = fs_rows[i].type;
+        rc = open_store(f, RFL_STORE_CREATE, MIB);
+
+        if (fs_rows[i].name == NULL) {
+            assert_int_equal(rc, RFL_OK);
+            close_store(f);
+            continue;
+        }
+
+        assert_int_equal(rc, RFL_INVALID);
+        assert_non_null(strstr(f->err.text, fs_rows[i].name));
+    }
+}
+
+
+static int
+child_without_rights(fixture_t *f, int in, int out)
+{
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) {
+        return 1;
+    }
+
+    if (open_store(f, RFL_STORE_READ, MIB) != RFL_DENIED) {
+        return 2;
+    }
+
+    return strstr(f->err.text, "lock.mdb") != NULL ? 0 : 3;
+}
+
+
+static void
+a_reader_that_cannot_lock_is_refused(void **state)
+{
+    int         in, out;
+    pid_t       pid;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    assert_int_equal(chmod(f->root, 0755), 0);
+    assert_int_equal(chmod(path_of(f, ".."), 0755), 0);
+    assert_int_equal(chmod(f->dir, 0755), 0);
+    assert_int_equal(chmod(path_of(f, "data.mdb"), 0644), 0);
+    assert_int_equal(chmod(path_of(f, "lock.mdb"), 0444), 0);
+
+    pid = start_child(f, child_without_rights, &in, &out);
+    stop_child(pid, in, out);
+
+    /* nor one that would have to make the lock file */
+
+    assert_int_equal(unlink(path_of(f, "lock.mdb")), 0);
+    assert_int_equal(chmod(f->dir, 0555), 0);
+
+    pid = start_child(f, child_without_rights, &in, &out);
+    stop_child(pid, in, out);
+}
+
+
+static void
+values_come_back_by_all_kinds_of_keys(void **state)
+{
+    fixture_t  *f;
+    rfl_str_t   value;
+
+    f = *state;
+
+    create_store(f);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put(f->store, BYTES, rfl_cstr("k"),
+                                   rfl_cstr("one"), 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put_u32(f->store, U32, UINT32_MAX,
+                                       rfl_cstr("two"), 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, UINT64_MAX,
+                                       rfl_cstr(""), 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+
+    assert_int_equal(rfl_store_get(f->store, BYTES, rfl_cstr("k"), &value),
+                     RFL_OK);
+    assert_true(rfl_str_eq(value, rfl_cstr("one")));
+
+    assert_int_equal(rfl_store_get_u32(f->store, U32, UINT32_MAX, &value),
+                     RFL_OK);
+    assert_true(rfl_str_eq(value, rfl_cstr("two")));
+
+    assert_int_equal(rfl_store_get_u64(f->store, U64, UINT64_MAX, &value),
+                     RFL_OK);
+    assert_int_equal(value.len, 0);
+
+    assert_int_equal(rfl_store_get(f->store, BYTES, rfl_cstr("K"), &value),
+                     RFL_NOT_FOUND);
+    assert_int_equal(rfl_store_get_u32(f->store, U32, 0, &value),
+                     RFL_NOT_FOUND);
+    assert_int_equal(rfl_store_get_u64(f->store, U64, 0, &value),
+                     RFL_NOT_FOUND);
+
+    rfl_store_end(f->store);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_del(f->store, BYTES, rfl_cstr("k"), &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_store_del_u32(f->store, U32, UINT32_MAX, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_store_del_u64(f->store, U64, UINT64_MAX, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_store_del_u64(f->store, U64, UINT64_MAX, &f->err),
+                     RFL_NOT_FOUND);
+    assert_int_equal(rfl_store_get(f->store, BYTES, rfl_cstr("k"), &value),
+                     RFL_NOT_FOUND);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+}
+
+
+static void
+put_flags_protect_and_append(void **state)
+{
+    fixture_t  *f;
+    rfl_str_t   value;
+
+    f = *state;
+
+    create_store(f);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 5, rfl_cstr("a"),
+                                       RFL_PUT_NEW, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 5, rfl_cstr("b"),
+                                       RFL_PUT_NEW, &f->err), RFL_EXISTS);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 6, rfl_cstr("c"),
+                                       RFL_PUT_APPEND, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 4, rfl_cstr("d"),
+                                       RFL_PUT_APPEND, &f->err), RFL_EXISTS);
+
+    assert_int_equal(rfl_store_get_u64(f->store, U64, 5, &value), RFL_OK);
+    assert_true(rfl_str_eq(value, rfl_cstr("a")));
+
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 5, rfl_cstr("b"), 0,
+                                       &f->err), RFL_OK);
+    assert_int_equal(rfl_store_get_u64(f->store, U64, 5, &value), RFL_OK);
+    assert_true(rfl_str_eq(value, rfl_cstr("b")));
+
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+    assert_int_equal(has_key(f, 4), RFL_NOT_FOUND);
+}
+
+
+static void
+keys_are_limited(void **state)
+{
+    u_char         key[RFL_STORE_KEY_MAX + 1];
+    fixture_t     *f;
+    rfl_str_t      found, value;
+    rfl_cursor_t  *cursor;
+
+    f = *state;
+
+    memset(key, 'k', sizeof(key));
+    create_store(f);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+
+    assert_int_equal(rfl_store_put(f->store, BYTES,
+                                   rfl_str(key, RFL_STORE_KEY_MAX),
+                                   rfl_cstr("v"), 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put(f->store, BYTES,
+                                   rfl_str(key, RFL_STORE_KEY_MAX + 1),
+                                   rfl_cstr("v"), 0, &f->err), RFL_INVALID);
+    assert_non_null(strstr(f->err.text, "511"));
+
+    assert_int_equal(rfl_cursor_open(f->store, BYTES, &cursor), RFL_OK);
+    assert_int_equal(rfl_cursor_seek(cursor, rfl_str(key, RFL_STORE_KEY_MAX),
+                                     &found, &value), RFL_OK);
+    assert_int_equal(rfl_cursor_seek(cursor,
+                                     rfl_str(key, RFL_STORE_KEY_MAX + 1),
+                                     &found, &value), RFL_INVALID);
+    rfl_cursor_close(cursor);
+
+    rfl_store_end(f->store);
+}
+
+
+static void
+cursors_walk_in_key_order(void **state)
+{
+    size_t         i;
+    u_char         unaligned[9];
+    uint64_t       key;
+    fixture_t     *f;
+    rfl_str_t      found, value;
+    rfl_cursor_t  *cursor;
+
+    static const uint64_t  keys[] = { 1, 255, 256, 65536, (uint64_t) 1 << 40 };
+
+    f = *state;
+
+    create_store(f);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+
+    assert_int_equal(rfl_cursor_open(f->store, U64, &cursor), RFL_OK);
+    assert_int_equal(rfl_cursor_seek(cursor, rfl_str(NULL, 0), &found, &value),
+                     RFL_NOT_FOUND);
+    assert_int_equal(rfl_cursor_last(cursor, &found, &value), RFL_NOT_FOUND);
+    rfl_cursor_close(cursor);
+
+    for (i = 5; i > 0; i--) {
+        assert_int_equal(rfl_store_put_u64(f->store, U64, keys[i - 1],
+                                           rfl_str(&keys[i - 1], 8), 0,
+                                           &f->err), RFL_OK);
+    }
+
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_cursor_open(f->store, U64, &cursor), RFL_OK);
+
+    assert_int_equal(rfl_cursor_seek(cursor, rfl_str(NULL, 0), &found, &value),
+                     RFL_OK);
+
+    for (i = 0; i < 5; i++) {
+        memcpy(&key, found.data, sizeof(key));
+        assert_int_equal(key, keys[i]);
+        assert_int_equal(value.len, 8);
+        assert_memory_equal(value.data, &keys[i], 8);
+
+        assert_int_equal(rfl_cursor_next(cursor, &found, &value),
+                         i == 4 ? RFL_NOT_FOUND : RFL_OK);
+    }
+
+    key = 257;
+    memcpy(unaligned + 1, &key, sizeof(key));
+
+    assert_int_equal(rfl_cursor_seek(cursor, rfl_str(unaligned + 1, 8), &found,
+                                     &value), RFL_OK);
+    memcpy(&key, found.data, sizeof(key));
+    assert_int_equal(key, 65536);
+
+    assert_int_equal(rfl_cursor_last(cursor, &found, &value), RFL_OK);
+    memcpy(&key, found.data, sizeof(key));
+    assert_int_equal(key, keys[4]);
+
+    key = keys[4] + 1;
+    assert_int_equal(rfl_cursor_seek(cursor, rfl_str(&key, 8), &found, &value),
+                     RFL_NOT_FOUND);
+
+    rfl_cursor_close(cursor);
+    rfl_store_end(f->store);
+}
+
+
+static void
+reads_nest_and_writes_do_not(void **state)
+{
+    fixture_t  *f;
+    rfl_str_t   value;
+
+    f = *state;
+
+    create_store(f);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_ERROR);
+    rfl_store_end(f->store);
+    assert_int_equal(rfl_store_get_u64(f->store, U64, 1, &value), RFL_OK);
+    rfl_store_end(f->store);
+    assert_int_equal(rfl_store_get_u64(f->store, U64, 1, &value), RFL_ERROR);
+    rfl_store_end(f->store);             /* one too many does no harm */
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 2, rfl_cstr("b"), 0,
+                                       &f->err), RFL_OK);
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_get_u64(f->store, U64, 2, &value), RFL_OK);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_ERROR);
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_ERROR);
+    rfl_store_end(f->store);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+
+    assert_int_equal(has_key(f, 2), RFL_OK);
+}
+
+
+static void
+an_ended_write_leaves_nothing(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 2, rfl_cstr("b"), 0,
+                                       &f->err), RFL_OK);
+    rfl_store_end(f->store);
+    assert_int_equal(has_key(f, 2), RFL_NOT_FOUND);
+
+    /* closed in the middle: likewise, and the writer's lock is free again */
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 2, rfl_cstr("b"), 0,
+                                       &f->err), RFL_OK);
+    close_store(f);
+    assert_int_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_OK);
+    assert_int_equal(has_key(f, 2), RFL_NOT_FOUND);
+    assert_int_equal(put_one(f, 2, "b", 1), RFL_OK);
+}
+
+
+static void
+writes_need_a_write_transaction(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 1, rfl_cstr("a"), 0,
+                                       &f->err), RFL_ERROR);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_ERROR);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 1, rfl_cstr("a"), 0,
+                                       &f->err), RFL_ERROR);
+    assert_int_equal(rfl_store_del_u64(f->store, U64, 1, &f->err), RFL_ERROR);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_ERROR);
+    rfl_store_end(f->store);
+
+    close_store(f);
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_DENIED);
+}
+
+
+static void
+a_transaction_id_names_a_snapshot(void **state)
+{
+    uint64_t    first, second;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    first = rfl_store_txn_id(f->store);
+    rfl_store_end(f->store);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_txn_id(f->store), first);
+    rfl_store_end(f->store);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_txn_id(f->store), first + 1);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 1, rfl_cstr("a"), 0,
+                                       &f->err), RFL_OK);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    second = rfl_store_txn_id(f->store);
+    rfl_store_end(f->store);
+
+    assert_int_equal(second, first + 1);
+}
+
+
+static int
+child_commits(fixture_t *f, int in, int out)
+{
+    char  c;
+
+    if (open_store(f, RFL_STORE_WRITE, 64 * MIB) != RFL_OK) {
+        return 1;
+    }
+
+    if (read(in, &c, 1) != 1 || put_one(f, 7, "seven", 5) != RFL_OK
+        || write(out, "x", 1) != 1 || read(in, &c, 1) != 0)
+    {
+        return 2;
+    }
+
+    return 0;
+}
+
+
+static void
+a_reader_keeps_its_snapshot_and_then_sees_the_commit(void **state)
+{
+    int         in, out;
+    pid_t       pid;
+    fixture_t  *f;
+    rfl_str_t   value;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    pid = start_child(f, child_commits, &in, &out);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+
+    send_byte(out);
+    wait_byte(in);
+
+    assert_int_equal(rfl_store_get_u64(f->store, U64, 7, &value),
+                     RFL_NOT_FOUND);
+    rfl_store_end(f->store);
+    assert_int_equal(has_key(f, 7), RFL_OK);
+
+    stop_child(pid, in, out);
+}
+
+
+static int
+child_fills(fixture_t *f, int in, int out)
+{
+    char      c, *data;
+    unsigned  i;
+
+    data = calloc(1, MIB);
+
+    if (data == NULL || open_store(f, RFL_STORE_WRITE, 64 * MIB) != RFL_OK) {
+        return 1;
+    }
+
+    if (read(in, &c, 1) != 1) {
+        return 2;
+    }
+
+    for (i = 100; i < 110; i++) {
+        if (put_one(f, i, data, MIB) != RFL_OK) {
+            return 3;
+        }
+    }
+
+    free(data);
+    close_store(f);
+
+    return write(out, "x", 1) == 1 && read(in, &c, 1) == 0 ? 0 : 4;
+}
+
+
+static void
+a_map_enlarged_by_another_process_is_remapped(void **state)
+{
+    int                in, out;
+    pid_t              pid;
+    fixture_t         *f;
+    unsigned           write;
+    rfl_store_stat_t   stat;
+
+    f = *state;
+
+    for (write = 0; write < 2; write++) {
+
+        assert_int_equal(open_store(f, RFL_STORE_CREATE, 2 * MIB), RFL_OK);
+        close_store(f);
+
+        pid = start_child(f, child_fills, &in, &out);
+
+        assert_int_equal(open_store(f, write ? RFL_STORE_WRITE
+                                             : RFL_STORE_READ, 2 * MIB),
+                         RFL_OK);
+        assert_int_equal(has_key(f, 100), RFL_NOT_FOUND);
+
+        send_byte(out);
+        wait_byte(in);
+
+        if (write) {
+            assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+        }
+
+        assert_int_equal(has_key(f, 109), RFL_OK);
+        rfl_store_stat(f->store, &stat);
+        assert_true(stat.map_size >= 64 * MIB);
+
+        stop_child(pid, in, out);
+        close_store(f);
+
+        assert_int_equal(unlink(path_of(f, "data.mdb")), 0);
+        assert_int_equal(unlink(path_of(f, "lock.mdb")), 0);
+    }
+}
+
+
+static void
+a_full_map_is_reported_and_recoverable(void **state)
+{
+    char       *data;
+    unsigned    i;
+    rfl_rc_t    rc;
+    fixture_t  *f;
+
+    f = *state;
+
+    data = calloc(1, MIB / 4);
+    assert_non_null(data);
+
+    assert_int_equal(open_store(f, RFL_STORE_CREATE, MIB), RFL_OK);
+
+    for (i = 1; i < 10; i++) {
+        rc = put_one(f, i, data, MIB / 4);
+        if (rc != RFL_OK) {
+            break;
+        }
+    }
+
+    assert_int_equal(rc, RFL_FULL);
+    assert_true(i > 1);
+    assert_non_null(strstr(f->err.text, "map_size is 1048576"));
+
+    /* what was there is there, and there is room again when it goes */
+
+    assert_int_equal(has_key(f, i - 1), RFL_OK);
+    assert_int_equal(has_key(f, i), RFL_NOT_FOUND);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_del_u64(f->store, U64, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+    assert_int_equal(put_one(f, 50, "a", 1), RFL_OK);
+    assert_int_equal(put_one(f, i, data, MIB / 8), RFL_OK);
+
+    /* and with a larger map */
+
+    close_store(f);
+    assert_int_equal(open_store(f, RFL_STORE_WRITE, 4 * MIB), RFL_OK);
+    assert_int_equal(put_one(f, 60, data, MIB / 4), RFL_OK);
+
+    free(data);
+}
+
+
+static void
+a_full_map_fails_the_whole_transaction(void **state)
+{
+    char       *data;
+    unsigned    i;
+    rfl_rc_t    rc;
+    fixture_t  *f;
+
+    f = *state;
+
+    data = calloc(1, MIB / 4);
+    assert_non_null(data);
+
+    assert_int_equal(open_store(f, RFL_STORE_CREATE, MIB), RFL_OK);
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+
+    for (i = 1, rc = RFL_OK; i < 10 && rc == RFL_OK; i++) {
+        rc = rfl_store_put_u64(f->store, U64, i, rfl_str(data, MIB / 4), 0,
+                               &f->err);
+    }
+
+    assert_int_equal(rc, RFL_FULL);
+    assert_int_not_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+    assert_int_equal(has_key(f, 1), RFL_NOT_FOUND);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+
+    free(data);
+}
+
+
+static void
+a_full_disk_fails_the_commit_and_nothing_of_it_stands(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+
+    writes = WRITES_NO_SPACE;
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_FULL);
+
+    /* a write cut short: LMDB says EIO */
+
+    writes = WRITES_SHORT;
+    disk_full = 1;
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_FULL);
+    assert_non_null(strstr(f->err.text, "disk is full"));
+
+    disk_full = 0;
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_ERROR);
+
+    writes = WRITES_PASS;
+    assert_int_equal(has_key(f, 1), RFL_NOT_FOUND);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+}
+
+
+static int
+child_reads_and_waits(fixture_t *f, int in, int out)
+{
+    char  c;
+
+    if (open_store(f, RFL_STORE_READ, 64 * MIB) != RFL_OK
+        || rfl_store_begin(f->store, 0, NULL) != RFL_OK
+        || write(out, "x", 1) != 1)
+    {
+        return 1;
+    }
+
+    return (int) read(in, &c, 1);
+}
+
+
+static void
+dead_readers_are_cleared(void **state)
+{
+    int               in, out, status;
+    pid_t             pid;
+    fixture_t        *f;
+    rfl_store_stat_t  stat;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    pid = start_child(f, child_reads_and_waits, &in, &out);
+    wait_byte(in);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+    assert_int_equal(has_key(f, 1), RFL_NOT_FOUND);
+
+    rfl_store_stat(f->store, &stat);
+    assert_int_equal(stat.readers, 2);
+    assert_int_equal(rfl_store_reader_check(f->store), 0);
+
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+
+    assert_int_equal(rfl_store_reader_check(f->store), 1);
+    assert_int_equal(rfl_store_reader_check(f->store), 0);
+
+    close(in);
+    close(out);
+}
+
+
+static void
+a_store_inherited_over_fork_does_not_block_the_child(void **state)
+{
+    int         in, out;
+    pid_t       pid;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+    pid = start_child(f, child_commits, &in, &out);
+
+    send_byte(out);
+    wait_byte(in);
+    assert_int_equal(has_key(f, 7), RFL_OK);
+    stop_child(pid, in, out);
+
+    assert_int_equal(put_one(f, 8, "a", 1), RFL_OK);
+}
+
+
+static void
+a_replaced_or_missing_file_is_noticed(void **state)
+{
+    char         other[128];
+    fixture_t   *f;
+
+    f = *state;
+
+    create_store(f);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+
+    snprintf(other, sizeof(other), "%s/aside", f->root);
+    assert_int_equal(rename(f->dir, other), 0);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_NOT_FOUND);
+
+    /* a restored backup, in a new directory: close and open again */
+
+    assert_int_equal(mkdir(f->dir, 0700), 0);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_NOT_FOUND);
+    assert_int_equal(close(open(path_of(f, "data.mdb"), O_CREAT|O_WRONLY,
+                                0600)), 0);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+
+    close_store(f);
+    create_store(f);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+
+    /* with another lock file the next opener would be a second writer */
+
+    assert_int_equal(rename(path_of(f, "lock.mdb"), other), -1);
+    snprintf(other, sizeof(other), "%s/lock", f->root);
+    assert_int_equal(rename(path_of(f, "lock.mdb"), other), 0);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_NOT_FOUND);
+    assert_int_equal(close(open(f->file, O_CREAT|O_WRONLY, 0600)), 0);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+    assert_int_equal(rename(other, f->file), 0);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+}
+
+
+static void
+a_file_truncated_while_open_is_noticed(void **state)
+{
+    char        big[20000];
+    fixture_t  *f;
+
+    f = *state;
+
+    memset(big, 'x', sizeof(big));
+
+    create_store(f);
+    assert_int_equal(put_one(f, 1, big, sizeof(big)), RFL_OK);
+
+    assert_int_equal(truncate(path_of(f, "data.mdb"), 8192), 0);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+
+    assert_int_equal(truncate(f->file, 0), 0);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+}
+
+
+static void
+a_sound_file_is_never_shorter_than_its_pages(void **state)
+{
+    char        data[3000];
+    unsigned    i, j, n;
+    uint64_t    random, key;
+    rfl_rc_t    rc;
+    fixture_t  *f;
+
+    f = *state;
+
+    memset(data, 'x', sizeof(data));
+    random = 88172645463325252u;
+
+    create_store(f);
+
+    for (i = 0; i < 400; i++) {
+
+        assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+
+        for (j = 0; j < 30; j++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+
+            key = random % 60;
+            n = (random >> 20) % sizeof(data);
+
+            if (random >> 60 < 7) {
+                rc = rfl_store_put_u64(f->store, U64, key, rfl_str(data, n), 0,
+                                       &f->err);
+                assert_int_equal(rc, RFL_OK);
+
+            } else {
+                rc = rfl_store_del_u64(f->store, U64, key, &f->err);
+                assert_true(rc == RFL_OK || rc == RFL_NOT_FOUND);
+            }
+        }
+
+        assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+        assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+    }
+
+    close_store(f);
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+}
+
+
+static void
+used_bytes_leave_out_what_was_freed(void **state)
+{
+    char              *data;
+    fixture_t         *f;
+    rfl_store_stat_t   before, full, after;
+
+    f = *state;
+
+    data = calloc(1, MIB);
+    assert_non_null(data);
+
+    create_store(f);
+    rfl_store_stat(f->store, &before);
+    assert_int_equal(before.map_size, 64 * MIB);
+
+    assert_int_equal(put_one(f, 1, data, MIB), RFL_OK);
+    rfl_store_stat(f->store, &full);
+    assert_true(full.used_bytes >= before.used_bytes + MIB);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_del_u64(f->store, U64, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+
+    rfl_store_stat(f->store, &after);
+    assert_true(after.used_bytes < before.used_bytes + MIB / 4);
+
+    free(data);
+}
+
+
+#define test(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        test(directories_are_0700_and_files_0600),
+        test(what_is_not_there_is_not_found),
+        test(an_empty_data_file_is_not_found_until_a_creator_fills_it),
+        test(a_table_not_made_yet_is_not_found),
+        test(a_table_of_another_key_kind_is_refused),
+        test(tables_are_limited),
+        test(one_process_opens_a_directory_once),
+        test(a_file_that_is_no_store_is_damaged),
+        test(a_truncated_file_is_refused_before_it_is_read),
+        test(file_systems_without_reliable_locks_are_refused),
+        test(a_reader_that_cannot_lock_is_refused),
+        test(values_come_back_by_all_kinds_of_keys),
+        test(put_flags_protect_and_append),
+        test(keys_are_limited),
+        test(cursors_walk_in_key_order),
+        test(reads_nest_and_writes_do_not),
+        test(an_ended_write_leaves_nothing),
+        test(writes_need_a_write_transaction),
+        test(a_transaction_id_names_a_snapshot),
+        test(a_reader_keeps_its_snapshot_and_then_sees_the_commit),
+        test(a_map_enlarged_by_another_process_is_remapped),
+        test(a_full_map_is_reported_and_recoverable),
+        test(a_full_map_fails_the_whole_transaction),
+        test(a_full_disk_fails_the_commit_and_nothing_of_it_stands),
+        test(dead_readers_are_cleared),
+        test(a_store_inherited_over_fork_does_not_block_the_child),
+        test(a_replaced_or_missing_file_is_noticed),
+        test(a_file_truncated_while_open_is_noticed),
+        test(a_sound_file_is_never_shorter_than_its_pages),
+        test(used_bytes_leave_out_what_was_freed)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
