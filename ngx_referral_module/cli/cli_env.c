@@ -31,7 +31,8 @@ static uint64_t clicks_of(void *data, uint32_t id);
 static rfl_rc_t walk_batch(cli_env_t *env, const cli_walk_t *walk,
     rfl_registry_place_t *place, uint64_t *left, rfl_buf_t *out,
     rfl_error_t *err);
-static int is_of_host(const rfl_link_t *link, rfl_str_t host);
+static void start_at(rfl_registry_place_t *place, rfl_str_t host);
+static int is_of_host(const rfl_registry_place_t *place, rfl_str_t host);
 static rfl_rc_t json_item(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
 
@@ -482,7 +483,7 @@ cli_walk(cli_t *cli, cli_env_t *env, const cli_walk_t *walk)
     rfl_registry_place_t  place;
 
     memset(&err, 0, sizeof(rfl_error_t));
-    place.len = 0;
+    start_at(&place, walk->host);
     left = walk->limit;
     status = CLI_OK;
 
@@ -527,8 +528,9 @@ walk_batch(cli_env_t *env, const cli_walk_t *walk, rfl_registry_place_t *place,
             break;
         }
 
-        if (walk->host.len != 0 && !is_of_host(&link, walk->host)) {
-            continue;
+        if (walk->host.len != 0 && !is_of_host(place, walk->host)) {
+            rc = RFL_NOT_FOUND;
+            break;
         }
 
         rc = walk->handler(walk->data, env, &link, out);
@@ -542,6 +544,29 @@ walk_batch(cli_env_t *env, const cli_walk_t *walk, rfl_registry_place_t *place,
     cli_end_read(env);
 
     return rc;
+}
+
+
+/* Sources are in the order of their SURTs: those of a host begin alike. */
+
+static void
+start_at(rfl_registry_place_t *place, rfl_str_t host)
+{
+    place->len = 0;
+
+    if (host.len != 0) {
+        memcpy(place->key, host.data, host.len);
+        place->key[host.len] = ')';
+        place->len = host.len + 1;
+    }
+}
+
+
+static int
+is_of_host(const rfl_registry_place_t *place, rfl_str_t host)
+{
+    return place->len > host.len && place->key[host.len] == ')'
+           && memcmp(place->key, host.data, host.len) == 0;
 }
 
 
@@ -584,16 +609,6 @@ json_item(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
     *more = 1;
 
     return rfl_report_link(out, env->registry, &env->totals, link);
-}
-
-
-static int
-is_of_host(const rfl_link_t *link, rfl_str_t host)
-{
-    rfl_identity_t  id;
-
-    return rfl_identity(link, &id, NULL) == RFL_OK
-           && rfl_str_eq(rfl_str(id.source.buf, id.source.host_len), host);
 }
 
 

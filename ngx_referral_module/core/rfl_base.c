@@ -53,7 +53,9 @@ rfl_str_caseeq(rfl_str_t a, rfl_str_t b)
     }
 
     for (i = 0; i < a.len; i++) {
-        if (rfl_lower(a.data[i]) != rfl_lower(b.data[i])) {
+        if (a.data[i] != b.data[i]
+            && rfl_lower(a.data[i]) != rfl_lower(b.data[i]))
+        {
             return 0;
         }
     }

@@ -114,7 +114,7 @@ rfl_keeper_main(void *data)
     /* keepers count nothing: the stripe does not matter */
 
     rfl_runtime_init(&k->rt, k->conf, 0);
-    k->rt.writes = 1;
+    k->rt.keeps = 1;
 
     do {
         rfl_keeper_turn(k, rfl_keeper_now_ms());

@@ -19,6 +19,7 @@ static int rfl_referrer_host_ends(const u_char *p, const u_char *end);
 static int rfl_referrer_is_digit(u_char c);
 static int rfl_referrer_is_own(const rfl_url_t *url, rfl_str_t host,
     const rfl_own_hosts_t *own);
+static int rfl_referrer_is_name_of(rfl_str_t name, rfl_str_t host);
 static int rfl_referrer_is_below(rfl_str_t host, rfl_str_t parent);
 static rfl_str_t rfl_referrer_canonical(const rfl_url_t *url, u_char *buf);
 
@@ -261,20 +262,13 @@ rfl_referrer_is_own(const rfl_url_t *url, rfl_str_t host,
     const rfl_own_hosts_t *own)
 {
     size_t                 i;
-    u_char                 url_buf[RFL_REFERRER_HOST];
-    u_char                 site_buf[RFL_REFERRER_HOST];
-    rfl_rc_t               rc;
+    u_char                 buf[RFL_REFERRER_HOST];
     rfl_str_t              name;
-    rfl_url_t              site;
     const rfl_own_host_t  *h;
 
-    name = rfl_referrer_canonical(url, url_buf);
+    name = rfl_referrer_canonical(url, buf);
 
-    rc = rfl_url_parse_host(rfl_referrer_without_port(host), &site, NULL);
-
-    if (rc == RFL_OK
-        && rfl_str_caseeq(name, rfl_referrer_canonical(&site, site_buf)))
-    {
+    if (rfl_referrer_is_name_of(name, rfl_referrer_without_port(host))) {
         return 1;
     }
 
@@ -296,6 +290,26 @@ rfl_referrer_is_own(const rfl_url_t *url, rfl_str_t host,
     }
 
     return 0;
+}
+
+
+/* name is canonical.  A host equal to it is as valid as it is. */
+
+static int
+rfl_referrer_is_name_of(rfl_str_t name, rfl_str_t host)
+{
+    u_char     buf[RFL_REFERRER_HOST];
+    rfl_rc_t   rc;
+    rfl_url_t  url;
+
+    if (host.len == 0 || host.data[0] != '[') {
+        return rfl_str_caseeq(name, rfl_url_bare_host(host));
+    }
+
+    rc = rfl_url_parse_host(host, &url, NULL);
+
+    return rc == RFL_OK
+           && rfl_str_eq(name, rfl_referrer_canonical(&url, buf));
 }
 
 

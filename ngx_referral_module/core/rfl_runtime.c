@@ -65,7 +65,10 @@ rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now)
     }
 
     rfl_runtime_counters(rt, &meta, now);
-    rfl_runtime_ledger(rt, meta.uuid);
+
+    if (!rt->keeps) {
+        rfl_runtime_ledger(rt, meta.uuid);
+    }
 }
 
 
@@ -85,7 +88,7 @@ rfl_runtime_registry(rfl_runtime_t *rt)
         rfl_runtime_drop_registry(rt);
     }
 
-    flags = rt->writes ? RFL_STORE_CREATE : RFL_STORE_READ;
+    flags = rt->keeps ? RFL_STORE_CREATE : RFL_STORE_READ;
 
     rc = rfl_registry_open(&rt->registry, rt->conf->path, flags,
                            rt->conf->map_size, &rt->registry_error);

@@ -31,7 +31,9 @@ typedef struct {
 typedef struct {
     const rfl_runtime_conf_t  *conf;
     unsigned                   stripe;
-    unsigned                   writes:1;         /* opens the registry RW */
+    unsigned                   keeps:1;          /* the keeper's: makes the
+                                                    registry, and has the
+                                                    ledger elsewhere */
 
     rfl_registry_t            *registry;         /* NULL: not available */
     rfl_ledger_t              *ledger;           /* read only */

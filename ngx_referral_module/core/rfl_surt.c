@@ -20,6 +20,7 @@ static u_char *rfl_surt_write_ipv6(u_char *out, rfl_str_t host);
 static u_char *rfl_surt_write_lower(u_char *out, const u_char *p,
     const u_char *end);
 static u_char *rfl_surt_write_path(u_char *out, rfl_str_t path);
+static int rfl_surt_may_have_dots(const u_char *path, const u_char *end);
 static u_char *rfl_surt_remove_dots(u_char *path, u_char *end);
 static u_char *rfl_surt_write_query(u_char *out, rfl_str_t query,
     const rfl_names_t *without);
@@ -408,7 +409,7 @@ rfl_surt_write_path(u_char *out, rfl_str_t path)
 
     end = rfl_surt_write_encoded(out, path);
 
-    if (memmem(out, (size_t) (end - out), "/.", 2) != NULL) {
+    if (rfl_surt_may_have_dots(out, end)) {
         end = rfl_surt_remove_dots(out, end);
     }
 
@@ -417,6 +418,29 @@ rfl_surt_write_path(u_char *out, rfl_str_t path)
     }
 
     return end;
+}
+
+
+/* Whether a segment begins with a dot; the path begins with "/". */
+
+static int
+rfl_surt_may_have_dots(const u_char *path, const u_char *end)
+{
+    const u_char  *dot;
+
+    dot = path;
+
+    for ( ;; ) {
+        dot = memchr(dot + 1, '.', (size_t) (end - dot - 1));
+
+        if (dot == NULL) {
+            return 0;
+        }
+
+        if (dot[-1] == '/') {
+            return 1;
+        }
+    }
 }
 
 

@@ -53,22 +53,22 @@ static const rfl_url_scheme_t  rfl_url_schemes[] = {
 };
 
 
-/* Bytes of host labels: letters, digits, "-" and, seen in the wild, "_". */
+/*
+ * Bytes of hosts.  Labels are of letters, digits, "-" and, seen in the wild,
+ * "_": these are 0.
+ */
 
-static const u_char  rfl_url_label_byte[256] = {
-    ['-'] = 1, ['_'] = 1,
-    ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1,
-    ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
-    ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1,
-    ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1,
-    ['m'] = 1, ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1,
-    ['s'] = 1, ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1,
-    ['y'] = 1, ['z'] = 1,
-    ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1,
-    ['G'] = 1, ['H'] = 1, ['I'] = 1, ['J'] = 1, ['K'] = 1, ['L'] = 1,
-    ['M'] = 1, ['N'] = 1, ['O'] = 1, ['P'] = 1, ['Q'] = 1, ['R'] = 1,
-    ['S'] = 1, ['T'] = 1, ['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1,
-    ['Y'] = 1, ['Z'] = 1
+#define RFL_URL_DOT    1
+#define RFL_URL_OTHER  2
+
+static const u_char  rfl_url_host_byte[256] = {
+    [0x00 ... ','] = RFL_URL_OTHER,
+    ['.'] = RFL_URL_DOT,
+    ['/'] = RFL_URL_OTHER,
+    [':' ... '@'] = RFL_URL_OTHER,
+    ['[' ... '^'] = RFL_URL_OTHER,
+    ['`'] = RFL_URL_OTHER,
+    ['{' ... 0xff] = RFL_URL_OTHER
 };
 
 
@@ -115,17 +115,18 @@ rfl_url_parse_host(rfl_str_t text, rfl_url_t *url, const char **why)
 rfl_str_t
 rfl_url_bare_host(rfl_str_t host)
 {
-    static const rfl_str_t  www = rfl_string("www.");
-
     if (host.len > 0 && host.data[host.len - 1] == '.') {
         host.len--;
     }
 
-    if (host.len > www.len
-        && rfl_str_caseeq(rfl_str(host.data, www.len), www))
+    if (host.len > 4
+        && rfl_lower(host.data[0]) == 'w'
+        && rfl_lower(host.data[1]) == 'w'
+        && rfl_lower(host.data[2]) == 'w'
+        && host.data[3] == '.')
     {
-        host.data += www.len;
-        host.len -= www.len;
+        host.data += 4;
+        host.len -= 4;
     }
 
     return host;
@@ -135,15 +136,23 @@ rfl_url_bare_host(rfl_str_t host)
 int
 rfl_url_is_host_text(rfl_str_t text)
 {
-    size_t  i;
+    u_char         seen;
+    const u_char  *p, *end;
 
-    for (i = 0; i < text.len; i++) {
-        if (!rfl_url_label_byte[text.data[i]] && text.data[i] != '.') {
-            return 0;
-        }
+    p = text.data;
+    end = p + text.len;
+    seen = 0;
+
+    for ( /* void */ ; end - p >= 4; p += 4) {
+        seen |= rfl_url_host_byte[p[0]] | rfl_url_host_byte[p[1]]
+                | rfl_url_host_byte[p[2]] | rfl_url_host_byte[p[3]];
     }
 
-    return 1;
+    for ( /* void */ ; p < end; p++) {
+        seen |= rfl_url_host_byte[*p];
+    }
+
+    return !(seen & RFL_URL_OTHER);
 }
 
 
@@ -240,7 +249,7 @@ rfl_url_authority(rfl_str_t *text, rfl_str_t *host_port, const char **why)
 
     for (p = host; p < end; p++) {
 
-        if (rfl_url_label_byte[*p]) {
+        if (rfl_url_host_byte[*p] != RFL_URL_OTHER) {
             continue;
         }
 
@@ -431,7 +440,7 @@ rfl_url_labels(rfl_str_t name, rfl_str_t *last, const char **why)
 
         label = p;
 
-        while (p < end && rfl_url_label_byte[*p]) {
+        while (p < end && rfl_url_host_byte[*p] == 0) {
             p++;
         }
 

@@ -150,7 +150,6 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
         rfl_runtime_init(&reg->runtime, &reg->conf, ngx_worker);
 
         if (ngx_process == NGX_PROCESS_SINGLE) {
-            reg->runtime.writes = 1;
             ngx_http_referral_start_keeper(reg);
         }
 

@@ -24,8 +24,8 @@ typedef struct {
 } ngx_http_referral_status_ctx_t;
 
 
-static ngx_int_t ngx_http_referral_status_open(ngx_http_request_t *r,
-    ngx_http_referral_status_ctx_t *ctx);
+static rfl_rc_t ngx_http_referral_status_open(ngx_http_request_t *r,
+    ngx_http_referral_status_ctx_t *ctx, rfl_view_error_t *error);
 static ngx_http_referral_status_ctx_t *ngx_http_referral_status_create_ctx(
     ngx_http_request_t *r);
 static void ngx_http_referral_status_cleanup(void *data);
@@ -75,9 +75,8 @@ ngx_http_referral_status_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_referral_status_open(r, ctx);
-    if (rc != NGX_OK) {
-        return rc;
+    if (ngx_http_referral_status_open(r, ctx, &error) != RFL_OK) {
+        return ngx_http_referral_status_error(r, &error);
     }
 
     rc = ngx_http_referral_status_header(r, NGX_HTTP_OK, -1);
@@ -97,13 +96,10 @@ ngx_http_referral_status_handler(ngx_http_request_t *r)
 }
 
 
-/* NGX_OK, or what the handler returns instead: the error body is sent. */
-
-static ngx_int_t
+static rfl_rc_t
 ngx_http_referral_status_open(ngx_http_request_t *r,
-    ngx_http_referral_status_ctx_t *ctx)
+    ngx_http_referral_status_ctx_t *ctx, rfl_view_error_t *error)
 {
-    rfl_view_error_t                error;
     rfl_view_request_t              request;
     ngx_http_core_loc_conf_t       *clcf;
     ngx_http_referral_loc_conf_t   *rlcf;
@@ -133,11 +129,7 @@ ngx_http_referral_status_open(ngx_http_request_t *r,
 
     request.args = ngx_http_referral_str(&r->args);
 
-    if (rfl_view_open(&ctx->view, &request, &error) != RFL_OK) {
-        return ngx_http_referral_status_error(r, &error);
-    }
-
-    return NGX_OK;
+    return rfl_view_open(&ctx->view, &request, error);
 }
 
 

@@ -37,7 +37,7 @@ site_open(site_t *site)
 {
     rfl_runtime_init(&site->rt, &site->conf, 0);
 
-    site->rt.writes = 1;
+    site->rt.keeps = 1;
     rfl_runtime_tick(&site->rt, 1);
 
     if (site->rt.counters == NULL) {

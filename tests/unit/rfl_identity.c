@@ -186,7 +186,7 @@ static const refuse_row_t  refuse_rows[] = {
       "the host is no valid internationalized name" },
     { EXACT, "https://" BUECHER "..example/", "", NULL },
     { EXACT, "https://" BUECHER " x.example/", "", NULL },
-    { EXACT, "\xe2\x80\xae.example/", "",            /* right-to-left override */
+    { EXACT, "\xe2\x80\xae.example/", "",  /* right-to-left override */
       "the host is no valid internationalized name" },
 
     /* full-width "/", "?", "#", "@" and ":" must not become ASCII ones */

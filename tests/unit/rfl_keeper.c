@@ -125,6 +125,45 @@ test_flushes_every_interval(void **state)
 
 
 static void
+test_goes_on_with_the_ledger_of_the_keeper_before(void **state)
+{
+    int       fds[2], tries, round;
+    pid_t     pid;
+    site_t    site;
+    uint32_t  id;
+
+    site_init(&site, "main");
+    site_open(&site);
+    id = site_add(&site, "https://blog.example/a", "/", NULL);
+    site_close(&site);
+
+    for (round = 1; round <= 3; round++) {
+        assert_int_equal(pipe(fds), 0);
+        pid = keeper_process(&site, fds[0], fds[1]);
+
+        site_open(&site);
+        site_click(&site, id, 5);
+
+        for (tries = 0;
+             tries < 100 && ledger_clicks(&site, id) != 5 * (uint64_t) round;
+             tries++)
+        {
+            usleep(50000);
+        }
+
+        assert_int_equal(ledger_clicks(&site, id), 5 * round);
+        site_close(&site);
+
+        (void) close(fds[1]);
+        assert_int_equal(wait_for(pid), 0);
+        (void) close(fds[0]);
+    }
+
+    site_remove(&site);
+}
+
+
+static void
 test_the_keeper_flushes_when_it_leaves_last(void **state)
 {
     int       fds[2], tries;
@@ -271,6 +310,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_flushes_every_interval),
+        cmocka_unit_test(test_goes_on_with_the_ledger_of_the_keeper_before),
         cmocka_unit_test(test_the_keeper_flushes_when_it_leaves_last),
         cmocka_unit_test(test_the_last_worker_flushes),
         cmocka_unit_test(test_a_worker_that_is_not_the_last_leaves_at_once),

@@ -487,7 +487,7 @@ random_referers_are_judged_as_by_parsing(void **state)
         internal += (kind == INTERNAL);
     }
 
-    assert_in_range(internal, RANDOM_REFERERS / 50, RANDOM_REFERERS);
+    assert_in_range(internal, RANDOM_REFERERS / 100, RANDOM_REFERERS);
 }
 
 

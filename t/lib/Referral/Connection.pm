@@ -194,12 +194,15 @@ sub read_chunks {
     my $body = '';
 
     for (;;) {
-        while ($self->{buffer} !~ /^([0-9a-f]+)[^\r\n]*\r\n/i) {
+        my $end;
+
+        while (($end = index $self->{buffer}, "\r\n") < 0) {
             return undef unless $self->fill($deadline);
         }
 
-        my $size = hex $1;
-        substr $self->{buffer}, 0, $+[0], '';
+        my ($digits) = substr($self->{buffer}, 0, $end + 2, '')
+                       =~ /^([0-9a-f]+)/i or return undef;
+        my $size = hex $digits;
 
         my $chunk = $self->read_bytes($size + 2, $deadline);
         return undef unless defined $chunk;
