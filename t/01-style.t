@@ -146,7 +146,7 @@ sub nginx_includes {
 
     my $src = "$module/nginx";
     my @dirs = map { "build/module.src/src/$_" }
-               qw(core event event/modules os/unix http http/modules);
+               qw(core event event/modules os/unix http http/modules http/v2);
 
     return ("-I$src", map { "-isystem$_" } @dirs, 'build/module');
 }

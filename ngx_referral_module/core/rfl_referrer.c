@@ -13,6 +13,8 @@
 #define RFL_SHOWN_MAX      64                    /* of a text, in a message */
 
 
+static rfl_referrer_kind_t rfl_referrer_parse(rfl_str_t referer,
+    rfl_str_t host, const rfl_own_hosts_t *own, rfl_url_t *url);
 static int rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host);
 static rfl_str_t rfl_referrer_without_port(rfl_str_t host);
 static int rfl_referrer_host_ends(const u_char *p, const u_char *end);
@@ -28,11 +30,24 @@ rfl_referrer_kind_t
 rfl_referrer(rfl_str_t referer, rfl_str_t host, const rfl_own_hosts_t *own,
     rfl_url_t *url)
 {
-    rfl_rc_t  rc;
-
     if (rfl_referrer_is_site(referer, host)) {
         return RFL_REFERRER_INTERNAL;
     }
+
+    return rfl_referrer_parse(referer, host, own, url);
+}
+
+
+/*
+ * Not inlined: what the caller is spared should not cost it saved registers
+ * and stack.
+ */
+
+static __attribute__((noinline)) rfl_referrer_kind_t
+rfl_referrer_parse(rfl_str_t referer, rfl_str_t host,
+    const rfl_own_hosts_t *own, rfl_url_t *url)
+{
+    rfl_rc_t  rc;
 
     referer = rfl_str_trim(referer);
 
@@ -140,11 +155,10 @@ invalid:
 
 /*
  * The short way.  1: an http or https URL of the site's host, as parsing would
- * find; 0: not known.  Since the host holds none of "/?#@:", the bytes equal to
- * it are the URL's whole host when a port, a path or nothing follows.
+ * find; 0: not known.
  *
- * A Host that only its labels make invalid ("a..b") counts as the site's too:
- * the visitor has reached the site by it.
+ * The host is not judged, that would double the cost.  A client that calls the
+ * site "a@b" or "a..b", in Host and Referer alike, is taken at its word.
  */
 
 static int
@@ -175,7 +189,9 @@ rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host)
         host.len--;
     }
 
-    if (host.len == 0) {
+    /* an IPv6 address has many spellings and no trailing dot */
+
+    if (host.len == 0 || host.data[0] == '[') {
         return 0;
     }
 
@@ -195,8 +211,7 @@ rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host)
 
     return host.len <= (size_t) (end - p)
            && memcmp(p, host.data, host.len) == 0
-           && rfl_referrer_host_ends(p + host.len, end)
-           && rfl_url_is_host_text(host);
+           && rfl_referrer_host_ends(p + host.len, end);
 }
 
 

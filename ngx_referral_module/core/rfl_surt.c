@@ -492,23 +492,25 @@ rfl_surt_remove_dots(u_char *path, u_char *end)
 }
 
 
-/* Rule 9. */
+/*
+ * Rule 9.  Encoding makes no "&" and no "=", so the whole query is encoded at
+ * once; parameters that stay then close up over those that are dropped.
+ */
 
 static u_char *
 rfl_surt_write_query(u_char *out, rfl_str_t query, const rfl_names_t *without)
 {
-    u_char        *param, *last;
-    size_t         written;
-    const u_char  *p, *end, *amp;
+    u_char  *start, *p, *end, *amp;
+    size_t   len;
 
     if (query.len == 0) {
         return out;
     }
 
-    written = 0;
-    end = query.data + query.len;
+    start = out;
+    end = rfl_surt_write_encoded(out + 1, query);
 
-    for (p = query.data; p < end; p = amp + 1) {
+    for (p = out + 1; p < end; p = amp + 1) {
 
         amp = memchr(p, '&', (size_t) (end - p));
 
@@ -516,22 +518,20 @@ rfl_surt_write_query(u_char *out, rfl_str_t query, const rfl_names_t *without)
             amp = end;
         }
 
-        if (amp > p) {
-            param = out + 1;
-            last = rfl_surt_write_encoded(param,
-                                          rfl_str(p, (size_t) (amp - p)));
+        len = (size_t) (amp - p);
 
-            if (!rfl_surt_is_dropped(rfl_str(param, (size_t) (last - param)),
-                                     without))
-            {
-                *out = (written++ == 0) ? '?' : '&';
-                out = last;
-            }
+        if (len == 0 || rfl_surt_is_dropped(rfl_str(p, len), without)) {
+            continue;
         }
 
-        if (amp == end) {
-            break;
+        *out = (out == start) ? '?' : '&';
+        out++;
+
+        if (out != p) {
+            memmove(out, p, len);
         }
+
+        out += len;
     }
 
     return out;

@@ -47,8 +47,8 @@ static rfl_rc_t rfl_url_invalid(const char **why, const char *text);
 
 
 static const rfl_url_scheme_t  rfl_url_schemes[] = {
-    { rfl_string("http:"),        RFL_SCHEME_HTTP },
     { rfl_string("https:"),       RFL_SCHEME_HTTPS },
+    { rfl_string("http:"),        RFL_SCHEME_HTTP },
     { rfl_string("android-app:"), RFL_SCHEME_ANDROID_APP }
 };
 
@@ -130,29 +130,6 @@ rfl_url_bare_host(rfl_str_t host)
     }
 
     return host;
-}
-
-
-int
-rfl_url_is_host_text(rfl_str_t text)
-{
-    u_char         seen;
-    const u_char  *p, *end;
-
-    p = text.data;
-    end = p + text.len;
-    seen = 0;
-
-    for ( /* void */ ; end - p >= 4; p += 4) {
-        seen |= rfl_url_host_byte[p[0]] | rfl_url_host_byte[p[1]]
-                | rfl_url_host_byte[p[2]] | rfl_url_host_byte[p[3]];
-    }
-
-    for ( /* void */ ; p < end; p++) {
-        seen |= rfl_url_host_byte[*p];
-    }
-
-    return !(seen & RFL_URL_OTHER);
 }
 
 

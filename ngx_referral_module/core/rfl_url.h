@@ -67,14 +67,6 @@ rfl_str_t rfl_url_bare_host(rfl_str_t host);
 
 
 /*
- * Whether all bytes are such as names and IPv4 addresses are made of.  The
- * labels are not judged.
- */
-
-int rfl_url_is_host_text(rfl_str_t text);
-
-
-/*
  * What a landing is: the path and query of the request target a client
  * sent ("/p?q", "http://host/p?q" in absolute form, "*").  Fills path, query,
  * has_query; a target without a path gets the path "/".

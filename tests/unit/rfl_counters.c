@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -698,8 +697,9 @@ another_registrys_file_is_set_aside_when_unused(void **state)
     assert_int_equal(files_in(f->dir), 2);
 
     /* what was set aside is whole */
-    (void) snprintf(f->path, sizeof(f->path), "%s", f->old);
-    c = opened(f, RFL_COUNTERS_READ);
+    assert_int_equal(rfl_counters_open(&c, f->old, uuid, 1, MAX_IDS,
+                                       RFL_COUNTERS_READ, NOW, &f->err),
+                     RFL_OK);
     assert_int_not_equal(c->header->file_id, file_id);
     rfl_counters_close(c);
 }
@@ -955,7 +955,7 @@ mount_small(const char *dir, const char *size)
 }
 
 
-/* 600 KiB hold no file, 2 MiB hold one that cannot grow to 100,000 cells. */
+/* 512 KiB hold no file, 2 MiB hold one that cannot grow to 100,000 cells. */
 
 static int
 on_small_tmpfs(fixture_t *f)

@@ -168,7 +168,7 @@ bytes_at_the_boundaries_of_utf_8_give_valid_json(void **state)
 }
 
 
-/* The first, the last and their neighbours of each length, every surrogate. */
+/* The first plane and the last whole, those between in steps. */
 
 static void
 every_character_comes_through(void **state)

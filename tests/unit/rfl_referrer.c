@@ -161,20 +161,19 @@ static const row_t  internal_rows[] = {
     { "https://own.example x/",           "own.example",  MALFORMED },
     { "https://own.example%2f/",          "own.example",  MALFORMED },
     { "https://www.192.0.2.1/",           "192.0.2.1",    MALFORMED },
+    { "https://[::1]./",                  "[::1]",        MALFORMED },
     { "https:/own.example/",              "own.example",  MALFORMED },
     { "https:own.example/",               "own.example",  MALFORMED },
     { "//own.example/",                   "own.example",  MALFORMED },
     { "ftp://own.example/",               "own.example",  MALFORMED },
 
-    /* a Host that is none does not make anything internal */
+    /* a Host that is none: the client is taken at its word, but only then */
 
-    { "https://a@blog.example/",          "a@blog.example", ORIGIN },
-    { "https://blog.example/p",           "blog.example/p", FULL },
-    { "https://blog.example?p",           "blog.example?p", FULL },
-    { "https://a:b@blog.example/",        "a:b@blog.example", ORIGIN },
-    { "https://a:b/",                     "a:b",          MALFORMED },
-    { "https:///",                        "/",            MALFORMED },
-    { "https:////",                       "/",            MALFORMED }
+    { "https://a@blog.example/",          "a@blog.example", INTERNAL },
+    { "https://a..b/p",                   "a..b",         INTERNAL },
+    { "https://a@blog.example/",          "b@blog.example", ORIGIN },
+    { "https://blog.example/p",           "a@blog.example", FULL },
+    { "https://a..b/",                    "a.b",          MALFORMED }
 };
 
 

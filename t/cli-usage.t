@@ -1,0 +1,219 @@
+#!/usr/bin/perl
+
+# How the command speaks: help, versions, exit codes, wrong usage, and errors
+# that say what, why and what to do.
+
+use strict;
+use warnings;
+
+use File::Copy qw(copy);
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Referral::Test;
+
+
+my @commands = qw(init add import list show set rm match export);
+
+my $t = Referral::Test->new;
+
+delete $ENV{REFERRALCTL_DIR};
+
+my ($exit, $out, $err) = referralctl('--help');
+is($exit, 0, '--help succeeds');
+is($err, '', '--help says nothing on standard error');
+like($out, qr/^  \Q$_\E +\w/m, "--help lists $_") for @commands;
+
+($exit, $out) = referralctl('--version');
+is($exit, 0, '--version succeeds');
+like($out, qr/^referralctl \d+\.\d+\.\d+\n\z/, '--version says it');
+
+for my $command (@commands) {
+    ($exit, $out, $err) = referralctl($command, '--help');
+
+    is("$exit|$err", '0|', "$command --help succeeds");
+    like($out, qr/^usage: referralctl .* \Q$command\E/,
+         "$command --help says how it is used");
+
+    ($exit, $out, $err) = referralctl($command, '--frobnicate');
+
+    is("$exit|$out", '2|', "$command: an unknown option is wrong usage");
+    like($err, qr/^referralctl: \Q$command\E: unknown option --frobnicate$/m,
+         "$command: the unknown option is named");
+}
+
+# Wrong usage: {arguments, what standard error must say}.
+
+my @wrong = (
+    [ [], qr/no command/ ],
+    [ ['frobnicate'], qr/unknown command "frobnicate"/ ],
+    [ ['-x', 'list'], qr/unknown option -x/ ],
+    [ ['--frob', 'list'], qr/unknown option --frob/ ],
+    [ ['-d'], qr/option -d needs a value/ ],
+    [ ['list', '-x'], qr/unknown option -x/ ],
+    [ ['list', '-jx'], qr/unknown option -j/ ],
+    [ ['list', '--json=yes'], qr/--json=yes takes no value/ ],
+    [ ['list', '--format'], qr/--format needs a value/ ],
+    [ ['list', '--format', 'xml'], qr/"xml" is not table, csv or json/ ],
+    [ ['list', '--limit', '0'], qr/--limit "0"/ ],
+    [ ['list', '--limit', '-1'], qr/--limit "-1"/ ],
+    [ ['list', '--limit', '5x'], qr/--limit "5x"/ ],
+    [ ['list', '--limit', '99999999999999999999'], qr/--limit/ ],
+    [ ['list', '--host', 'a..b'], qr/--host/ ],
+    [ ['list', 'x'], qr/unexpected argument "x"/ ],
+    [ ['init', 'x'], qr/unexpected argument "x"/ ],
+    [ ['add'], qr/URL is missing/ ],
+    [ ['add', 'https://a.example/', 'b'], qr/unexpected argument "b"/ ],
+    [ ['add', '--source', 'x'], qr/unknown option --source/ ],
+    [ ['show'], qr/key is missing/ ],
+    [ ['show', 'a', 'b'], qr/unexpected argument "b"/ ],
+    [ ['set'], qr/key is missing/ ],
+    [ ['set', 'a'], qr/FIELD=VALUE is missing/ ],
+    [ ['set', 'a', 'name'], qr/"name" is not FIELD=VALUE/ ],
+    [ ['set', 'a', 'nome=x'], qr/no field "nome"/ ],
+    [ ['rm'], qr/key is missing/ ],
+    [ ['match'], qr/Referer is missing/ ],
+    [ ['match', '-', 'x'], qr/unexpected argument "x"/ ],
+    [ ['match', '-', '--status', '99'], qr/"99" is no HTTP status/ ],
+    [ ['match', '-', '--status', '600'], qr/"600" is no HTTP status/ ],
+    [ ['match', '-', '--own-host', 'a..b'], qr/--own-host/ ],
+    [ ['match', '-', '--host', 'a b'], qr/--host/ ],
+    [ ['export', '--format', 'xml'], qr/"xml" is not csv or json/ ],
+    [ ['export', 'x'], qr/unexpected argument "x"/ ],
+    [ ['import'], qr/which file/ ],
+    [ ['import', '-', '--format', 'xml'], qr/"xml" is not auto, csv or urls/ ],
+    [ ['import', '-', '--map', 'x'], qr/"x" is not COLUMN=FIELD/ ],
+    [ ['import', '-', '--map', '=name'], qr/not COLUMN=FIELD/ ],
+    [ ['import', '-', '--map', 'x=nome'], qr/no field "nome"/ ],
+    [ ['import', '-', '--set', 'channel'], qr/not FIELD=VALUE/ ],
+    [ ['import', '-', '--set', 'source=x'], qr/source of its own/ ],
+    [ ['import', '-', '--set', 'authority=101'], qr/authority/ ],
+    [ ['import', '-', '--sync', '--skip-bad'], qr/exclude each other/ ],
+    [ ['import', '-', '-'], qr/named twice/ ],
+);
+
+for my $row (@wrong) {
+    my ($args, $said) = @$row;
+
+    ($exit, $out, $err) = referralctl(@$args);
+
+    is("$exit|$out", '2|', "wrong usage: @$args");
+    like($err, qr/^referralctl: \w+: .*$said/, "and why: @$args");
+    like($err, qr/^try "referralctl .*--help"$/m, "and where help is: @$args");
+}
+
+# Directories that are none: {path, what must be said}.
+
+my $dir = $t->dir;
+my $empty = "$dir/empty";
+
+mkdir $empty or die;
+$t->write_file('file', '');
+
+my @reading = (['list'], ['show', 'a'], ['set', 'a', 'name=x'], ['rm', 'a'],
+               ['match', '-'], ['export']);
+
+for my $args (@reading) {
+    ($exit, $out, $err) = referralctl('-d', "$dir/none", @$args);
+
+    is("$exit|$out", '1|', "$args->[0] without a directory fails");
+    like($err, qr{: no such directory: run "referralctl -d \Q$dir/none\E init"},
+         "$args->[0] says to run init");
+
+    ($exit, $out, $err) = referralctl('-d', $empty, @$args);
+
+    is("$exit|$out", '1|', "$args->[0] without a registry fails");
+    like($err, qr{: there is no registry yet: run "referralctl -d \Q$empty\E },
+         "$args->[0] says to run init");
+}
+
+($exit, $out, $err) = referralctl('-d', "$dir/file", 'list');
+is($exit, 1, 'a file as the directory fails');
+like($err, qr{^referralctl: \Q$dir\E/file: not a directory$}m, 'and is named');
+
+($exit, $out, $err) = referralctl('-d', "$dir/none", 'add', 'a.example');
+is($exit, 1, 'add makes no directory');
+ok(!-e "$dir/none", 'none is there');
+
+# The directory by the environment; an empty one means the default.
+
+$t->ctl_ok('init');
+$t->ctl_ok('add', 'a.example');
+
+{
+    local $ENV{REFERRALCTL_DIR} = $t->registry_dir;
+
+    ($exit, $out) = referralctl('list');
+    is($exit, 0, '$REFERRALCTL_DIR is used');
+    like($out, qr/a\.example/, 'its links are listed');
+
+    ($exit, $out, $err) = referralctl('-d', $empty, 'list');
+    is($exit, 1, '-d wins');
+}
+
+($exit, $out) = referralctl('list', '-d', $t->registry_dir, '--json');
+is($exit, 0, '-d and --json behind the command');
+like($out, qr/^\{"links":\[/, 'JSON came');
+
+($exit, my $before) = referralctl('--json', '-d', $t->registry_dir, 'list');
+is($before, $out, '--json before the command says the same');
+
+# Standard output that cannot be written.
+
+SKIP: {
+    skip 'there is no /dev/full', 2 unless -c '/dev/full';
+
+    ($exit, $out, $err) = $t->run_command(undef, 'sh', '-c',
+        '"$0" "$@" > /dev/full', $t->{ctl}, '-d', $t->registry_dir, 'list');
+
+    is($exit, 1, 'a full disk behind standard output fails');
+    like($err, qr/^referralctl: standard output: No space/m, 'and says so');
+}
+
+# Somebody who may not read it.
+
+my $ctl = "$dir/referralctl";
+copy($t->{ctl}, $ctl) or die "$ctl: $!\n";
+chmod 0755, $ctl;
+
+($exit, $out, $err) = unprivileged($ctl, '-d', $t->registry_dir, 'list');
+is("$exit|$out", '1|', 'a directory that cannot be read fails');
+like($err, qr{^referralctl: .*Permission denied}m, 'and says so');
+
+($exit, $out, $err) = unprivileged($ctl, '-d', $t->registry_dir, 'add',
+                                   'b.example');
+is("$exit|$out", '1|', 'one that cannot be written fails');
+like($err, qr{^referralctl: .*Permission denied}m, 'and says so');
+
+$t->finish;
+done_testing;
+
+
+sub referralctl {
+    return $t->run_command(undef, $t->{ctl}, @_);
+}
+
+
+# As nobody; who is no root shuts himself out instead.
+
+sub unprivileged {
+    my @command = @_;
+
+    if ($> == 0) {
+        return $t->run_command(undef, $^X, '-e', <<'PERL', @command);
+            use POSIX;
+            my (undef, undef, $uid, $gid) = getpwnam 'nobody';
+            $) = "$gid $gid";
+            POSIX::setgid($gid);
+            POSIX::setuid($uid);
+            exec @ARGV;
+PERL
+    }
+
+    chmod 0, $t->registry_dir;
+    my @result = $t->run_command(undef, @command);
+    chmod 0700, $t->registry_dir;
+
+    return @result;
+}
