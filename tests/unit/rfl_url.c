@@ -82,7 +82,8 @@ static const url_row_t  url_rows[] = {
     { "https://a.example/p?q=1&r#f", HTTPS, NAME, "a.example", "", "/p",
       "q=1&r", 1 },
     { "https://a.example/p#f?q",  HTTPS, NAME, "a.example", "", "/p", NULL, 1 },
-    { "https://a.example/p?q?r",  HTTPS, NAME, "a.example", "", "/p", "q?r", 0 },
+    { "https://a.example/p?q?r",  HTTPS, NAME, "a.example", "", "/p", "q?r",
+      0 },
     { "https://a.example/p?q#f#g", HTTPS, NAME, "a.example", "", "/p", "q", 1 },
     { "https://a.example//x//",   HTTPS, NAME, "a.example", "", "//x//", NULL,
       0 },
@@ -267,6 +268,7 @@ static const bad_row_t  bad_rows[] = {
     { "http://[fe80::1%eth0]/",   "IPv6 address is not valid" },
     { "http://[0001:0002:0003:0004:0005:0006:255.255.255.2555]/",
                                   "IPv6 address is not valid" },
+    { "http://[" HOST_253 "]/",   "IPv6 address is not valid" },
     { "http://[::1].example/",    "not followed by a port" },
     { "http://[::1]80/",          "not followed by a port" },
     { "http://::1/",              "host is missing" },
@@ -353,6 +355,8 @@ static const text_row_t  target_rows[] = {
     { "http:/p",                    "/p" },
     { "coap+tcp://a.example/p",     "/p" },
     { "a.example:443",              "/" },
+    { "a:",                         "/" },
+    { "a:/",                        "/" },
     { "*",                          "/" },
     { "",                           "/" },
     { "?q",                         "/?q" },
@@ -606,10 +610,11 @@ a_request_target_always_has_a_path(void **state)
 static void
 random_urls_are_refused_or_put_together_again(void **state)
 {
-    char          text[128], again[128];
-    size_t        i, n, accepted;
-    rfl_url_t     url;
-    unsigned int  seed;
+    char           text[128], again[128];
+    size_t         i, n, accepted;
+    rfl_url_t      url;
+    const char    *query;
+    unsigned int   seed;
     const u_char  *at;
 
     static const char *const  pieces[] = {
@@ -639,6 +644,7 @@ random_urls_are_refused_or_put_together_again(void **state)
         accepted++;
 
         at = url.host.data;
+        query = url.query.len == 0 ? "" : (const char *) url.query.data;
 
         (void) snprintf(again, sizeof(again), "%s://%.*s%.*s%s%.*s%.*s%s%.*s",
                         schemes[url.scheme],
@@ -649,8 +655,7 @@ random_urls_are_refused_or_put_together_again(void **state)
                         (int) url.port.len,
                         url.port.len == 0 ? "" : (const char *) url.port.data,
                         (int) url.path.len, url.path.data,
-                        url.has_query ? "?" : "", (int) url.query.len,
-                        url.query.len == 0 ? "" : (const char *) url.query.data);
+                        url.has_query ? "?" : "", (int) url.query.len, query);
 
         if (url.has_fragment) {
             assert_non_null(strchr(text, '#'));

@@ -545,9 +545,9 @@ sub kill_child {
 }
 
 
-# Binary upgrade: SIGUSR2, which nginx heeds as a daemon only; both generations run when it returns.  From then
-# on master_pid() is the new master; returns the old one's pid, which the test
-# sends SIGQUIT.
+# Binary upgrade: SIGUSR2, which nginx heeds as a daemon only; both generations
+# run when it returns.  From then on master_pid() is the new master; returns
+# the old one's pid, to which the test sends SIGQUIT.
 
 sub upgrade {
     my ($self) = @_;

@@ -1,0 +1,1972 @@
+/*
+ * The registry: each match type, groups, ids, orders; then random operations
+ * against a naive model that knows nothing of slots and groups but what the
+ * header says of them.
+ */
+
+#include "rfl_registry.h"
+#include "rfl_counters.h"
+#include "rfl_hash.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+
+#define MAP_SIZE      ((size_t) 256 << 20)
+#define NOW           1700000000u
+
+#define MANY_LINKS    50000
+
+#define MODEL_LINKS   256
+#define MODEL_NAMES   512
+#define MODEL_TEXT    160
+
+
+/* Tables in the order of rfl_registry.h. */
+
+enum { META = 0, RECORDS, KEYS, SOURCES, SLOTS, MEMBERS };
+
+
+typedef struct {
+    char             root[64];
+    rfl_registry_t  *registry;
+    rfl_error_t      err;
+    uint64_t         clicks;             /* what any group has now */
+} fixture_t;
+
+
+typedef struct {
+    rfl_match_type_t  type;
+    const char       *source;
+    const char       *target;
+} spec_t;
+
+
+typedef struct {
+    spec_t            link;
+    rfl_slot_kind_t   kind;
+    const char       *a;
+    const char       *b;
+    unsigned          has_target;
+} slot_row_t;
+
+
+/* One slot as the header describes it: a kind and a text. */
+
+typedef struct {
+    rfl_slot_kind_t   kind;
+    char              a[MODEL_TEXT];
+    char              b[MODEL_TEXT];
+    uint32_t          group_id;          /* once it had a group */
+    unsigned          members;
+    unsigned char     has_row[MODEL_LINKS];
+    uint64_t          row[MODEL_LINKS];
+} model_name_t;
+
+
+typedef struct {
+    char              source[MODEL_TEXT];
+    char              target[MODEL_TEXT];
+    char              host[MODEL_TEXT];
+    char              sorted_by[MODEL_TEXT];
+    rfl_match_type_t  type;
+    uint64_t          key;
+    unsigned          segments;
+    unsigned          target_has_host;
+    unsigned          target_has_query;
+    unsigned          names[3];
+    unsigned          nnames;
+    uint32_t          id;                /* 0: never registered */
+    uint32_t          revision;
+    unsigned          registered;
+} model_link_t;
+
+
+typedef struct {
+    model_link_t      links[MODEL_LINKS];
+    unsigned          nlinks;
+    model_name_t      names[MODEL_NAMES];
+    unsigned          nnames;
+    uint32_t          max_id;
+} model_t;
+
+
+static const slot_row_t  slot_rows[] = {
+    { { RFL_MATCH_EXACT, "https://www.blog.example/2024/post/", "/pricing" },
+      RFL_SLOT_PAGE, "example,blog)/2024/post", "", 1 },
+    { { RFL_MATCH_EXACT, "https://www.blog.example/2024/post/", "/pricing" },
+      RFL_SLOT_PAGE_TARGET, "example,blog)/2024/post", "/pricing", 1 },
+    { { RFL_MATCH_EXACT, "https://www.blog.example/2024/post/", "/pricing" },
+      RFL_SLOT_LANDING, "example,blog", "/pricing", 1 },
+    { { RFL_MATCH_EXACT, "https://blog.example/", "" },
+      RFL_SLOT_PAGE, "example,blog)/", "", 0 },
+    { { RFL_MATCH_EXACT, "https://blog.example/", "" },
+      RFL_SLOT_PAGE_TARGET, "example,blog)/", "", 0 },
+    { { RFL_MATCH_EXACT, "https://blog.example/", "" },
+      RFL_SLOT_BLANK, "example,blog", "", 0 },
+    { { RFL_MATCH_PREFIX, "https://blog.example/a/b", "/t?q=1" },
+      RFL_SLOT_PREFIX, "example,blog)/a/b", "", 1 },
+    { { RFL_MATCH_PREFIX, "https://blog.example/a/b", "/t?q=1" },
+      RFL_SLOT_PREFIX_TARGET, "example,blog)/a/b", "/t?q=1", 1 },
+    { { RFL_MATCH_PREFIX, "https://blog.example/a/b", "/t?q=1" },
+      RFL_SLOT_LANDING, "example,blog", "/t?q=1", 1 },
+    { { RFL_MATCH_PREFIX, "https://blog.example/", "" },
+      RFL_SLOT_BLANK, "example,blog", "", 0 },
+    { { RFL_MATCH_HOST, "news.example", "" },
+      RFL_SLOT_HOST, "example,news", "", 0 },
+    { { RFL_MATCH_HOST, "news.example", "/t" },
+      RFL_SLOT_HOST, "example,news", "", 1 },
+    { { RFL_MATCH_HOST, "news.example", "/t" },
+      RFL_SLOT_HOST_TARGET, "example,news", "/t", 1 },
+    { { RFL_MATCH_DOMAIN, "example.org", "" },
+      RFL_SLOT_DOMAIN, "org,example", "", 0 },
+    { { RFL_MATCH_DOMAIN, "example.org", "https://shop.example/t" },
+      RFL_SLOT_DOMAIN_TARGET, "org,example", "example,shop)/t", 1 }
+};
+
+
+static const char *const  model_hosts[] = {
+    "a.example", "b.example", "sub.a.example"
+};
+
+static const char *const  model_targets[] = {
+    "", "/t", "/t?q=1", "https://shop.example/t"
+};
+
+static const char *const  model_pages[] = { "/", "/p", "/p?x=1" };
+
+static const char *const  model_prefixes[] = { "/", "/p/q" };
+
+
+static model_t   model, model_saved;
+static uint64_t  random_state;
+
+
+static int
+setup(void **state)
+{
+    fixture_t  *f;
+
+    f = calloc(1, sizeof(fixture_t));
+    if (f == NULL) {
+        return -1;
+    }
+
+    strcpy(f->root, "/tmp/rfl-XXXXXX");
+
+    if (mkdtemp(f->root) == NULL) {
+        return -1;
+    }
+
+    if (rfl_registry_open(&f->registry, f->root, RFL_STORE_CREATE, MAP_SIZE,
+                          &f->err) != RFL_OK)
+    {
+        print_error("%s\n", f->err.text);
+        return -1;
+    }
+
+    *state = f;
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    int         rc;
+    char        command[128];
+    fixture_t  *f;
+
+    f = *state;
+
+    rfl_registry_close(f->registry);
+
+    snprintf(command, sizeof(command), "rm -rf %s", f->root);
+    rc = system(command);
+
+    free(f);
+
+    return rc;
+}
+
+
+static void
+reopen(fixture_t *f, unsigned flags)
+{
+    rfl_registry_close(f->registry);
+
+    assert_int_equal(rfl_registry_open(&f->registry, f->root, flags, MAP_SIZE,
+                                       &f->err), RFL_OK);
+}
+
+
+static void
+begin(fixture_t *f, int write)
+{
+    assert_int_equal(rfl_registry_begin(f->registry, write, &f->err), RFL_OK);
+}
+
+
+static void
+commit(fixture_t *f)
+{
+    assert_int_equal(rfl_registry_commit(f->registry, &f->err), RFL_OK);
+}
+
+
+static rfl_link_t
+make_link(rfl_match_type_t type, const char *source, const char *target)
+{
+    rfl_link_t  link;
+
+    memset(&link, 0, sizeof(link));
+
+    link.match_type = type;
+    link.source = rfl_cstr(source);
+    link.target = rfl_cstr(target);
+
+    return link;
+}
+
+
+static rfl_rc_t
+add(fixture_t *f, rfl_match_type_t type, const char *source,
+    const char *target, rfl_link_t *link)
+{
+    *link = make_link(type, source, target);
+
+    return rfl_registry_add(f->registry, link, NOW, &f->err);
+}
+
+
+static rfl_link_t
+must_add(fixture_t *f, rfl_match_type_t type, const char *source,
+    const char *target)
+{
+    rfl_link_t  link;
+
+    if (add(f, type, source, target, &link) != RFL_OK) {
+        fail_msg("%s: %s", source, f->err.text);
+    }
+
+    return link;
+}
+
+
+static rfl_rc_t
+slot_of(fixture_t *f, rfl_slot_kind_t kind, const char *a, const char *b,
+    rfl_slot_t *slot)
+{
+    return rfl_registry_slot(f->registry, kind, rfl_cstr(a), rfl_cstr(b),
+                             slot);
+}
+
+
+static uint64_t
+group_clicks(void *data, uint32_t id)
+{
+    fixture_t  *f;
+
+    f = data;
+
+    return f->clicks + id;
+}
+
+
+static void
+a_new_registry_has_a_uuid_and_no_links(void **state)
+{
+    fixture_t            *f;
+    rfl_link_t            link;
+    rfl_registry_meta_t   meta, again;
+    rfl_registry_place_t  place;
+
+    f = *state;
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+
+    place.len = 0;
+    assert_int_equal(rfl_registry_next_source(f->registry, &place, &link),
+                     RFL_NOT_FOUND);
+    assert_int_equal(rfl_registry_next_key(f->registry, 0, &link),
+                     RFL_NOT_FOUND);
+    assert_int_equal(rfl_registry_link(f->registry, 1, &link), RFL_NOT_FOUND);
+    rfl_registry_end(f->registry);
+
+    assert_int_equal(meta.links, 0);
+    assert_int_equal(meta.groups, 0);
+    assert_int_equal(meta.domain_links, 0);
+    assert_int_equal(meta.next_id, 1);
+    assert_true(meta.created > NOW);
+    assert_int_equal(meta.uuid[6] & 0xf0, 0x40);
+    assert_int_equal(meta.uuid[8] & 0xc0, 0x80);
+
+    reopen(f, RFL_STORE_CREATE);
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_meta(f->registry, &again), RFL_OK);
+    rfl_registry_end(f->registry);
+
+    assert_memory_equal(&meta, &again, sizeof(meta));
+}
+
+
+static void
+links_stand_in_the_slots_of_their_match_type(void **state)
+{
+    size_t             i;
+    fixture_t         *f;
+    rfl_link_t         link, found;
+    rfl_slot_t         slot;
+    const slot_row_t  *row;
+
+    f = *state;
+
+    for (i = 0; i < sizeof(slot_rows) / sizeof(slot_rows[0]); i++) {
+
+        row = &slot_rows[i];
+
+        begin(f, 1);
+        link = must_add(f, row->link.type, row->link.source,
+                        row->link.target);
+        assert_int_equal(link.revision, 1);
+        assert_int_equal(link.created, NOW);
+        commit(f);
+
+        begin(f, 0);
+        assert_int_equal(slot_of(f, row->kind, row->a, row->b, &slot), RFL_OK);
+        assert_int_equal(slot.id, link.id);
+        assert_int_equal(slot.is_group, 0);
+        assert_int_equal(slot.has_target, row->has_target);
+
+        assert_int_equal(slot_of(f, row->kind, "none,at,all", row->b, &slot),
+                         RFL_NOT_FOUND);
+
+        assert_int_equal(rfl_registry_link(f->registry, link.id, &found),
+                         RFL_OK);
+        assert_int_equal(found.key, link.key);
+        assert_int_equal(found.match_type, row->link.type);
+        assert_true(rfl_str_eq(found.source, rfl_cstr(row->link.source)));
+
+        assert_int_equal(rfl_registry_by_key(f->registry, link.key, &found),
+                         RFL_OK);
+        assert_int_equal(found.id, link.id);
+        rfl_registry_end(f->registry);
+
+        begin(f, 1);
+        assert_int_equal(rfl_registry_remove(f->registry, link.key, &f->err),
+                         RFL_OK);
+        commit(f);
+
+        begin(f, 0);
+        assert_int_equal(slot_of(f, row->kind, row->a, row->b, &slot),
+                         RFL_NOT_FOUND);
+        assert_int_equal(rfl_registry_by_key(f->registry, link.key, &found),
+                         RFL_NOT_FOUND);
+        assert_int_equal(rfl_registry_link(f->registry, link.id, &found),
+                         RFL_NOT_FOUND);
+        rfl_registry_end(f->registry);
+    }
+}
+
+
+static void
+a_hosts_entry_tells_what_the_host_has(void **state)
+{
+    fixture_t   *f;
+    rfl_link_t   links[4];
+    rfl_slot_t   slot;
+
+    f = *state;
+
+    begin(f, 1);
+
+    links[0] = must_add(f, RFL_MATCH_EXACT, "https://a.example/p", "/t");
+    assert_int_equal(slot_of(f, RFL_SLOT_HOST, "example,a", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, 0);
+    assert_int_equal(slot.host_flags, RFL_HOST_PAGES|RFL_HOST_TARGETS);
+
+    links[1] = must_add(f, RFL_MATCH_PREFIX, "https://a.example/x/y",
+                        "https://shop.example/t?q=1");
+    assert_int_equal(slot_of(f, RFL_SLOT_HOST, "example,a", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.host_flags, RFL_HOST_PAGES|RFL_HOST_TARGETS
+                                      |RFL_HOST_TARGET_HOSTS
+                                      |RFL_HOST_TARGET_QUERIES
+                                      |RFL_HOST_DEPTH(2));
+
+    links[2] = must_add(f, RFL_MATCH_PREFIX, "https://a.example/"
+                        "1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16", "");
+    links[3] = must_add(f, RFL_MATCH_HOST, "a.example", "");
+    assert_int_equal(slot_of(f, RFL_SLOT_HOST, "example,a", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, links[3].id);
+    assert_int_equal(slot.host_flags, RFL_HOST_PAGES|RFL_HOST_TARGETS
+                                      |RFL_HOST_TARGET_HOSTS
+                                      |RFL_HOST_TARGET_QUERIES
+                                      |RFL_HOST_DEPTH(2)|RFL_HOST_DEPTH(16)
+                                      |RFL_HOST_BLANKS);
+
+    /* a domain link is none of the host's, a longer host is another one */
+
+    (void) must_add(f, RFL_MATCH_DOMAIN, "a.example", "");
+    (void) must_add(f, RFL_MATCH_EXACT, "https://b.a.example/p", "");
+
+    assert_int_equal(rfl_registry_remove(f->registry, links[3].key, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_remove(f->registry, links[0].key, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_remove(f->registry, links[1].key, &f->err),
+                     RFL_OK);
+
+    assert_int_equal(slot_of(f, RFL_SLOT_HOST, "example,a", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, 0);
+    assert_true(slot.host_flags & RFL_HOST_DEPTH(16));
+
+    assert_int_equal(rfl_registry_remove(f->registry, links[2].key, &f->err),
+                     RFL_OK);
+    assert_int_equal(slot_of(f, RFL_SLOT_HOST, "example,a", "", &slot),
+                     RFL_NOT_FOUND);
+
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+a_link_is_registered_once(void **state)
+{
+    fixture_t            *f;
+    rfl_link_t            link, again;
+    rfl_registry_meta_t   meta;
+
+    f = *state;
+
+    begin(f, 1);
+
+    link = must_add(f, RFL_MATCH_EXACT, "https://a.example/p", "/t");
+
+    assert_int_equal(add(f, RFL_MATCH_EXACT, "http://www.A.example:80/p/",
+                         "/t", &again), RFL_EXISTS);
+    assert_int_equal(again.key, link.key);
+    assert_int_equal(again.id, link.id);
+    assert_non_null(strstr(f->err.text, "registered already"));
+
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.links, 1);
+    assert_int_equal(meta.next_id, 2);
+
+    assert_int_equal(add(f, RFL_MATCH_EXACT, "https://a b/", "", &again),
+                     RFL_INVALID);
+    commit(f);                           /* a refused link spoils nothing */
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_by_key(f->registry, link.key, &again),
+                     RFL_OK);
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+two_links_form_a_group_and_the_last_one_gets_its_slot_back(void **state)
+{
+    size_t             n;
+    uint32_t           group_id;
+    fixture_t         *f;
+    rfl_link_t         links[3], found;
+    rfl_slot_t         slot;
+    rfl_group_t        group;
+    rfl_membership_t   in[RFL_LINK_GROUPS_MAX];
+
+    f = *state;
+    rfl_registry_set_clicks(f->registry, group_clicks, f);
+
+    begin(f, 1);
+
+    f->clicks = 1000;
+    links[0] = must_add(f, RFL_MATCH_EXACT, "https://a.example/1", "/t");
+    links[1] = must_add(f, RFL_MATCH_EXACT, "https://a.example/2", "/t");
+
+    assert_int_equal(slot_of(f, RFL_SLOT_LANDING, "example,a", "/t", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.is_group, 1);
+    assert_int_equal(slot.has_target, 0);
+    assert_int_not_equal(slot.id, links[0].id);
+    assert_int_not_equal(slot.id, links[1].id);
+    group_id = slot.id;
+
+    assert_int_equal(rfl_registry_group(f->registry, group_id, &group),
+                     RFL_OK);
+    assert_int_equal(group.id, group_id);
+    assert_int_equal(group.kind, RFL_SLOT_LANDING);
+    assert_int_equal(group.links, 2);
+    assert_true(rfl_str_eq(group.text, rfl_cstr("example,a\n/t")));
+
+    /* a group is no link */
+
+    assert_int_equal(rfl_registry_link(f->registry, group_id, &found),
+                     RFL_NOT_FOUND);
+    assert_int_equal(rfl_registry_by_key(f->registry, group.key, &found),
+                     RFL_NOT_FOUND);
+    assert_int_equal(rfl_registry_group(f->registry, links[0].id, &group),
+                     RFL_NOT_FOUND);
+
+    f->clicks = 2000;
+    links[2] = must_add(f, RFL_MATCH_PREFIX, "https://a.example/3", "/t");
+
+    assert_int_equal(slot_of(f, RFL_SLOT_LANDING, "example,a", "/t", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, group_id);
+
+    assert_int_equal(rfl_registry_groups(f->registry, &links[2], in, &n),
+                     RFL_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(in[0].group.id, group_id);
+    assert_int_equal(in[0].group.links, 3);
+    assert_int_equal(in[0].clicks_at_join, 2000 + group_id);
+
+    /* the pages themselves are told apart */
+
+    assert_int_equal(slot_of(f, RFL_SLOT_PAGE, "example,a)/2", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, links[1].id);
+    assert_int_equal(slot.is_group, 0);
+
+    assert_int_equal(rfl_registry_remove(f->registry, links[0].key, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_remove(f->registry, links[2].key, &f->err),
+                     RFL_OK);
+
+    assert_int_equal(slot_of(f, RFL_SLOT_LANDING, "example,a", "/t", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, links[1].id);
+    assert_int_equal(slot.is_group, 0);
+    assert_int_equal(slot.has_target, 1);
+
+    assert_int_equal(rfl_registry_group(f->registry, group_id, &group),
+                     RFL_OK);
+    assert_int_equal(group.links, 1);
+
+    assert_int_equal(rfl_registry_groups(f->registry, &links[1], in, &n),
+                     RFL_OK);
+    assert_int_equal(n, 0);
+
+    /* the group wakes up with its id; who stayed keeps what it joined at */
+
+    f->clicks = 3000;
+    links[0] = must_add(f, RFL_MATCH_EXACT, "https://a.example/1", "/t");
+
+    assert_int_equal(slot_of(f, RFL_SLOT_LANDING, "example,a", "/t", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, group_id);
+
+    assert_int_equal(rfl_registry_groups(f->registry, &links[1], in, &n),
+                     RFL_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(in[0].clicks_at_join, 1000 + group_id);
+
+    assert_int_equal(rfl_registry_groups(f->registry, &links[0], in, &n),
+                     RFL_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(in[0].clicks_at_join, 3000 + group_id);
+
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+fifty_thousand_links_are_answered_by_one_entry(void **state)
+{
+    char                  source[64];
+    unsigned              i;
+    fixture_t            *f;
+    rfl_str_t             value;
+    rfl_hash_t            hash;
+    rfl_link_t            link;
+    rfl_slot_t            two, many;
+    rfl_group_t           group;
+    rfl_registry_meta_t   meta;
+
+    static const char  text[] = "\x05" "example,big\n/x";
+
+    f = *state;
+    memset(&two, 0, sizeof(two));
+
+    begin(f, 1);
+
+    for (i = 0; i < MANY_LINKS; i++) {
+        snprintf(source, sizeof(source), "https://big.example/page/%u", i);
+        link = must_add(f, RFL_MATCH_EXACT, source, "/x");
+
+        if (i == 1) {
+            assert_int_equal(slot_of(f, RFL_SLOT_LANDING, "example,big", "/x",
+                                     &two), RFL_OK);
+        }
+    }
+
+    commit(f);
+    begin(f, 0);
+
+    assert_int_equal(slot_of(f, RFL_SLOT_LANDING, "example,big", "/x", &many),
+                     RFL_OK);
+    assert_int_equal(many.id, two.id);
+    assert_int_equal(many.is_group, 1);
+
+    assert_int_equal(rfl_registry_group(f->registry, many.id, &group), RFL_OK);
+    assert_int_equal(group.links, MANY_LINKS);
+
+    assert_int_equal(text[0], RFL_SLOT_LANDING);
+    hash = rfl_hash(text, sizeof(text) - 1);
+    assert_int_equal(rfl_store_get_u64(rfl_registry_store(f->registry), SLOTS,
+                                       hash.low, &value), RFL_OK);
+    assert_int_equal(value.len, 16);
+
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.links, MANY_LINKS);
+    assert_int_equal(meta.groups, 1);
+    assert_int_equal(meta.next_id, MANY_LINKS + 2);
+    rfl_registry_end(f->registry);
+
+    begin(f, 1);
+    assert_int_equal(rfl_registry_remove(f->registry, link.key, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_group(f->registry, many.id, &group), RFL_OK);
+    assert_int_equal(group.links, MANY_LINKS - 1);
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+a_retired_link_returns_with_its_id_and_key(void **state)
+{
+    fixture_t   *f;
+    rfl_link_t   link, other, again;
+
+    f = *state;
+
+    begin(f, 1);
+    link = must_add(f, RFL_MATCH_EXACT, "https://a.example/p", "/t");
+    assert_int_equal(rfl_registry_remove(f->registry, link.key, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_remove(f->registry, link.key, &f->err),
+                     RFL_NOT_FOUND);
+    commit(f);
+
+    reopen(f, RFL_STORE_WRITE);
+
+    begin(f, 1);
+    other = must_add(f, RFL_MATCH_EXACT, "https://a.example/q", "/t");
+    assert_int_equal(other.id, link.id + 1);
+
+    again = must_add(f, RFL_MATCH_EXACT, "https://a.example/p", "/t");
+    assert_int_equal(again.id, link.id);
+    assert_int_equal(again.key, link.key);
+    assert_true(again.revision > link.revision);
+    commit(f);
+}
+
+
+static void
+ids_start_at_the_floor_and_are_never_reused(void **state)
+{
+    fixture_t            *f;
+    rfl_link_t            link;
+    rfl_registry_meta_t   meta;
+
+    f = *state;
+
+    rfl_registry_set_floor(f->registry, 100);
+
+    begin(f, 1);
+    link = must_add(f, RFL_MATCH_HOST, "a.example", "");
+    assert_int_equal(link.id, 100);
+    rfl_registry_end(f->registry);       /* nothing of it stands */
+
+    begin(f, 1);
+    link = must_add(f, RFL_MATCH_HOST, "b.example", "");
+    assert_int_equal(link.id, 100);
+    assert_int_equal(rfl_registry_remove(f->registry, link.key, &f->err),
+                     RFL_OK);
+    commit(f);
+
+    rfl_registry_set_floor(f->registry, 50);
+
+    begin(f, 1);
+    link = must_add(f, RFL_MATCH_HOST, "c.example", "");
+    assert_int_equal(link.id, 101);
+    commit(f);
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.next_id, 102);
+    assert_int_equal(meta.links, 1);
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+ids_end_below_the_counter_files_limit(void **state)
+{
+    fixture_t   *f;
+    rfl_link_t   link;
+
+    f = *state;
+
+    /* one link may need three ids: its own and those of two groups */
+
+    rfl_registry_set_floor(f->registry, RFL_COUNTERS_MAX_IDS - 3);
+
+    begin(f, 1);
+    link = must_add(f, RFL_MATCH_HOST, "a.example", "");
+    assert_int_equal(link.id, RFL_COUNTERS_MAX_IDS - 3);
+    assert_int_equal(add(f, RFL_MATCH_HOST, "b.example", "", &link), RFL_FULL);
+    assert_non_null(strstr(f->err.text, "67108863"));
+    rfl_registry_end(f->registry);
+
+    rfl_registry_set_floor(f->registry, UINT32_MAX);
+
+    begin(f, 1);
+    assert_int_equal(add(f, RFL_MATCH_HOST, "b.example", "", &link), RFL_FULL);
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+max_links_counts_registered_links(void **state)
+{
+    fixture_t   *f;
+    rfl_link_t   first, link;
+
+    f = *state;
+
+    rfl_registry_set_max_links(f->registry, 2);
+
+    begin(f, 1);
+    first = must_add(f, RFL_MATCH_HOST, "a.example", "");
+    (void) must_add(f, RFL_MATCH_HOST, "b.example", "");
+
+    assert_int_equal(add(f, RFL_MATCH_HOST, "c.example", "", &link), RFL_FULL);
+    assert_non_null(strstr(f->err.text, "max_links is 2"));
+
+    /* what is there is there, limit or not */
+
+    assert_int_equal(add(f, RFL_MATCH_HOST, "a.example", "", &link),
+                     RFL_EXISTS);
+
+    assert_int_equal(rfl_registry_remove(f->registry, first.key, &f->err),
+                     RFL_OK);
+    (void) must_add(f, RFL_MATCH_HOST, "c.example", "");
+    assert_int_equal(add(f, RFL_MATCH_HOST, "a.example", "", &link), RFL_FULL);
+    commit(f);
+}
+
+
+static void
+update_changes_all_but_the_identity(void **state)
+{
+    fixture_t   *f;
+    rfl_link_t   link, stored;
+
+    f = *state;
+
+    begin(f, 1);
+    link = must_add(f, RFL_MATCH_EXACT, "https://a.example/p", "/t");
+    commit(f);
+
+    begin(f, 1);
+    assert_int_equal(rfl_registry_by_key(f->registry, link.key, &stored),
+                     RFL_OK);
+
+    stored.name = rfl_cstr("new name");
+    stored.source = rfl_cstr("https://evil.example/");
+    stored.target = rfl_cstr("/other");
+    stored.match_type = RFL_MATCH_HOST;
+    stored.key = 5;
+    stored.created = 1;
+
+    assert_int_equal(rfl_registry_update(f->registry, &stored, &f->err),
+                     RFL_OK);
+    assert_int_equal(stored.revision, 2);
+    assert_int_equal(stored.key, link.key);
+    commit(f);
+
+    begin(f, 1);
+    assert_int_equal(rfl_registry_link(f->registry, link.id, &stored), RFL_OK);
+    assert_true(rfl_str_eq(stored.name, rfl_cstr("new name")));
+    assert_true(rfl_str_eq(stored.source, rfl_cstr("https://a.example/p")));
+    assert_true(rfl_str_eq(stored.target, rfl_cstr("/t")));
+    assert_int_equal(stored.match_type, RFL_MATCH_EXACT);
+    assert_int_equal(stored.key, link.key);
+    assert_int_equal(stored.created, NOW);
+    assert_int_equal(stored.revision, 2);
+
+    assert_int_equal(rfl_registry_remove(f->registry, link.key, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_update(f->registry, &link, &f->err),
+                     RFL_NOT_FOUND);
+    commit(f);
+}
+
+
+static void
+writes_need_a_write_transaction(void **state)
+{
+    fixture_t   *f;
+    rfl_link_t   link;
+
+    f = *state;
+
+    assert_int_equal(add(f, RFL_MATCH_HOST, "a.example", "", &link),
+                     RFL_ERROR);
+
+    begin(f, 0);
+    assert_int_equal(add(f, RFL_MATCH_HOST, "a.example", "", &link),
+                     RFL_ERROR);
+    assert_int_equal(rfl_registry_update(f->registry, &link, &f->err),
+                     RFL_ERROR);
+    assert_int_equal(rfl_registry_remove(f->registry, 1, &f->err), RFL_ERROR);
+    assert_int_equal(rfl_registry_commit(f->registry, &f->err), RFL_ERROR);
+    rfl_registry_end(f->registry);
+
+    /* a read inside a write nests, and sees what was written */
+
+    begin(f, 1);
+    link = must_add(f, RFL_MATCH_HOST, "a.example", "");
+    begin(f, 0);
+    assert_int_equal(rfl_registry_link(f->registry, link.id, &link), RFL_OK);
+    assert_int_equal(rfl_registry_commit(f->registry, &f->err), RFL_ERROR);
+    rfl_registry_end(f->registry);
+    commit(f);
+}
+
+
+static void
+a_change_that_failed_half_way_is_never_committed(void **state)
+{
+    char                  source[64];
+    unsigned              i, committed;
+    rfl_rc_t              rc;
+    fixture_t            *f;
+    rfl_link_t            link;
+    rfl_registry_meta_t   meta;
+
+    f = *state;
+
+    rfl_registry_close(f->registry);
+    assert_int_equal(rfl_registry_open(&f->registry, f->root, RFL_STORE_WRITE,
+                                       512 * 1024, &f->err), RFL_OK);
+
+    begin(f, 1);
+    (void) must_add(f, RFL_MATCH_HOST, "a.example", "");
+    commit(f);
+    committed = 1;
+
+    begin(f, 1);
+
+    for (i = 0, rc = RFL_OK; i < 100000 && rc == RFL_OK; i++) {
+        snprintf(source, sizeof(source), "https://a.example/%u", i);
+        rc = add(f, RFL_MATCH_EXACT, source, "/t", &link);
+    }
+
+    assert_int_equal(rc, RFL_FULL);
+    assert_non_null(strstr(f->err.text, "map_size"));
+
+    assert_int_equal(add(f, RFL_MATCH_HOST, "b.example", "", &link), RFL_FULL);
+    assert_int_equal(rfl_registry_commit(f->registry, &f->err), RFL_FULL);
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.links, committed);
+    assert_int_equal(meta.next_id, 2);
+    rfl_registry_end(f->registry);
+
+    begin(f, 1);
+    (void) must_add(f, RFL_MATCH_HOST, "b.example", "");
+    commit(f);
+}
+
+
+static void
+another_version_is_refused_and_both_are_named(void **state)
+{
+    uint32_t      version;
+    fixture_t    *f;
+    rfl_store_t  *store;
+
+    f = *state;
+    store = rfl_registry_store(f->registry);
+    version = 7;
+
+    assert_int_equal(rfl_store_begin(store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put(store, META, rfl_cstr("version"),
+                                   rfl_str(&version, 4), 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_commit(store, &f->err), RFL_OK);
+
+    rfl_registry_close(f->registry);
+
+    assert_int_equal(rfl_registry_open(&f->registry, f->root, RFL_STORE_READ,
+                                       MAP_SIZE, &f->err), RFL_BAD_VERSION);
+    assert_non_null(strstr(f->err.text, "version 7"));
+    assert_non_null(strstr(f->err.text, "version 1"));
+    assert_non_null(strstr(f->err.text, f->root));
+
+    assert_int_equal(rfl_registry_open(&f->registry, f->root, RFL_STORE_CREATE,
+                                       MAP_SIZE, &f->err), RFL_BAD_VERSION);
+    assert_null(f->registry);
+}
+
+
+static void
+opening_names_what_is_missing(void **state)
+{
+    char         path[PATH_MAX + 16];
+    fixture_t   *f;
+
+    f = *state;
+
+    rfl_registry_close(f->registry);
+
+    snprintf(path, sizeof(path), "%s/none", f->root);
+    assert_int_equal(rfl_registry_open(&f->registry, path, RFL_STORE_READ,
+                                       MAP_SIZE, &f->err), RFL_NOT_FOUND);
+
+    memset(path, 'x', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    assert_int_equal(rfl_registry_open(&f->registry, path, RFL_STORE_READ,
+                                       MAP_SIZE, &f->err), RFL_INVALID);
+}
+
+
+/*
+ * Another slot under the same low half: a foreign entry is laid there by
+ * hand, as 2^64 tries would.
+ */
+
+static void
+slots_with_one_low_half_are_told_apart(void **state)
+{
+    u_char        value[16];
+    uint32_t      id;
+    fixture_t    *f;
+    rfl_str_t     stored;
+    rfl_link_t    links[2];
+    rfl_slot_t    slot;
+    rfl_hash_t    hash, foreign;
+    rfl_store_t  *store;
+
+    static const char  text[] = "\x03" "example,a)/p";
+
+    f = *state;
+    store = rfl_registry_store(f->registry);
+
+    assert_int_equal(text[0], RFL_SLOT_PAGE);
+    hash = rfl_hash(text, sizeof(text) - 1);
+    foreign.high = ~hash.high;
+    id = 4711;
+
+    memset(value, 0, sizeof(value));
+    memcpy(value, &foreign.high, 8);
+    memcpy(value + 8, &id, 4);
+
+    begin(f, 1);
+    assert_int_equal(rfl_store_put_u64(store, SLOTS, hash.low,
+                                       rfl_str(value, 16), 0, &f->err),
+                     RFL_OK);
+
+    assert_int_equal(slot_of(f, RFL_SLOT_PAGE, "example,a)/p", "", &slot),
+                     RFL_NOT_FOUND);
+
+    links[0] = must_add(f, RFL_MATCH_EXACT, "https://a.example/p", "/1");
+    assert_int_equal(slot_of(f, RFL_SLOT_PAGE, "example,a)/p", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, links[0].id);
+
+    links[1] = must_add(f, RFL_MATCH_EXACT, "https://a.example/p", "/2");
+    assert_int_equal(slot_of(f, RFL_SLOT_PAGE, "example,a)/p", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.is_group, 1);
+
+    assert_int_equal(rfl_store_get_u64(store, SLOTS, hash.low, &stored),
+                     RFL_OK);
+    assert_int_equal(stored.len, 32);
+
+    assert_int_equal(rfl_registry_remove(f->registry, links[0].key, &f->err),
+                     RFL_OK);
+    assert_int_equal(slot_of(f, RFL_SLOT_PAGE, "example,a)/p", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, links[1].id);
+
+    assert_int_equal(rfl_registry_remove(f->registry, links[1].key, &f->err),
+                     RFL_OK);
+    assert_int_equal(slot_of(f, RFL_SLOT_PAGE, "example,a)/p", "", &slot),
+                     RFL_NOT_FOUND);
+
+    assert_int_equal(rfl_store_get_u64(store, SLOTS, hash.low, &stored),
+                     RFL_OK);
+    assert_int_equal(stored.len, 16);
+    assert_memory_equal(stored.data, value, 16);
+
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+a_key_of_another_link_is_refused(void **state)
+{
+    u_char        value[5];
+    fixture_t    *f;
+    rfl_link_t    link, other;
+    rfl_store_t  *store;
+
+    f = *state;
+    store = rfl_registry_store(f->registry);
+
+    begin(f, 1);
+
+    link = must_add(f, RFL_MATCH_HOST, "a.example", "");
+    other = must_add(f, RFL_MATCH_HOST, "b.example", "");
+
+    memcpy(value, &link.id, 4);
+    value[4] = 1;
+
+    assert_int_equal(rfl_store_put_u64(store, KEYS, other.key,
+                                       rfl_str(value, 5), 0, &f->err),
+                     RFL_OK);
+
+    assert_int_equal(add(f, RFL_MATCH_HOST, "b.example", "", &other),
+                     RFL_INVALID);
+    assert_non_null(strstr(f->err.text, "b.example"));
+    assert_non_null(strstr(f->err.text, "a.example"));
+
+    /* nor may it be a group's */
+
+    value[4] = 3;
+    assert_int_equal(rfl_store_put_u64(store, KEYS, other.key,
+                                       rfl_str(value, 5), 0, &f->err),
+                     RFL_OK);
+    assert_int_equal(add(f, RFL_MATCH_HOST, "b.example", "", &other),
+                     RFL_INVALID);
+    assert_non_null(strstr(f->err.text, "group"));
+
+    rfl_registry_end(f->registry);
+}
+
+
+/* A link's key where the group's would be: the group takes the next one. */
+
+static void
+a_group_whose_key_is_taken_takes_the_next(void **state)
+{
+    u_char        value[5];
+    uint64_t      key;
+    fixture_t    *f;
+    rfl_link_t    links[2];
+    rfl_slot_t    slot;
+    rfl_group_t   group;
+    rfl_store_t  *store;
+
+    static const char  text[] = "group" "\x01" "example,a";
+
+    f = *state;
+    store = rfl_registry_store(f->registry);
+    key = rfl_hash(text, sizeof(text) - 1).low;
+
+    begin(f, 1);
+
+    links[0] = must_add(f, RFL_MATCH_HOST, "a.example", "");
+
+    memcpy(value, &links[0].id, 4);
+    value[4] = 1;
+    assert_int_equal(rfl_store_put_u64(store, KEYS, key, rfl_str(value, 5), 0,
+                                       &f->err), RFL_OK);
+
+    links[1] = must_add(f, RFL_MATCH_HOST, "a.example", "/t");
+
+    assert_int_equal(slot_of(f, RFL_SLOT_HOST, "example,a", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.is_group, 1);
+    assert_int_equal(rfl_registry_group(f->registry, slot.id, &group), RFL_OK);
+    assert_int_equal(group.key, key + 1);
+
+    /* and is found there again */
+
+    assert_int_equal(rfl_registry_remove(f->registry, links[1].key, &f->err),
+                     RFL_OK);
+    (void) must_add(f, RFL_MATCH_HOST, "a.example", "/t");
+    assert_int_equal(slot_of(f, RFL_SLOT_HOST, "example,a", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, group.id);
+
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+a_slots_text_is_limited(void **state)
+{
+    u_char      *text;
+    fixture_t   *f;
+    rfl_slot_t   slot;
+
+    f = *state;
+
+    text = malloc(RFL_SLOT_TEXT_MAX + 1);
+    assert_non_null(text);
+    memset(text, 'a', RFL_SLOT_TEXT_MAX + 1);
+
+    begin(f, 0);
+
+    assert_int_equal(rfl_registry_slot(f->registry, RFL_SLOT_LANDING,
+                                       rfl_str(text, RFL_SLOT_TEXT_MAX - 10),
+                                       rfl_str(text, 10), &slot),
+                     RFL_NOT_FOUND);
+    assert_int_equal(rfl_registry_slot(f->registry, RFL_SLOT_LANDING,
+                                       rfl_str(text, RFL_SLOT_TEXT_MAX - 10),
+                                       rfl_str(text, 11), &slot), RFL_FULL);
+    assert_int_equal(rfl_registry_slot(f->registry, RFL_SLOT_PAGE,
+                                       rfl_str(text, RFL_SLOT_TEXT_MAX + 1),
+                                       rfl_str(NULL, 0), &slot), RFL_FULL);
+
+    rfl_registry_end(f->registry);
+    free(text);
+}
+
+
+static void
+a_key_prefix_names_one_link_only(void **state)
+{
+    char         source[64];
+    u_char       hex[RFL_KEY_LEN + 1];
+    unsigned     i;
+    fixture_t   *f;
+    rfl_link_t   first, link;
+
+    f = *state;
+
+    begin(f, 1);
+
+    first = must_add(f, RFL_MATCH_HOST, "a.example", "");
+    rfl_key_text(first.key, hex);
+
+    assert_int_equal(rfl_registry_by_prefix(f->registry, rfl_str(hex, 1),
+                                            &link, &f->err), RFL_OK);
+    assert_int_equal(link.id, first.id);
+    assert_int_equal(rfl_registry_by_prefix(f->registry,
+                                            rfl_str(hex, RFL_KEY_LEN), &link,
+                                            &f->err), RFL_OK);
+    assert_int_equal(link.id, first.id);
+
+    /* with 17 links two share a first digit; add until first's is shared */
+
+    for (i = 0; i < 1000; i++) {
+        snprintf(source, sizeof(source), "h%u.example", i);
+        link = must_add(f, RFL_MATCH_HOST, source, "");
+
+        if (link.key >> 60 == first.key >> 60) {
+            break;
+        }
+    }
+
+    assert_int_equal(rfl_registry_by_prefix(f->registry, rfl_str(hex, 1),
+                                            &link, &f->err), RFL_INVALID);
+    assert_non_null(strstr(f->err.text, "several"));
+    assert_int_equal(rfl_registry_by_prefix(f->registry,
+                                            rfl_str(hex, RFL_KEY_LEN), &link,
+                                            &f->err), RFL_OK);
+    assert_int_equal(link.id, first.id);
+
+    /* a retired link is out of the way */
+
+    assert_int_equal(rfl_registry_remove(f->registry, first.key, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_by_prefix(f->registry, rfl_str(hex, 1),
+                                            &link, &f->err), RFL_OK);
+    assert_int_not_equal(link.id, first.id);
+    assert_int_equal(rfl_registry_by_prefix(f->registry,
+                                            rfl_str(hex, RFL_KEY_LEN), &link,
+                                            &f->err), RFL_INVALID);
+    assert_non_null(strstr(f->err.text, "no link"));
+
+    assert_int_equal(rfl_registry_by_prefix(f->registry, rfl_cstr(""), &link,
+                                            &f->err), RFL_INVALID);
+    assert_int_equal(rfl_registry_by_prefix(f->registry, rfl_cstr("xyz"),
+                                            &link, &f->err), RFL_INVALID);
+    assert_int_equal(rfl_registry_by_prefix(f->registry,
+                                            rfl_cstr("00000000000000000"),
+                                            &link, &f->err), RFL_INVALID);
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+the_highest_key_is_found_and_ends_the_walk(void **state)
+{
+    u_char        value[5];
+    fixture_t    *f;
+    rfl_link_t    link, found;
+    rfl_store_t  *store;
+
+    f = *state;
+    store = rfl_registry_store(f->registry);
+
+    begin(f, 1);
+
+    link = must_add(f, RFL_MATCH_HOST, "a.example", "");
+    memcpy(value, &link.id, 4);
+    value[4] = 1;
+
+    assert_int_equal(rfl_store_put_u64(store, KEYS, UINT64_MAX,
+                                       rfl_str(value, 5), 0, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_next_key(f->registry, UINT64_MAX, &found),
+                     RFL_OK);
+    assert_int_equal(found.id, link.id);
+
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+sources_longer_than_a_key_are_cut_and_stay_apart(void **state)
+{
+    char                   source[700];
+    size_t                 i, n;
+    fixture_t             *f;
+    rfl_link_t             links[4], link;
+    rfl_slot_t             slot;
+    rfl_registry_place_t   place;
+
+    /* SURT lengths about the limit of 506: "example,a)" and the path */
+
+    static const size_t  lengths[] = { 505, 506, 507, 600 };
+
+    f = *state;
+
+    begin(f, 1);
+
+    for (i = 0; i < 4; i++) {
+        n = (size_t) snprintf(source, sizeof(source), "https://a.example/");
+        memset(source + n, 'p', sizeof(source) - n);
+        source[n + lengths[i] - sizeof("example,a)/") + 1] = '\0';
+
+        links[i] = must_add(f, RFL_MATCH_EXACT, source, "/t");
+    }
+
+    place.len = 0;
+
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(rfl_registry_next_source(f->registry, &place, &link),
+                         RFL_OK);
+        assert_in_range(place.len, 1, RFL_STORE_KEY_MAX);
+    }
+
+    assert_int_equal(rfl_registry_next_source(f->registry, &place, &link),
+                     RFL_NOT_FOUND);
+
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(rfl_registry_remove(f->registry, links[i].key,
+                                             &f->err), RFL_OK);
+    }
+
+    assert_int_equal(slot_of(f, RFL_SLOT_HOST, "example,a", "", &slot),
+                     RFL_NOT_FOUND);
+
+    place.len = 0;
+    assert_int_equal(rfl_registry_next_source(f->registry, &place, &link),
+                     RFL_NOT_FOUND);
+    rfl_registry_end(f->registry);
+}
+
+
+static int
+child_registers(fixture_t *f, int in, int out)
+{
+    char        c;
+    rfl_link_t  link;
+
+    if (rfl_registry_open(&f->registry, f->root, RFL_STORE_WRITE, MAP_SIZE,
+                          &f->err) != RFL_OK
+        || read(in, &c, 1) != 1
+        || rfl_registry_begin(f->registry, 1, &f->err) != RFL_OK
+        || add(f, RFL_MATCH_DOMAIN, "a.example", "", &link) != RFL_OK
+        || rfl_registry_commit(f->registry, &f->err) != RFL_OK)
+    {
+        return 1;
+    }
+
+    return write(out, "x", 1) == 1 && read(in, &c, 1) == 0 ? 0 : 2;
+}
+
+
+static void
+a_reader_sees_what_another_process_commits(void **state)
+{
+    int                   to[2], from[2], status;
+    char                  c;
+    pid_t                 pid;
+    fixture_t            *f;
+    rfl_slot_t            slot;
+    rfl_registry_meta_t   meta;
+
+    f = *state;
+
+    rfl_registry_close(f->registry);
+    f->registry = NULL;
+
+    assert_int_equal(pipe(to), 0);
+    assert_int_equal(pipe(from), 0);
+
+    pid = fork();
+    assert_true(pid >= 0);
+
+    if (pid == 0) {
+        close(to[1]);
+        close(from[0]);
+        _exit(child_registers(f, to[0], from[1]));
+    }
+
+    close(to[0]);
+    close(from[1]);
+
+    assert_int_equal(rfl_registry_open(&f->registry, f->root, RFL_STORE_READ,
+                                       MAP_SIZE, &f->err), RFL_OK);
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.domain_links, 0);
+
+    assert_int_equal(write(to[1], "x", 1), 1);
+    assert_int_equal(read(from[0], &c, 1), 1);
+
+    /* the snapshot is one, meta data and slots alike */
+
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.domain_links, 0);
+    assert_int_equal(slot_of(f, RFL_SLOT_DOMAIN, "example,a", "", &slot),
+                     RFL_NOT_FOUND);
+    rfl_registry_end(f->registry);
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.domain_links, 1);
+    assert_int_equal(slot_of(f, RFL_SLOT_DOMAIN, "example,a", "", &slot),
+                     RFL_OK);
+    rfl_registry_end(f->registry);
+
+    close(to[1]);
+    close(from[0]);
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+
+/* The naive model. */
+
+static uint32_t
+random_below(uint32_t limit)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+
+    return (uint32_t) ((random_state >> 11) % limit);
+}
+
+
+static void
+copy_text(char *out, const void *data, size_t len)
+{
+    assert_in_range(len, 0, MODEL_TEXT - 1);
+    memcpy(out, data, len);
+    out[len] = '\0';
+}
+
+
+static unsigned
+model_name(rfl_slot_kind_t kind, const char *a, const char *b)
+{
+    unsigned       i;
+    model_name_t  *name;
+
+    for (i = 0; i < model.nnames; i++) {
+        name = &model.names[i];
+
+        if (name->kind == kind && strcmp(name->a, a) == 0
+            && strcmp(name->b, b) == 0)
+        {
+            return i;
+        }
+    }
+
+    assert_in_range(model.nnames, 0, MODEL_NAMES - 1);
+
+    name = &model.names[model.nnames];
+    name->kind = kind;
+    strcpy(name->a, a);
+    strcpy(name->b, b);
+
+    return model.nnames++;
+}
+
+
+static void
+model_add_candidate(rfl_match_type_t type, const char *host, const char *path,
+    const char *target)
+{
+    char            surt[MODEL_TEXT], canonical[MODEL_TEXT];
+    rfl_link_t      link;
+    model_link_t   *m;
+    rfl_identity_t *id;
+
+    id = malloc(sizeof(rfl_identity_t));
+    assert_non_null(id);
+    assert_in_range(model.nlinks, 0, MODEL_LINKS - 1);
+
+    m = &model.links[model.nlinks++];
+
+    m->type = type;
+    snprintf(m->source, sizeof(m->source), "https://%s%s", host, path);
+    strcpy(m->target, target);
+
+    link = make_link(type, m->source, m->target);
+    assert_int_equal(rfl_identity(&link, id, NULL), RFL_OK);
+
+    m->key = id->key;
+    m->segments = id->segments;
+    m->target_has_host = id->target_has_host;
+    m->target_has_query = id->target_has_query;
+
+    copy_text(m->host, id->source.buf, id->source.host_len);
+    copy_text(surt, id->source.buf, id->source.len);
+    copy_text(canonical, id->target, id->target_len);
+
+    switch (type) {
+
+    case RFL_MATCH_EXACT:
+        m->names[0] = model_name(RFL_SLOT_PAGE, surt, "");
+        m->names[1] = model_name(RFL_SLOT_PAGE_TARGET, surt, canonical);
+        break;
+
+    case RFL_MATCH_PREFIX:
+        m->names[0] = model_name(RFL_SLOT_PREFIX, surt, "");
+        m->names[1] = model_name(RFL_SLOT_PREFIX_TARGET, surt, canonical);
+        break;
+
+    case RFL_MATCH_HOST:
+        m->names[0] = model_name(RFL_SLOT_HOST, m->host, "");
+        m->names[1] = model_name(RFL_SLOT_HOST_TARGET, m->host, canonical);
+        break;
+
+    default:
+        m->names[0] = model_name(RFL_SLOT_DOMAIN, m->host, "");
+        m->names[1] = model_name(RFL_SLOT_DOMAIN_TARGET, m->host, canonical);
+        break;
+    }
+
+    m->nnames = 2;
+    copy_text(m->sorted_by, id->source.buf, id->source.host_len + 1);
+
+    if (type == RFL_MATCH_EXACT || type == RFL_MATCH_PREFIX) {
+        m->names[m->nnames++] = model_name(*target == '\0' ? RFL_SLOT_BLANK
+                                                           : RFL_SLOT_LANDING,
+                                           m->host, canonical);
+        strcpy(m->sorted_by, surt);
+    }
+
+    free(id);
+}
+
+
+static void
+model_init(void)
+{
+    size_t       h, t, p;
+    const char  *host, *target;
+
+    memset(&model, 0, sizeof(model));
+
+    for (h = 0; h < sizeof(model_hosts) / sizeof(char *); h++) {
+        host = model_hosts[h];
+
+        for (t = 0; t < sizeof(model_targets) / sizeof(char *); t++) {
+            target = model_targets[t];
+
+            for (p = 0; p < sizeof(model_pages) / sizeof(char *); p++) {
+                model_add_candidate(RFL_MATCH_EXACT, host, model_pages[p],
+                                    target);
+            }
+
+            for (p = 0; p < sizeof(model_prefixes) / sizeof(char *); p++) {
+                model_add_candidate(RFL_MATCH_PREFIX, host, model_prefixes[p],
+                                    target);
+            }
+
+            model_add_candidate(RFL_MATCH_HOST, host, "/", target);
+            model_add_candidate(RFL_MATCH_DOMAIN, host, "/", target);
+        }
+    }
+}
+
+
+static int
+model_is_member(const model_link_t *m, unsigned name)
+{
+    unsigned  i;
+
+    if (!m->registered) {
+        return 0;
+    }
+
+    for (i = 0; i < m->nnames; i++) {
+        if (m->names[i] == name) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* After each change: who shares a slot, and since how many clicks. */
+
+static void
+model_settle(fixture_t *f)
+{
+    unsigned       i, j;
+    rfl_slot_t     slot;
+    model_name_t  *name;
+
+    for (i = 0; i < model.nnames; i++) {
+        name = &model.names[i];
+        name->members = 0;
+
+        for (j = 0; j < model.nlinks; j++) {
+            if (model_is_member(&model.links[j], i)) {
+                name->members++;
+
+            } else {
+                name->has_row[j] = 0;
+            }
+        }
+
+        if (name->members < 2) {
+            continue;
+        }
+
+        if (name->group_id == 0) {
+            assert_int_equal(slot_of(f, name->kind, name->a, name->b, &slot),
+                             RFL_OK);
+            name->group_id = slot.id;
+
+            assert_true(slot.id > model.max_id);
+            model.max_id = slot.id;
+        }
+
+        for (j = 0; j < model.nlinks; j++) {
+            if (model_is_member(&model.links[j], i) && !name->has_row[j]) {
+                name->has_row[j] = 1;
+                name->row[j] = f->clicks + name->group_id;
+            }
+        }
+    }
+}
+
+
+static void
+model_check_slots(fixture_t *f)
+{
+    unsigned             i, j, domains, groups, links, pages, on_host;
+    uint32_t             flags;
+    rfl_rc_t             rc;
+    rfl_slot_t           slot;
+    rfl_group_t          group;
+    model_link_t        *m, *one;
+    model_name_t        *name;
+    rfl_registry_meta_t  meta;
+
+    groups = 0;
+
+    for (i = 0; i < model.nnames; i++) {
+        name = &model.names[i];
+        one = NULL;
+        flags = 0;
+        on_host = 0;
+
+        for (j = 0; j < model.nlinks; j++) {
+            m = &model.links[j];
+
+            if (model_is_member(m, i)) {
+                one = m;
+            }
+
+            if (!m->registered || strcmp(m->host, name->a) != 0
+                || m->type == RFL_MATCH_DOMAIN)
+            {
+                continue;
+            }
+
+            on_host = 1;
+            pages = 0;
+
+            if (m->type == RFL_MATCH_EXACT) {
+                flags |= RFL_HOST_PAGES;
+                pages = 1;
+            }
+
+            if (m->type == RFL_MATCH_PREFIX) {
+                flags |= RFL_HOST_DEPTH(m->segments);
+                pages = 1;
+            }
+
+            if (pages) {
+                flags |= m->target[0] != '\0' ? RFL_HOST_TARGETS
+                                              : RFL_HOST_BLANKS;
+                flags |= m->target_has_host ? RFL_HOST_TARGET_HOSTS : 0;
+                flags |= m->target_has_query ? RFL_HOST_TARGET_QUERIES : 0;
+            }
+        }
+
+        groups += name->members > 1;
+
+        rc = slot_of(f, name->kind, name->a, name->b, &slot);
+
+        if (name->members == 0
+            && !(name->kind == RFL_SLOT_HOST && on_host))
+        {
+            assert_int_equal(rc, RFL_NOT_FOUND);
+            continue;
+        }
+
+        assert_int_equal(rc, RFL_OK);
+
+        if (name->kind == RFL_SLOT_HOST) {
+            assert_int_equal(slot.host_flags & flags, flags);
+
+        } else {
+            assert_int_equal(slot.host_flags, 0);
+        }
+
+        if (name->members == 0) {
+            assert_int_equal(slot.id, 0);
+            assert_int_equal(slot.is_group, 0);
+            assert_int_equal(slot.has_target, 0);
+
+        } else if (name->members == 1) {
+            assert_int_equal(slot.id, one->id);
+            assert_int_equal(slot.is_group, 0);
+            assert_int_equal(slot.has_target, one->target[0] != '\0');
+
+        } else {
+            assert_int_equal(slot.id, name->group_id);
+            assert_int_equal(slot.is_group, 1);
+            assert_int_equal(slot.has_target, 0);
+            assert_int_equal(rfl_registry_group(f->registry, slot.id, &group),
+                             RFL_OK);
+            assert_int_equal(group.links, name->members);
+            assert_int_equal(group.kind, name->kind);
+        }
+    }
+
+    links = 0;
+    domains = 0;
+
+    for (j = 0; j < model.nlinks; j++) {
+        m = &model.links[j];
+        links += m->registered;
+        domains += m->registered && m->type == RFL_MATCH_DOMAIN;
+    }
+
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.links, links);
+    assert_int_equal(meta.groups, groups);
+    assert_int_equal(meta.domain_links, domains);
+    assert_int_equal(meta.next_id, model.max_id + 1);
+}
+
+
+static void
+model_check_groups(fixture_t *f)
+{
+    size_t            i, j, k, n, wanted;
+    rfl_link_t        link;
+    model_link_t     *m;
+    model_name_t     *name;
+    rfl_membership_t  in[RFL_LINK_GROUPS_MAX];
+
+    for (i = 0; i < model.nlinks; i++) {
+        m = &model.links[i];
+
+        if (m->id == 0) {
+            continue;
+        }
+
+        if (!m->registered) {
+            assert_int_equal(rfl_registry_link(f->registry, m->id, &link),
+                             RFL_NOT_FOUND);
+            assert_int_equal(rfl_registry_by_key(f->registry, m->key, &link),
+                             RFL_NOT_FOUND);
+            continue;
+        }
+
+        assert_int_equal(rfl_registry_by_key(f->registry, m->key, &link),
+                         RFL_OK);
+        assert_int_equal(link.id, m->id);
+        assert_int_equal(link.revision, m->revision);
+        assert_true(rfl_str_eq(link.source, rfl_cstr(m->source)));
+
+        assert_int_equal(rfl_registry_groups(f->registry, &link, in, &n),
+                         RFL_OK);
+        wanted = 0;
+
+        for (j = 0; j < m->nnames; j++) {
+            name = &model.names[m->names[j]];
+
+            if (name->members < 2) {
+                continue;
+            }
+
+            wanted++;
+
+            for (k = 0; k < n && in[k].group.id != name->group_id; k++) {
+                /* void */
+            }
+
+            assert_true(k < n);
+            assert_int_equal(in[k].clicks_at_join, name->row[i]);
+        }
+
+        assert_int_equal(n, wanted);
+    }
+}
+
+
+static void
+model_check_orders(fixture_t *f)
+{
+    int                    order;
+    unsigned               i, seen, registered;
+    uint64_t               key, best;
+    rfl_rc_t               rc;
+    rfl_link_t             link;
+    model_link_t          *m, *last;
+    rfl_registry_place_t   place;
+
+    key = (uint64_t) random_below(UINT32_MAX) << 32 | random_below(UINT32_MAX);
+    best = 0;
+    m = NULL;
+    registered = 0;
+
+    for (i = 0; i < model.nlinks; i++) {
+        registered += model.links[i].registered;
+
+        if (model.links[i].registered && model.links[i].key >= key
+            && (m == NULL || model.links[i].key < best))
+        {
+            m = &model.links[i];
+            best = m->key;
+        }
+    }
+
+    rc = rfl_registry_next_key(f->registry, key, &link);
+    assert_int_equal(rc, m == NULL ? RFL_NOT_FOUND : RFL_OK);
+
+    if (m != NULL) {
+        assert_int_equal(link.key, m->key);
+        assert_int_equal(link.id, m->id);
+    }
+
+    /* all of them once, by host and page, then by id */
+
+    place.len = 0;
+    last = NULL;
+
+    for (seen = 0; /* void */ ; seen++) {
+
+        rc = rfl_registry_next_source(f->registry, &place, &link);
+        if (rc == RFL_NOT_FOUND) {
+            break;
+        }
+
+        assert_int_equal(rc, RFL_OK);
+
+        for (i = 0; model.links[i].key != link.key; i++) {
+            assert_in_range(i, 0, model.nlinks - 1);
+        }
+
+        m = &model.links[i];
+        assert_true(m->registered);
+
+        if (last != NULL) {
+            order = strcmp(last->sorted_by, m->sorted_by);
+            assert_true(order < 0 || (order == 0 && last->id < m->id));
+        }
+
+        last = m;
+    }
+
+    assert_int_equal(seen, registered);
+}
+
+
+static void
+model_step(fixture_t *f)
+{
+    rfl_rc_t       rc;
+    rfl_link_t     link;
+    model_link_t  *m;
+
+    m = &model.links[random_below(model.nlinks)];
+    f->clicks += 1000;
+
+    switch (random_below(8)) {
+
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        rc = add(f, m->type, m->source, m->target, &link);
+        assert_int_equal(rc, m->registered ? RFL_EXISTS : RFL_OK);
+        assert_int_equal(link.key, m->key);
+
+        if (m->id == 0) {
+            assert_true(link.id > model.max_id);
+            m->id = link.id;
+            model.max_id = link.id;
+        }
+
+        assert_int_equal(link.id, m->id);
+
+        if (rc == RFL_OK) {
+            m->revision++;
+            m->registered = 1;
+        }
+
+        break;
+
+    case 4:
+    case 5:
+    case 6:
+        rc = rfl_registry_remove(f->registry, m->key, &f->err);
+        assert_int_equal(rc, m->registered ? RFL_OK : RFL_NOT_FOUND);
+        m->registered = 0;
+        break;
+
+    default:
+        link = make_link(m->type, m->source, m->target);
+        link.id = m->id;
+        link.note = rfl_cstr("changed");
+
+        rc = rfl_registry_update(f->registry, &link, &f->err);
+        assert_int_equal(rc, m->registered ? RFL_OK : RFL_NOT_FOUND);
+        m->revision += (rc == RFL_OK);
+        break;
+    }
+
+    model_settle(f);
+}
+
+
+static void
+random_operations_agree_with_a_naive_model(void **state)
+{
+    unsigned    seed, round, steps;
+    uint64_t    clicks;
+    fixture_t  *f;
+
+    f = *state;
+
+    for (seed = 1; seed <= 3; seed++) {
+
+        teardown(state);
+        assert_int_equal(setup(state), 0);
+        f = *state;
+
+        rfl_registry_set_clicks(f->registry, group_clicks, f);
+        random_state = 0x9e3779b97f4a7c15u * seed;
+        model_init();
+
+        for (round = 0; round < 150; round++) {
+
+            model_saved = model;
+            clicks = f->clicks;
+
+            begin(f, 1);
+
+            for (steps = random_below(30); steps > 0; steps--) {
+                model_step(f);
+            }
+
+            if (random_below(4) == 0) {
+                model_check_slots(f);
+                model_check_groups(f);
+                model_check_orders(f);
+            }
+
+            if (random_below(4) == 0) {
+                rfl_registry_end(f->registry);
+                model = model_saved;
+                f->clicks = clicks;
+
+            } else {
+                commit(f);
+            }
+
+            begin(f, 0);
+            model_check_slots(f);
+            model_check_groups(f);
+            model_check_orders(f);
+            rfl_registry_end(f->registry);
+        }
+    }
+}
+
+
+#define test(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        test(a_new_registry_has_a_uuid_and_no_links),
+        test(links_stand_in_the_slots_of_their_match_type),
+        test(a_hosts_entry_tells_what_the_host_has),
+        test(a_link_is_registered_once),
+        test(two_links_form_a_group_and_the_last_one_gets_its_slot_back),
+        test(fifty_thousand_links_are_answered_by_one_entry),
+        test(a_retired_link_returns_with_its_id_and_key),
+        test(ids_start_at_the_floor_and_are_never_reused),
+        test(ids_end_below_the_counter_files_limit),
+        test(max_links_counts_registered_links),
+        test(update_changes_all_but_the_identity),
+        test(writes_need_a_write_transaction),
+        test(a_change_that_failed_half_way_is_never_committed),
+        test(another_version_is_refused_and_both_are_named),
+        test(opening_names_what_is_missing),
+        test(slots_with_one_low_half_are_told_apart),
+        test(a_key_of_another_link_is_refused),
+        test(a_group_whose_key_is_taken_takes_the_next),
+        test(a_slots_text_is_limited),
+        test(a_key_prefix_names_one_link_only),
+        test(the_highest_key_is_found_and_ends_the_walk),
+        test(sources_longer_than_a_key_are_cut_and_stay_apart),
+        test(a_reader_sees_what_another_process_commits),
+        test(random_operations_agree_with_a_naive_model)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
