@@ -102,7 +102,7 @@ my @refused = (
     [ ["a\nb.example"], qr/source "a\?b\.example": / ],
     [ ["${long_path}x"], qr/source .*4096/ ],
     [ ['a.example', '--match-type', 'fuzzy'],
-      qr/"fuzzy" .*exact, prefix, host, domain/ ],
+      qr/match_type "fuzzy" .*exact, prefix, host, domain/ ],
     [ ['https://a.example/p', '--match-type', 'host'], qr/source/ ],
     [ ['https://a.example/p?q', '--match-type', 'prefix'], qr/source/ ],
     [ ['192.0.2.1', '--match-type', 'domain'], qr/source/ ],
@@ -169,14 +169,16 @@ my @listed = split /\n/, $t->ctl_ok('list');
 like($listed[0], qr/^KEY +CLICKS +ERRORS +MATCH +SOURCE +TARGET +NAME$/,
      'the table has a heading');
 is(scalar @listed, 10, 'and a row for each link');
-like($t->ctl_ok('list'), qr{^\Q$key\E +0 +0 +exact\ +
-     https://blog\.example/2024/launch\ +/pricing\ +Launch\ post$}mx,
-     'a row has all columns');
-unlike($t->ctl_ok('list'), qr/\.\.\.$/m, 'nothing is cut but on a terminal');
+my ($row) = grep { /^$key/ } @listed;
+my @columns = split ' ', $row, 7;
+is_deeply(\@columns, [$key, 0, 0, 'exact', 'https://blog.example/2024/launch',
+                      '/pricing', 'Launch post'], 'a row has all columns');
+is((grep { /\.\.\./ } @listed), 0, 'nothing is cut but on a terminal');
 
-my @order = map { (split)[4] } grep { /example/ } @listed[1 .. $#listed];
-is_deeply([ grep { /^(?:b|c|https:..blog)\.example/ } @order ],
-          [qw(b.example c.example)], 'sorted by source');
+my @order = map { (split)[4] } @listed[1 .. $#listed];
+is_deeply([ grep { m{^(?:b|c|https://blog|https://docs)\.example} } @order ],
+          [qw(b.example https://blog.example/2024/launch c.example
+              https://docs.example/a)], 'sorted by source');
 
 @listed = split /\n/, $t->ctl_ok('list', '--host', 'WWW.blog.example');
 is(scalar @listed, 2, 'the links of one host');
@@ -308,7 +310,7 @@ SKIP: {
     skip 'script(1) is not installed', 4 unless defined $script;
 
     $t->ctl_ok('add', 'https://wide.example/' . 'x' x 300, '--name',
-               "\xc3\xa4" x 200);
+               "\xc3\xa4" x 100);
 
     for my $width (60, 100) {
         my @lines = on_terminal($width);

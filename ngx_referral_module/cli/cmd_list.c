@@ -22,6 +22,7 @@
 #define SCREEN_MIN     40
 #define SCREEN_MAX     10000
 #define GAP            2             /* between columns */
+#define ALIGN_MAX      100           /* what is longer is not aligned */
 
 
 typedef enum {
@@ -326,7 +327,7 @@ measure(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
         width = cli_safe(out, row.text[i]);
 
         if (table->width[i] < width) {
-            table->width[i] = width;
+            table->width[i] = width < ALIGN_MAX ? width : ALIGN_MAX;
         }
 
         out->len = 0;

@@ -57,6 +57,9 @@ typedef struct {
     ngx_array_t                     *own_hosts_array;
     rfl_own_hosts_t                  own_hosts;
 
+    ngx_array_t                     *tags_array;  /* of rfl_str_t */
+    rfl_names_t                      tags;
+
     ngx_http_referral_registry_t    *status;
     unsigned                         status_all:1;
 } ngx_http_referral_loc_conf_t;

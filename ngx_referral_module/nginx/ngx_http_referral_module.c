@@ -28,6 +28,8 @@ static char *ngx_http_referral(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_referral_own_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_referral_tag(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_referral_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_http_referral_registry_t *ngx_http_referral_get_registry(
@@ -50,6 +52,13 @@ static ngx_command_t  ngx_http_referral_commands[] = {
       0,
       NULL },
 
+    { ngx_string("referral_tag"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_referral_tag,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("referral_own_hosts"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_http_referral_own_hosts,
@@ -66,6 +75,9 @@ static ngx_command_t  ngx_http_referral_commands[] = {
 
       ngx_null_command
 };
+
+
+static const rfl_str_t  ngx_http_referral_default_tag = rfl_string("ref");
 
 
 static ngx_http_module_t  ngx_http_referral_module_ctx = {
@@ -134,6 +146,7 @@ ngx_http_referral_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->own_hosts = { NULL, 0 };
+     *     conf->tags = { NULL, 0 };
      *     conf->status = NULL;
      *     conf->status_all = 0;
      */
@@ -141,6 +154,7 @@ ngx_http_referral_create_loc_conf(ngx_conf_t *cf)
     conf->registry = NGX_CONF_UNSET_PTR;
     conf->filter = NGX_CONF_UNSET_PTR;
     conf->own_hosts_array = NGX_CONF_UNSET_PTR;
+    conf->tags_array = NGX_CONF_UNSET_PTR;
 
     return conf;
 }
@@ -172,9 +186,20 @@ ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->own_hosts_array, prev->own_hosts_array,
                              NULL);
 
+    ngx_conf_merge_ptr_value(conf->tags_array, prev->tags_array, NULL);
+
     if (conf->own_hosts_array != NULL) {
         conf->own_hosts.hosts = conf->own_hosts_array->elts;
         conf->own_hosts.n = conf->own_hosts_array->nelts;
+    }
+
+    if (conf->tags_array != NULL) {
+        conf->tags.names = conf->tags_array->elts;
+        conf->tags.n = conf->tags_array->nelts;
+
+    } else {
+        conf->tags.names = &ngx_http_referral_default_tag;
+        conf->tags.n = 1;
     }
 
     return NGX_CONF_OK;
@@ -612,6 +637,56 @@ ngx_http_referral_own_hosts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                err.text);
             return NGX_CONF_ERROR;
         }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* "off" is an empty list. */
+
+static char *
+ngx_http_referral_tag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_referral_loc_conf_t  *rlcf = conf;
+
+    rfl_str_t   *name;
+    ngx_str_t   *value;
+    ngx_uint_t   i, off;
+
+    if (rlcf->tags_array != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    off = (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0);
+
+    rlcf->tags_array = ngx_array_create(cf->pool, cf->args->nelts,
+                                        sizeof(rfl_str_t));
+    if (rlcf->tags_array == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts && !off; i++) {
+
+        if (value[i].len == 0 || value[i].len > RFL_TAG_MAX
+            || strcspn((char *) value[i].data, "&=#%+ ") != value[i].len
+            || ngx_strcmp(value[i].data, "off") == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid name \"%V\" in \"referral_tag\", "
+                               "a query argument's name of 1 to %d bytes is "
+                               "wanted, or \"off\" alone", &value[i],
+                               RFL_TAG_MAX);
+            return NGX_CONF_ERROR;
+        }
+
+        name = ngx_array_push(rlcf->tags_array);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = ngx_http_referral_str(&value[i]);
     }
 
     return NGX_CONF_OK;

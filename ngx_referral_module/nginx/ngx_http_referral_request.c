@@ -18,6 +18,7 @@ typedef struct {
     /* the rules it was made under */
     ngx_http_referral_registry_t    *registry;
     rfl_own_hosts_t                  own_hosts;
+    rfl_names_t                      tags;
 } ngx_http_referral_ctx_t;
 
 
@@ -164,7 +165,8 @@ ngx_http_referral_decide(ngx_http_request_t *r,
 
     if (ctx != NULL
         && ctx->registry == rlcf->registry
-        && ctx->own_hosts.hosts == rlcf->own_hosts.hosts)
+        && ctx->own_hosts.hosts == rlcf->own_hosts.hosts
+        && ctx->tags.names == rlcf->tags.names)
     {
         *attribution = ctx->attribution;
         return;
@@ -178,6 +180,7 @@ ngx_http_referral_decide(ngx_http_request_t *r,
 
     request.landing = ngx_http_referral_str(&r->unparsed_uri);
     request.own_hosts = &rlcf->own_hosts;
+    request.tag_names = &rlcf->tags;
 
     if (r->headers_in.server.len != 0) {
         request.host = ngx_http_referral_str(&r->headers_in.server);
@@ -314,6 +317,7 @@ ngx_http_referral_variable_decision(ngx_http_request_t *r)
 
     ctx->registry = rlcf->registry;
     ctx->own_hosts = rlcf->own_hosts;
+    ctx->tags = rlcf->tags;
 
     return &ctx->attribution;
 }

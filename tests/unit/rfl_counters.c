@@ -601,7 +601,6 @@ what_is_not_ours_is_refused_and_left_alone(void **state)
 
         assert_int_equal(files_in(f->dir), before);
 
-        /* a directory cannot be told from a file by reading its header */
         assert_int_not_equal(open_as(f, &c, uuid, RFL_COUNTERS_READ), RFL_OK);
     }
 }

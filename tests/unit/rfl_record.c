@@ -1,0 +1,454 @@
+/*
+ * One record, and exactly the numbers it may change: all others are compared
+ * with what they were.
+ */
+
+#include "rfl_record.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+
+#define ID   77
+#define NOW  1000
+
+#define ZONE_CLASS(field)  (RFL_ZONE_CLASSES + (field))
+
+
+typedef struct {
+    unsigned  field;
+    uint64_t  n;
+} delta_t;
+
+
+typedef struct {
+    const char      *name;
+    rfl_outcome_t    outcome;
+    rfl_evidence_t   evidence;
+    rfl_class_t      class;
+    unsigned         status;
+    uint64_t         bytes;
+    unsigned         other_landing:1;
+    unsigned         lookup_failed:1;
+    delta_t          zone[8];            /* beside the outcome */
+    delta_t          cell[6];
+    unsigned         dirty:1;
+} row_t;
+
+
+typedef struct {
+    char             dir[64];
+    char             path[128];
+    rfl_counters_t  *counters;
+    rfl_zone_t      *zone;
+} fixture_t;
+
+
+static const row_t  rows[] = {
+
+    { "direct click", RFL_OUTCOME_DIRECT, RFL_EVIDENCE_NONE, RFL_CLASS_CLICK,
+      200, 10, 0, 0, { { RFL_ZONE_CLICKS + RFL_OUTCOME_DIRECT, 1 } }, { { 0 } },
+      0 },
+
+    { "direct error", RFL_OUTCOME_DIRECT, RFL_EVIDENCE_NONE, RFL_CLASS_ERROR,
+      404, 10, 0, 0, { { 0 } }, { { 0 } }, 0 },
+
+    { "hidden click", RFL_OUTCOME_HIDDEN, RFL_EVIDENCE_NONE, RFL_CLASS_CLICK,
+      200, 10, 0, 0, { { RFL_ZONE_CLICKS + RFL_OUTCOME_HIDDEN, 1 } }, { { 0 } },
+      0 },
+
+    { "internal", RFL_OUTCOME_INTERNAL, RFL_EVIDENCE_NONE, RFL_CLASS_NONE,
+      200, 10, 0, 0, { { 0 } }, { { 0 } }, 0 },
+
+    { "malformed", RFL_OUTCOME_MALFORMED, RFL_EVIDENCE_NONE, RFL_CLASS_NONE,
+      200, 10, 0, 0, { { 0 } }, { { 0 } }, 0 },
+
+    { "skipped", RFL_OUTCOME_SKIPPED, RFL_EVIDENCE_NONE, RFL_CLASS_NONE,
+      200, 10, 0, 0, { { 0 } }, { { 0 } }, 0 },
+
+    { "an outcome without class has no clicks", RFL_OUTCOME_INTERNAL,
+      RFL_EVIDENCE_NONE, RFL_CLASS_CLICK, 200, 10, 0, 0, { { 0 } }, { { 0 } },
+      0 },
+
+    { "unregistered click", RFL_OUTCOME_UNREGISTERED, RFL_EVIDENCE_NONE,
+      RFL_CLASS_CLICK, 200, 10, 0, 0,
+      { { RFL_ZONE_CLICKS + RFL_OUTCOME_UNREGISTERED, 1 } }, { { 0 } }, 0 },
+
+    { "failed lookup", RFL_OUTCOME_UNREGISTERED, RFL_EVIDENCE_NONE,
+      RFL_CLASS_OTHER, 200, 10, 0, 1, { { RFL_ZONE_LOOKUP_ERRORS, 1 } },
+      { { 0 } }, 0 },
+
+    { "click by tag", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_TAG, RFL_CLASS_CLICK,
+      200, 10, 0, 0,
+      { { RFL_ZONE_CLICKS + RFL_OUTCOME_MATCHED, 1 },
+        { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_TAG, 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS), 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS_BY_TAG), 1 },
+        { ZONE_CLASS(RFL_CELL_BYTES), 10 } },
+      { { RFL_CELL_CLICKS, 1 }, { RFL_CELL_CLICKS_BY_TAG, 1 },
+        { RFL_CELL_BYTES, 10 } },
+      1 },
+
+    { "click by exact page at another landing", RFL_OUTCOME_MATCHED,
+      RFL_EVIDENCE_EXACT, RFL_CLASS_CLICK, 200, 10, 1, 0,
+      { { RFL_ZONE_CLICKS + RFL_OUTCOME_MATCHED, 1 },
+        { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_EXACT, 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS), 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS_BY_PAGE), 1 },
+        { ZONE_CLASS(RFL_CELL_OTHER_LANDING), 1 },
+        { ZONE_CLASS(RFL_CELL_BYTES), 10 } },
+      { { RFL_CELL_CLICKS, 1 }, { RFL_CELL_CLICKS_BY_PAGE, 1 },
+        { RFL_CELL_OTHER_LANDING, 1 }, { RFL_CELL_BYTES, 10 } },
+      1 },
+
+    { "click by regex", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_REGEX,
+      RFL_CLASS_CLICK, 304, 0, 0, 0,
+      { { RFL_ZONE_CLICKS + RFL_OUTCOME_MATCHED, 1 },
+        { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_REGEX, 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS), 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS_BY_PAGE), 1 } },
+      { { RFL_CELL_CLICKS, 1 }, { RFL_CELL_CLICKS_BY_PAGE, 1 } },
+      1 },
+
+    { "click by prefix", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_PREFIX,
+      RFL_CLASS_CLICK, 200, 0, 0, 0,
+      { { RFL_ZONE_CLICKS + RFL_OUTCOME_MATCHED, 1 },
+        { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_PREFIX, 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS), 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS_BY_PAGE), 1 } },
+      { { RFL_CELL_CLICKS, 1 }, { RFL_CELL_CLICKS_BY_PAGE, 1 } },
+      1 },
+
+    { "click by landing is neither by tag nor by page", RFL_OUTCOME_MATCHED,
+      RFL_EVIDENCE_LANDING, RFL_CLASS_CLICK, 200, 0, 0, 0,
+      { { RFL_ZONE_CLICKS + RFL_OUTCOME_MATCHED, 1 },
+        { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_LANDING, 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS), 1 } },
+      { { RFL_CELL_CLICKS, 1 } },
+      1 },
+
+    { "click by host", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_HOST,
+      RFL_CLASS_CLICK, 200, 0, 0, 0,
+      { { RFL_ZONE_CLICKS + RFL_OUTCOME_MATCHED, 1 },
+        { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_HOST, 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS), 1 } },
+      { { RFL_CELL_CLICKS, 1 } },
+      1 },
+
+    { "click by domain", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_DOMAIN,
+      RFL_CLASS_CLICK, 200, 0, 0, 0,
+      { { RFL_ZONE_CLICKS + RFL_OUTCOME_MATCHED, 1 },
+        { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_DOMAIN, 1 },
+        { ZONE_CLASS(RFL_CELL_CLICKS), 1 } },
+      { { RFL_CELL_CLICKS, 1 } },
+      1 },
+
+    { "error 499 and below is 4xx", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_EXACT,
+      RFL_CLASS_ERROR, 499, 5, 1, 0,
+      { { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_EXACT, 1 },
+        { ZONE_CLASS(RFL_CELL_ERRORS_4XX), 1 },
+        { ZONE_CLASS(RFL_CELL_BYTES), 5 } },
+      { { RFL_CELL_ERRORS_4XX, 1 }, { RFL_CELL_BYTES, 5 } },
+      1 },
+
+    { "error 500 is 5xx", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_TAG,
+      RFL_CLASS_ERROR, 500, 0, 0, 0,
+      { { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_TAG, 1 },
+        { ZONE_CLASS(RFL_CELL_ERRORS_5XX), 1 } },
+      { { RFL_CELL_ERRORS_5XX, 1 } },
+      1 },
+
+    { "redirect", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_EXACT, RFL_CLASS_REDIRECT,
+      301, 0, 1, 0,
+      { { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_EXACT, 1 },
+        { ZONE_CLASS(RFL_CELL_REDIRECTS), 1 } },
+      { { RFL_CELL_REDIRECTS, 1 } },
+      1 },
+
+    { "reload", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_HOST, RFL_CLASS_RELOAD,
+      200, 0, 0, 0,
+      { { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_HOST, 1 },
+        { ZONE_CLASS(RFL_CELL_RELOADS), 1 } },
+      { { RFL_CELL_RELOADS, 1 } },
+      1 },
+
+    { "embed", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_HOST, RFL_CLASS_EMBED,
+      200, 0, 0, 0,
+      { { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_HOST, 1 },
+        { ZONE_CLASS(RFL_CELL_EMBEDS), 1 } },
+      { { RFL_CELL_EMBEDS, 1 } },
+      1 },
+
+    { "prefetch", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_HOST, RFL_CLASS_PREFETCH,
+      200, 0, 0, 0,
+      { { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_HOST, 1 },
+        { ZONE_CLASS(RFL_CELL_PREFETCHES), 1 } },
+      { { RFL_CELL_PREFETCHES, 1 } },
+      1 },
+
+    { "bot", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_HOST, RFL_CLASS_BOT,
+      200, 0, 0, 0,
+      { { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_HOST, 1 },
+        { ZONE_CLASS(RFL_CELL_BOTS), 1 } },
+      { { RFL_CELL_BOTS, 1 } },
+      1 },
+
+    { "other", RFL_OUTCOME_MATCHED, RFL_EVIDENCE_HOST, RFL_CLASS_OTHER,
+      200, 0, 0, 0,
+      { { RFL_ZONE_EVIDENCE + RFL_EVIDENCE_HOST, 1 },
+        { ZONE_CLASS(RFL_CELL_OTHER), 1 } },
+      { { RFL_CELL_OTHER, 1 } },
+      1 },
+
+    { "ambiguous click: a cell, no sums by class", RFL_OUTCOME_AMBIGUOUS,
+      RFL_EVIDENCE_NONE, RFL_CLASS_CLICK, 200, 10, 0, 0,
+      { { RFL_ZONE_CLICKS + RFL_OUTCOME_AMBIGUOUS, 1 } },
+      { { RFL_CELL_CLICKS, 1 }, { RFL_CELL_BYTES, 10 } },
+      1 },
+
+    { "ambiguous error", RFL_OUTCOME_AMBIGUOUS, RFL_EVIDENCE_NONE,
+      RFL_CLASS_ERROR, 404, 0, 0, 0, { { 0 } },
+      { { RFL_CELL_ERRORS_4XX, 1 } },
+      1 }
+};
+
+
+static int
+setup(void **state)
+{
+    fixture_t  *f;
+
+    f = calloc(1, sizeof(fixture_t));
+    assert_non_null(f);
+
+    (void) snprintf(f->dir, sizeof(f->dir), "/tmp/rfl-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    (void) snprintf(f->path, sizeof(f->path), "%s/counters", f->dir);
+
+    assert_int_equal(rfl_counters_open(&f->counters, f->path,
+                                       (const u_char *) "0123456789abcde", 1,
+                                       100000, RFL_COUNTERS_CREATE, 1, NULL),
+                     RFL_OK);
+    f->zone = &f->counters->stripes[5];
+
+    *state = f;
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    char        command[96];
+    fixture_t  *f = *state;
+
+    rfl_counters_close(f->counters);
+
+    (void) snprintf(command, sizeof(command), "rm -rf %s", f->dir);
+    assert_int_equal(system(command), 0);
+
+    free(f);
+
+    return 0;
+}
+
+
+static rfl_record_t
+record_of(const row_t *row)
+{
+    rfl_record_t  record;
+
+    memset(&record, 0, sizeof(rfl_record_t));
+
+    record.attribution.outcome = row->outcome;
+    record.attribution.evidence = row->evidence;
+    record.attribution.id = ID;
+    record.attribution.other_landing = row->other_landing;
+    record.attribution.lookup_failed = row->lookup_failed;
+    record.class = row->class;
+    record.status = row->status;
+    record.bytes = row->bytes;
+    record.now = NOW;
+
+    return record;
+}
+
+
+static void
+apply(uint64_t *n, const delta_t *deltas, size_t count)
+{
+    size_t  i;
+
+    for (i = 0; i < count && deltas[i].n != 0; i++) {
+        n[deltas[i].field] += deltas[i].n;
+    }
+}
+
+
+static void
+each_record_changes_exactly_its_numbers(void **state)
+{
+    size_t         i;
+    fixture_t     *f = *state;
+    rfl_cell_t     cell;
+    rfl_zone_t     zone;
+    const row_t   *row;
+    rfl_record_t   record;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        row = &rows[i];
+
+        zone = *f->zone;
+        zone.n[RFL_ZONE_OUTCOMES + row->outcome]++;
+        apply(zone.n, row->zone, 8);
+
+        cell = f->counters->cells[ID];
+        apply(cell.n, row->cell, 6);
+
+        if (row->dirty) {
+            cell.n[RFL_CELL_FIRST_SEEN] = NOW;
+            cell.n[RFL_CELL_LAST_SEEN] = NOW;
+        }
+
+        record = record_of(row);
+        rfl_record(f->zone, f->counters, &record);
+
+        if (memcmp(&zone, f->zone, sizeof(zone)) != 0
+            || memcmp(&cell, &f->counters->cells[ID], sizeof(cell)) != 0
+            || rfl_counters_take_dirty(f->counters, ID / 64)
+               != (uint64_t) row->dirty << ID % 64)
+        {
+            fail_msg("%s", row->name);
+        }
+    }
+}
+
+
+static void
+the_zones_classes_sum_to_the_matched_requests(void **state)
+{
+    size_t         i;
+    uint64_t       sum, matched;
+    fixture_t     *f = *state;
+    rfl_cell_t     classes;
+    rfl_record_t   record;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        record = record_of(&rows[i]);
+        rfl_record(f->zone, f->counters, &record);
+    }
+
+    /* also one that no class fits */
+    record.attribution.outcome = RFL_OUTCOME_MATCHED;
+    record.attribution.evidence = RFL_EVIDENCE_HOST;
+    record.class = RFL_CLASS_NONE;
+    rfl_record(f->zone, f->counters, &record);
+
+    for (i = 0, sum = 0; i < RFL_OUTCOMES; i++) {
+        sum += f->zone->n[RFL_ZONE_OUTCOMES + i];
+    }
+
+    assert_int_equal(sum, sizeof(rows) / sizeof(rows[0]) + 1);
+
+    memcpy(classes.n, &f->zone->n[RFL_ZONE_CLASSES], sizeof(classes.n));
+    matched = f->zone->n[RFL_ZONE_OUTCOMES + RFL_OUTCOME_MATCHED];
+
+    assert_int_equal(rfl_cell_requests(&classes), matched);
+    assert_int_equal(rfl_cell_requests(&f->counters->cells[ID]),
+                     matched + f->zone->n[RFL_ZONE_OUTCOMES
+                                          + RFL_OUTCOME_AMBIGUOUS]);
+}
+
+
+static void
+first_seen_stays_and_last_seen_only_advances(void **state)
+{
+    size_t                 i;
+    fixture_t             *f = *state;
+    rfl_cell_t            *cell;
+    rfl_record_t           record;
+    static const uint64_t  times[][3] = {
+        /* now, first, last */
+        { 1000, 1000, 1000 },
+        { 1002, 1000, 1002 },
+        { 1001, 1000, 1002 },
+        {  900, 1000, 1002 },
+        { 1003, 1000, 1003 }
+    };
+
+    record = record_of(&rows[9]);
+    cell = &f->counters->cells[ID];
+
+    for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        record.now = times[i][0];
+        rfl_record(f->zone, f->counters, &record);
+
+        assert_int_equal(cell->n[RFL_CELL_FIRST_SEEN], times[i][1]);
+        assert_int_equal(cell->n[RFL_CELL_LAST_SEEN], times[i][2]);
+    }
+}
+
+
+static void
+an_id_without_a_cell_is_overflow(void **state)
+{
+    rfl_zone_t     zone;
+    fixture_t     *f = *state;
+    rfl_record_t   record;
+
+    memset(&zone, 0, sizeof(rfl_zone_t));
+    record = record_of(&rows[9]);
+
+    record.attribution.id = rfl_counters_capacity(f->counters) - 1;
+    rfl_record(&zone, f->counters, &record);
+    assert_int_equal(zone.n[RFL_ZONE_OVERFLOW], 0);
+
+    record.attribution.id++;
+    rfl_record(&zone, f->counters, &record);
+    assert_int_equal(zone.n[RFL_ZONE_OVERFLOW], 1);
+
+    record.attribution.id = UINT32_MAX;
+    rfl_record(&zone, f->counters, &record);
+    assert_int_equal(zone.n[RFL_ZONE_OVERFLOW], 2);
+
+    record.attribution.id = ID;
+    rfl_record(&zone, NULL, &record);
+    assert_int_equal(zone.n[RFL_ZONE_OVERFLOW], 3);
+
+    record.attribution.outcome = RFL_OUTCOME_AMBIGUOUS;
+    rfl_record(&zone, NULL, &record);
+    assert_int_equal(zone.n[RFL_ZONE_OVERFLOW], 4);
+
+    /* it lacks a cell, not its place in the sums */
+
+    assert_int_equal(zone.n[RFL_ZONE_OUTCOMES + RFL_OUTCOME_MATCHED], 4);
+    assert_int_equal(zone.n[ZONE_CLASS(RFL_CELL_CLICKS)], 4);
+
+    record.attribution.outcome = RFL_OUTCOME_DIRECT;
+    rfl_record(&zone, NULL, &record);
+    assert_int_equal(zone.n[RFL_ZONE_OVERFLOW], 4);
+}
+
+
+#define test(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        test(each_record_changes_exactly_its_numbers),
+        test(the_zones_classes_sum_to_the_matched_requests),
+        test(first_seen_stays_and_last_seen_only_advances),
+        test(an_id_without_a_cell_is_overflow)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
