@@ -312,13 +312,13 @@ SKIP: {
     $t->ctl_ok('add', 'https://wide.example/' . 'x' x 300, '--name',
                "\xc3\xa4" x 100);
 
-    for my $width (60, 100) {
+    for my $width (80, 120) {
         my @lines = on_terminal($width);
         my @wide = grep { my $line = $_; utf8::decode($line);
                           length $line > $width } @lines;
 
         is_deeply(\@wide, [], "no line is wider than $width columns");
-        ok((grep { /wide\.ex.*\.\.\. / } @lines), 'what is cut ends in "..."');
+        ok((grep { m{ https.*\.\.\. } } @lines), 'what is cut ends in "..."');
     }
 }
 

@@ -108,6 +108,8 @@ run(cli_t *cli, int argc, char **argv)
         status = import_files(im, files, n);
     }
 
+    cli_as_caller(cli);
+
     close_files(files, n);
     import_free(im);
     free(im);

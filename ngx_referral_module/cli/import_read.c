@@ -68,6 +68,8 @@ static rfl_rc_t csv_row(import_t *im, import_file_t *file,
     const columns_t *columns, const rfl_str_t *fields, size_t n, uint64_t line,
     rfl_error_t *err);
 
+static rfl_str_t cell(rfl_str_t field);
+
 static rfl_rc_t read_urls(import_t *im, import_file_t *file,
     rfl_error_t *err);
 static rfl_rc_t next_line(import_t *im, lines_t *lines, rfl_str_t *line,
@@ -583,7 +585,7 @@ csv_row(import_t *im, import_file_t *file, const columns_t *columns,
     nkept = 0;
 
     for (i = 0; i < n && i < columns->n; i++) {
-        value = rfl_csv_plain(fields[i]);
+        value = cell(fields[i]);
 
         if (columns->field[i] != COLUMN_REASON) {
             kept[nkept++] = value;
@@ -610,6 +612,31 @@ csv_row(import_t *im, import_file_t *file, const columns_t *columns,
     }
 
     return rc;
+}
+
+
+/*
+ * As our export wrote it, and with the lines of a text ended by LF: files
+ * with CR LF have it in their cells too.  The bytes are im->reader's own.
+ */
+
+static rfl_str_t
+cell(rfl_str_t field)
+{
+    size_t   i, len;
+    u_char  *p;
+
+    field = rfl_csv_plain(field);
+    p = (u_char *) field.data;
+    len = 0;
+
+    for (i = 0; i < field.len; i++) {
+        if (p[i] != '\r' || i + 1 == field.len || p[i + 1] != '\n') {
+            p[len++] = p[i];
+        }
+    }
+
+    return rfl_str(p, len);
 }
 
 

@@ -23,10 +23,10 @@
 /* Cells and records are stored as the machine holds them. */
 
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "ngx_referral_module needs a little-endian machine"
+#error "a little-endian machine is needed"
 #endif
 
-_Static_assert(sizeof(void *) == 8, "ngx_referral_module needs 64 bits");
+_Static_assert(sizeof(void *) == 8, "64 bits are needed");
 
 
 #define RFL_VERSION  "0.1.0"

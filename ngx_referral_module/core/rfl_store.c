@@ -20,6 +20,8 @@
 
 #include <lmdb.h>
 
+#include "rfl_pages.h"
+
 
 #define RFL_STORE_DIR_MODE   0700
 #define RFL_STORE_FILE_MODE  0600
@@ -32,6 +34,10 @@
 /* An EIO with less free space than this is taken for a full disk. */
 
 #define RFL_STORE_DISK_FULL  (1024 * 1024)
+
+/* How often a snapshot may be overtaken by commits while it is checked. */
+
+#define RFL_STORE_CHECK_TRIES  8
 
 
 typedef struct {
@@ -51,6 +57,7 @@ struct rfl_store_s {
     unsigned           writing:1;
     unsigned           broken:1;         /* of no use until opened again */
     size_t             page_size;
+    off_t              size;             /* of data.mdb; it never shrinks */
     rfl_store_file_t   dir_file;
     rfl_store_file_t   data_file;
     rfl_store_file_t   lock_file;
@@ -85,6 +92,8 @@ static rfl_rc_t store_open_env(rfl_store_t *s, size_t map_size,
     rfl_error_t *err);
 static rfl_rc_t store_identify(rfl_store_t *s, rfl_error_t *err);
 static rfl_rc_t store_check_size(rfl_store_t *s, rfl_error_t *err);
+static rfl_rc_t store_check_pages(rfl_store_t *s);
+static int store_begin_own(rfl_store_t *s, unsigned flags, MDB_txn **txn);
 static rfl_rc_t store_open_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis,
     size_t n, rfl_error_t *err);
 static int store_try_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis,
@@ -93,6 +102,7 @@ static int store_txn(rfl_store_t *s, int write);
 static int store_remap(rfl_store_t *s);
 static void store_extend(rfl_store_t *s);
 static int store_is_short(rfl_store_t *s, off_t *wanted);
+static int store_has_shrunk(rfl_store_t *s);
 static rfl_rc_t store_put(rfl_store_t *s, unsigned dbi, MDB_val *key,
     rfl_str_t value, unsigned flags, rfl_error_t *err);
 static rfl_rc_t store_get(rfl_store_t *s, unsigned dbi, MDB_val *key,
@@ -494,15 +504,83 @@ store_identify(rfl_store_t *s, rfl_error_t *err)
 static rfl_rc_t
 store_check_size(rfl_store_t *s, rfl_error_t *err)
 {
-    off_t  wanted;
+    off_t     wanted;
+    rfl_rc_t  rc;
 
     if (!store_is_short(s, &wanted)) {
         return RFL_OK;
     }
 
-    return rfl_fail(err, RFL_DAMAGED, "%s: data.mdb is shorter than the %lld "
-                    "bytes of its pages; restore it from a backup",
-                    s->dir, (long long) wanted);
+    rc = s->size < 2 * (off_t) s->page_size ? RFL_DAMAGED
+                                            : store_check_pages(s);
+
+    if (rc == RFL_DAMAGED) {
+        return rfl_fail(err, rc, "%s: data.mdb has %lld of the %lld bytes of "
+                        "its pages, and some in use are missing; restore it "
+                        "from a backup", s->dir, (long long) s->size,
+                        (long long) wanted);
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "%s: the pages of data.mdb cannot be "
+                        "checked", s->dir);
+    }
+
+    return RFL_OK;
+}
+
+
+/* A short file may be sound; see rfl_pages.h. */
+
+static rfl_rc_t
+store_check_pages(rfl_store_t *s)
+{
+    unsigned          i;
+    MDB_txn          *txn;
+    rfl_rc_t          rc;
+    mdb_filehandle_t  fd;
+
+    if (mdb_env_get_fd(s->env, &fd) != 0) {
+        return RFL_ERROR;
+    }
+
+    rc = RFL_BUSY;
+
+    for (i = 0; i < RFL_STORE_CHECK_TRIES; i++) {
+
+        if (store_begin_own(s, MDB_RDONLY, &txn) != 0) {
+            return RFL_ERROR;
+        }
+
+        rc = rfl_pages_check(fd, s->page_size, mdb_txn_id(txn));
+        mdb_txn_abort(txn);
+
+        if (rc != RFL_NOT_FOUND) {
+            return rc;
+        }
+    }
+
+    return RFL_BUSY;
+}
+
+
+/* A transaction beside the current one, while the store is being opened. */
+
+static int
+store_begin_own(rfl_store_t *s, unsigned flags, MDB_txn **txn)
+{
+    int  rc;
+
+    rc = mdb_txn_begin(s->env, NULL, flags, txn);
+
+    if (rc == MDB_MAP_RESIZED) {
+        rc = store_remap(s);
+        if (rc == 0) {
+            rc = mdb_txn_begin(s->env, NULL, flags, txn);
+        }
+    }
+
+    return rc;
 }
 
 
@@ -555,14 +633,7 @@ store_try_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis, size_t n,
 
     *name = "";
 
-    rc = mdb_txn_begin(s->env, NULL, txn_flags, &txn);
-    if (rc == MDB_MAP_RESIZED) {
-        rc = store_remap(s);
-        if (rc == 0) {
-            rc = mdb_txn_begin(s->env, NULL, txn_flags, &txn);
-        }
-    }
-
+    rc = store_begin_own(s, txn_flags, &txn);
     if (rc != 0) {
         return rc;
     }
@@ -682,15 +753,14 @@ store_txn(rfl_store_t *s, int write)
 static int
 store_remap(rfl_store_t *s)
 {
-    int    rc;
-    off_t  wanted;
+    int  rc;
 
     rc = mdb_env_set_mapsize(s->env, 0);
     if (rc != 0) {
         return rc;
     }
 
-    return store_is_short(s, &wanted) ? MDB_CORRUPTED : 0;
+    return store_has_shrunk(s) ? MDB_CORRUPTED : 0;
 }
 
 
@@ -751,11 +821,10 @@ rfl_store_commit(rfl_store_t *s, rfl_error_t *err)
 
 
 /*
- * A page taken and given back in one transaction is never written, so at the
- * end of the file it leaves a sound file shorter than its pages; LMDB's own
- * mdb_env_copy() allows for it.  Readers must be able to tell a truncated
- * file from a sound one: sound ones are extended.  The writer's lock
- * is held because ftruncate() would cut what another writer just added.
+ * A sound file may be shorter than its pages (rfl_pages.h).  It is extended,
+ * so that openers need not walk over all of it to tell it from a truncated
+ * one.  The writer's lock is held because ftruncate() would cut off what
+ * another writer just added.
  */
 
 static void
@@ -776,7 +845,9 @@ store_extend(rfl_store_t *s)
 
     rc = mdb_env_get_fd(s->env, &fd);
 
-    if (rc == 0 && store_is_short(s, &wanted)) {
+    /* not if it was truncated meanwhile: wanted is then no more than that */
+
+    if (rc == 0 && store_is_short(s, &wanted) && s->size < wanted) {
         rc = ftruncate(fd, wanted);
     }
 
@@ -793,17 +864,11 @@ store_extend(rfl_store_t *s)
 static int
 store_is_short(rfl_store_t *s, off_t *wanted)
 {
-    struct stat       st;
-    MDB_envinfo       info;
-    mdb_filehandle_t  fd;
+    MDB_envinfo  info;
 
     *wanted = 2 * (off_t) s->page_size;
 
-    if (mdb_env_get_fd(s->env, &fd) != 0 || fstat(fd, &st) != 0) {
-        return 1;
-    }
-
-    if (st.st_size < *wanted) {
+    if (store_has_shrunk(s) || s->size < *wanted) {
         return 1;
     }
 
@@ -813,13 +878,33 @@ store_is_short(rfl_store_t *s, off_t *wanted)
 
     *wanted = (off_t) (info.me_last_pgno + 1) * (off_t) s->page_size;
 
-    /* A commit that came since the fstat() may have added pages. */
+    if (s->size >= *wanted) {
+        return 0;
+    }
 
-    if (st.st_size < *wanted && fstat(fd, &st) != 0) {
+    /* A commit that came meanwhile may have added pages. */
+
+    return store_has_shrunk(s) || s->size < *wanted;
+}
+
+
+/* Notes the size too.  LMDB never makes the file smaller. */
+
+static int
+store_has_shrunk(rfl_store_t *s)
+{
+    struct stat       st;
+    mdb_filehandle_t  fd;
+
+    if (mdb_env_get_fd(s->env, &fd) != 0 || fstat(fd, &st) != 0
+        || st.st_size < s->size)
+    {
         return 1;
     }
 
-    return st.st_size < *wanted;
+    s->size = st.st_size;
+
+    return 0;
 }
 
 
@@ -1185,7 +1270,6 @@ rfl_store_reader_check(rfl_store_t *s)
 rfl_rc_t
 rfl_store_check_path(rfl_store_t *s)
 {
-    off_t        wanted;
     struct stat  st;
 
     if (stat(s->data_path, &st) != 0) {
@@ -1204,7 +1288,7 @@ rfl_store_check_path(rfl_store_t *s)
         return RFL_DAMAGED;
     }
 
-    if (s->broken || store_is_short(s, &wanted)) {
+    if (s->broken || store_has_shrunk(s)) {
         return RFL_DAMAGED;
     }
 

@@ -945,7 +945,7 @@ static int
 mount_small(const char *dir, const char *size)
 {
     if (unshare(CLONE_NEWNS) != 0
-        || mount("none", "/", NULL, MS_REC|MS_PRIVATE, NULL) != 0)
+        || mount("none", "/", "", MS_REC|MS_PRIVATE, "") != 0)
     {
         return 77;
     }

@@ -279,7 +279,9 @@ run_children(fixture_t *f, unsigned n, child_pt child)
 
         if (pids[i] == 0) {
             (void) alarm(60);
-            _exit(child(f, board, i));
+            status = child(f, board, i);
+            close_all(f);
+            _exit(status);
         }
     }
 
@@ -481,6 +483,7 @@ damaged_cells_are_told_and_healed_newer_ones_left(void **state)
 
         put_cell(f, key, damages[i].stored, damages[i].len);
 
+        memset(&cell, 0, sizeof(rfl_cell_t));
         assert_int_equal(rfl_ledger_begin(f->ledger, &f->err), RFL_OK);
         assert_int_equal(rfl_ledger_cell(f->ledger, 0, 9, &cell),
                          damages[i].read);

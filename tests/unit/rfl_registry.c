@@ -1305,6 +1305,8 @@ child_registers(fixture_t *f, int in, int out)
         return 1;
     }
 
+    rfl_registry_close(f->registry);
+
     return write(out, "x", 1) == 1 && read(in, &c, 1) == 0 ? 0 : 2;
 }
 

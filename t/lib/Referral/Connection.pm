@@ -13,7 +13,7 @@ use warnings;
 use Errno qw(EINTR);
 use IO::Select;
 use IO::Socket::INET;
-use Socket qw(IPPROTO_TCP TCP_NODELAY);
+use Socket qw(IPPROTO_TCP SOL_SOCKET SO_LINGER TCP_NODELAY);
 use Time::HiRes qw(time);
 
 use constant TIMEOUT => 30;
@@ -226,10 +226,29 @@ sub read_all {
 }
 
 
+# Returns when nginx has closed, too: it logs and counts a request before that,
+# but after the client has all of the response.
+
 sub close {
     my ($self) = @_;
 
-    close $self->{socket};
+    if (shutdown $self->{socket}, 1) {
+        my $deadline = time + 5;
+
+        eval { 1 while $self->fill($deadline) };
+    }
+
+    CORE::close $self->{socket};
+}
+
+
+# Without a word to the other side or a wait for it.
+
+sub abort {
+    my ($self) = @_;
+
+    setsockopt $self->{socket}, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0);
+    CORE::close $self->{socket};
 }
 
 

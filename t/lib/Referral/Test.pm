@@ -68,7 +68,7 @@ our @EXPORT_OK = qw(wait_until root_dir);
 # How long a sanitized nginx on a busy machine may take for anything.
 use constant PATIENCE => 30;
 
-my %live;        # tests whose nginx may run, for END
+my %live;        # tests that have not finished, for END
 
 
 sub root_dir {
@@ -96,6 +96,8 @@ sub new {
         user     => $> == 0 ? worker_user() : undef,
         %arg,
     }, $class;
+
+    $live{$self} = $self;
 
     $self->make_directories;
     $self->choose_ports;
@@ -335,8 +337,6 @@ sub start {
 
 sub spawn {
     my ($self) = @_;
-
-    $live{$self} = $self;
 
     my $pid = fork() // die "fork: $!\n";
 
@@ -857,7 +857,7 @@ sub remove_directories {
         return;
     }
 
-    remove_tree($self->{dir}, $self->{shm});
+    remove_tree(grep { defined } $self->{dir}, $self->{shm});
 }
 
 
@@ -872,7 +872,7 @@ END {
         my $status = $?;
 
         for my $self (values %live) {
-            Test::More::diag($self->log_tail);
+            Test::More::diag($self->log_tail) if -e "$self->{dir}/error.log";
             kill 'KILL', $self->session_pids;
             waitpid $self->{pid}, 0 if defined $self->{pid};
             $self->remove_directories;

@@ -1,0 +1,115 @@
+#!/usr/bin/perl
+
+# What export writes, import reads back: the same links, field by field,
+# whatever bytes they hold.
+
+use strict;
+use warnings;
+
+use FindBin;
+use JSON::PP ();
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Referral::Test;
+
+
+my @fields = qw(source match_type target tag name channel origin partner
+                placement rel authority anchor labels note cost listed_first
+                listed_last);
+my @counters = qw(clicks reloads redirects errors_4xx errors_5xx embeds
+                  prefetches bots other clicks_by_tag clicks_by_page
+                  other_landing bytes);
+
+my $t = Referral::Test->new;
+my $json = JSON::PP->new->utf8;
+
+$t->ctl_ok('init');
+
+my $header = join ',', 'key', @fields, 'created', @counters, 'first_seen',
+                       'last_seen';
+
+is($t->ctl_ok('export'), "$header\r", 'an empty registry has a header');
+is($t->ctl_ok('export', '--format', 'json'), '{"links":[]}', 'and no links');
+
+my $key = $t->ctl_ok('add', 'https://a.example/1', '--target', '/p', '--tag',
+    'spring', '--name', 'A, "quoted" name', '--channel', 'press', '--partner',
+    'Acme', '--placement', 'footer', '--rel', 'ugc', '--authority', '7',
+    '--anchor', '=HYPERLINK("x")', '--label', 'y', '--label', 'x', '--note',
+    "two\nlines", '--cost', '0.50', '--listed-first', '2026-01-02',
+    '--listed-last', '2026-03-04T05:06:07+01:00');
+
+my @lines = split /\r\n?/, $t->ctl_ok('export');
+
+is($lines[0], $header, 'the columns are fields, counters and times');
+is($lines[1] =~ s/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,0,/NOW,0,/r,
+   "$key,https://a.example/1,exact,/p,spring,"
+   . '"A, ""quoted"" name",press,,Acme,footer,ugc,7,'
+   . qq("'=HYPERLINK(""x"")","x,y","two\nlines",0.50,2026-01-02,)
+   . '2026-03-04T05:06:07+01:00,NOW,0,0,0,0,0,0,0,0,0,0,0,0,0,,',
+   'a link in one row');
+
+# Any bytes a field may hold.
+
+my @names = ("'", "''=x", '=1+1', '+1', '-1', '@x', "'tis", '"', '""', ',',
+             "caf\xc3\xa9", "\xff\xfe", "\x{7f}", 'a;b', '#', '\\', "\xc2\x85");
+my $n = 0;
+
+for my $name (@names) {
+    $n++;
+    $t->ctl_ok('add', "https://n.example/$n", '--name', $name, '--note',
+               "$name\n$name");
+}
+
+$t->ctl_ok('add', 'news.example', '--target', 'https://shop.example/p?id=5');
+$t->ctl_ok('add', '192.0.2.7', '--channel', 'my-own');
+$t->ctl_ok('add', '[2001:db8::1]');
+$t->ctl_ok('add', 'forum.example', '--match-type', 'domain', '--origin',
+           'paid');
+$t->ctl_ok('add', 'https://docs.example/x', '--match-type', 'prefix');
+$t->ctl_ok('add', "b\xc3\xbccher.example");
+$t->ctl_ok('add', 'android-app://com.example.reader/');
+
+my $export = $t->ctl_ok('export') . "\n";
+my $before = links();
+
+is(scalar @$before, 8 + @names, 'all links are exported');
+
+my ($exit, $out, $err) = $t->ctl_with($export, 'import', '-');
+is("$exit|$err", '0|', 'an export is read back');
+like($out, qr/^\d+ rows: 0 links added .* 25 already registered, 0 bad$/,
+     'it changes nothing');
+
+($exit, $out, $err) = $t->ctl_with($export, 'import', '-', '--update');
+like($out, qr/ 25 already registered, 0 updated, 0 bad$/,
+     'not with --update either');
+
+unlink glob $t->registry_dir . '/*/*';
+$t->ctl_ok('init');
+
+($exit, $out, $err) = $t->ctl_with($export, 'import', '-');
+is("$exit|$err", '0|', 'an export fills an empty registry');
+like($out, qr/^25 rows: 25 links added on 9 hosts, 0 merged, 0 bad$/,
+     'with all its links');
+is_deeply(links(), $before, 'with the same keys and fields');
+
+my $again = $t->ctl_ok('export') . "\n";
+s/,\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,0,/,CREATED,0,/g for $export, $again;
+ok($again eq $export, 'and exports to the same bytes');
+
+is($t->ctl_ok('--json', 'export'), $t->ctl_ok('export', '--format', 'json'),
+   'export --json is --format json');
+
+$t->finish;
+done_testing;
+
+
+# As JSON, without what an import does not restore.
+
+sub links {
+    my $all = $json->decode($t->ctl_ok('export', '--format', 'json'))->{links};
+
+    delete $_->{created} for @$all;
+
+    return $all;
+}

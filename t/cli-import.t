@@ -1,0 +1,410 @@
+#!/usr/bin/perl
+
+# Many links at once: both formats, all or nothing, what is merged, what is
+# refused and where it is written, --update, --sync, --dry-run.
+
+use strict;
+use warnings;
+
+use FindBin;
+use JSON::PP ();
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Referral::Test;
+
+
+my $t = Referral::Test->new;
+
+my $json = JSON::PP->new->utf8;
+my ($exit, $out, $err);
+
+# Our CSV, as different programs write it: {what, text, links it makes}.
+
+my @texts = (
+    [ 'plain', "source,target,name\nhttps://a.example/1,/x,One\n"
+      . "https://a.example/2,,Two\n" ],
+    [ 'names in any case and order',
+      "NAME,Source,TARGET\nOne,https://a.example/1,/x\n"
+      . "Two,https://a.example/2,\n" ],
+    [ 'a byte order mark and CR LF',
+      "\xef\xbb\xbfsource,target,name\r\nhttps://a.example/1,/x,One\r\n"
+      . "https://a.example/2,,Two\r\n" ],
+    [ 'quotes', qq("source","target","name"\n"https://a.example/1","/x",)
+      . qq("One"\nhttps://a.example/2,"",Two\n) ],
+    [ 'no line end at the end',
+      "source,target,name\nhttps://a.example/1,/x,One\n"
+      . "https://a.example/2,,Two" ],
+    [ 'empty lines', "\nsource,target,name\n\nhttps://a.example/1,/x,One\n\n\n"
+      . "https://a.example/2,,Two\n\n" ],
+    [ 'semicolons', "source;target;name\nhttps://a.example/1;/x;One\n"
+      . "https://a.example/2;;Two\n" ],
+    [ 'tabs', "source\ttarget\tname\nhttps://a.example/1\t/x\tOne\n"
+      . "https://a.example/2\t\tTwo\n" ],
+    [ 'space around', "source , target,name\n https://a.example/1 ,/x, One\n"
+      . "https://a.example/2, ,Two \n" ],
+);
+
+for my $row (@texts) {
+    my ($what, $text) = @$row;
+
+    fresh();
+    ($exit, $out, $err) = $t->ctl_with($text, 'import', '-');
+
+    is("$exit|$err", '0|', "CSV: $what");
+    is($out, "2 rows: 2 links added on 1 host, 0 merged, 0 bad\n",
+       'says what it did');
+    is_deeply(links('source', 'target', 'name'),
+              [ 'https://a.example/1|/x|One', 'https://a.example/2||Two' ],
+              'and the links are there');
+}
+
+fresh();
+($exit, $out, $err) = $t->ctl_with(<<'CSV', 'import', '-');
+source,match_type,name,labels,note
+news.example,,"News, ""daily""","b,a","two
+lines"
+forum.example,Domain,=1+1,,
+https://docs.example/a/,prefix,'=2+2,,
+https://docs.example/b,,,,
+CSV
+is("$exit|$err", '0|', 'CSV with all a cell may hold');
+is_deeply(links('source', 'match_type', 'name', 'labels', 'note'),
+          [ 'https://docs.example/a/|prefix|=2+2||',
+            'https://docs.example/b|exact|||',
+            'forum.example|domain|=1+1||',
+            'news.example|host|News, "daily"|a,b|' . "two\nlines" ],
+          'is kept; an apostrophe before a formula is taken back');
+
+($exit) = $t->ctl_with("source,note\r\nc.example,\"1\r\n2\r\n\"\r\n",
+                       'import', '-');
+is_deeply((grep { /^c\.example/ } @{ links('source', 'note') })[0],
+          "c.example|1\n2", 'lines of a cell end with LF');
+
+# A list of URLs.
+
+my $list = <<'URLS';
+# our links
+https://b.example/1
+
+  https://b.example/2  
+news.example
+# https://b.example/3
+URLS
+
+for my $text ($list, $list =~ s/\n/\r\n/gr, "\xef\xbb\xbf" . $list,
+              $list =~ s/\A# our links\n//r, $list =~ s/\n\z//r)
+{
+    fresh();
+    ($exit, $out, $err) = $t->ctl_with($text, 'import', '-');
+
+    is("$exit|$err", '0|', 'a list of URLs');
+    is_deeply(links('source', 'match_type'),
+              [ 'https://b.example/1|exact', 'https://b.example/2|exact',
+                'news.example|host' ], 'makes these links');
+}
+
+fresh();
+($exit, $out) = $t->ctl_with('https://b.example/1,2', 'import', '-');
+is($exit, 0, 'a URL with a comma in it, without a line end');
+is_deeply(links('source'), ['https://b.example/1,2'], 'is a URL');
+
+($exit, $out) = $t->ctl_with('', 'import', '-');
+is("$exit|$out", "0|0 rows: 0 links added on 0 hosts, 0 merged, 0 bad\n",
+   'an empty file has no rows');
+
+($exit, $out) = $t->ctl_with("source\n", 'import', '-');
+is($exit, 0, 'a header alone has none either');
+
+# Merged, already registered.
+
+fresh();
+($exit, $out) = $t->ctl_with(<<'CSV', 'import', '-');
+source,target,name,partner
+https://m.example/1,/p,First,
+HTTP://WWW.M.example:80/./1/?utm_medium=x,/p/,Second,Acme
+https://m.example/1,,Other target,
+CSV
+is("$exit|$out", "0|3 rows: 2 links added on 1 host, 1 merged, 0 bad\n",
+   'rows that name the same link are merged');
+is_deeply(links('target', 'name', 'partner'),
+          [ '/p|First|Acme', '|Other target|' ],
+          'the first value of a field stands');
+
+my $again = "source,target,name,partner\nhttps://m.example/1,/p,New,\n"
+            . "https://m.example/1,/p,,Late\nhttps://m.example/2,,,\n";
+
+($exit, $out) = $t->ctl_with($again, 'import', '-');
+is("$exit|$out", "0|3 rows: 1 link added on 1 host, 1 merged, 1 already "
+   . "registered, 0 bad\n", 'links that are registered');
+is_deeply(links('target', 'name', 'partner'),
+          [ '/p|First|Acme', '|Other target|', '||' ], 'are left alone');
+
+($exit, $out) = $t->ctl_with($again, 'import', '-', '--update');
+is("$exit|$out", "0|3 rows: 0 links added on 0 hosts, 1 merged, 1 already "
+   . "registered, 1 updated, 0 bad\n", '--update');
+is_deeply(links('target', 'name', 'partner'),
+          [ '/p|New|Late', '|Other target|', '||' ],
+          'replaces what the file has columns for');
+
+($exit, $out) = $t->ctl_with("source,target\nhttps://m.example/1,/p\n",
+                             'import', '-', '--update');
+is_deeply(links('name'), ['New', 'Other target', ''],
+          'and leaves what it has no columns for');
+
+# --set and --map.
+
+fresh();
+($exit, $out, $err) = $t->ctl_with(<<'CSV', 'import', '-',
+url,Anchor Text,Rank,name,a=b
+https://s.example/1,click,5,,1
+https://s.example/2,,6,Own,2
+CSV
+    '--map', 'URL=source', '--map', 'anchor text=anchor', '--map', 'rank=',
+    '--map', 'a=b=authority', '--set', 'name=Default',
+    '--set', 'channel=Guest posting');
+is("$exit|$err", '0|', '--map and --set');
+is_deeply(links('source', 'anchor', 'name', 'authority', 'channel'),
+          [ 'https://s.example/1|click|Default|1|guest-post',
+            'https://s.example/2||Own|2|guest-post' ],
+          'name columns and fill what is empty');
+
+fresh();
+$t->ctl_with("https://s.example/1\n", 'import', '-', '--set',
+             'match_type=prefix', '--set', 'target=/t');
+is_deeply(links('match_type', 'target'), ['prefix|/t'],
+          '--set of what a link is');
+
+# Headers that are refused: {text, options, what must be said}.
+
+my @headers = (
+    [ "source,colour,name,shape\n", [], qr/"colour", "shape": use --map/ ],
+    [ "name,target\n", [], qr/no column "source"/ ],
+    [ "source,name,Name\n", [], qr/two columns are the field "name"/ ],
+    [ "source,url\n", ['--map', 'url=source'],
+      qr/two columns are the field "source"/ ],
+    [ "source,name\n", ['--map', 'url=name'], qr/no column "url" to map/ ],
+    [ "colour,shape\nred,round\n", [], qr/neither a URL nor .*--map/ ],
+    [ "colour,shape\n", ['--format', 'csv'], qr/"colour", "shape"/ ],
+    [ '', ['--format', 'csv'], qr/empty, a header is missing/ ],
+    [ "\"source\nx", ['--format', 'csv'], qr/quote/ ],
+);
+
+for my $row (@headers) {
+    my ($text, $options, $said) = @$row;
+    my $shown = (split /\n/, $text)[0] // '';
+
+    ($exit, $out, $err) = $t->ctl_with($text, 'import', '-', @$options);
+
+    is("$exit|$out", '1|', "refused: a header \"$shown\"");
+    like($err, qr/^referralctl: standard input: .*$said.*nothing was imported/,
+         'and why');
+}
+
+# All or nothing.
+
+fresh();
+$t->ctl_ok('add', 'kept.example');
+
+my $mixed = <<'CSV';
+source,authority,name
+https://x.example/1,5,fine
+https://x.example/2,500,too much
+ftp://x.example/3,,no scheme of ours
+,1,no source
+https://x.example/4,1,one,more
+https://x.example/5
+https://x.example/6,1,"quoted" and not
+https://x.example/7,,fine
+CSV
+my $file = $t->write_file('mixed.csv', $mixed);
+
+($exit, $out, $err) = $t->ctl('import', $file);
+is("$exit|$out", '1|', 'a bad row fails');
+like($err, qr/^referralctl: \Q$file\E:3: authority "500": /m, 'bad: a value');
+like($err, qr/^referralctl: \Q$file\E:4: source "ftp:/m, 'bad: a scheme');
+like($err, qr/^referralctl: \Q$file\E:5: source is empty/m, 'bad: no source');
+like($err, qr/^referralctl: \Q$file\E:6: the row has 4 fields, the header 3/m,
+     'bad: a field too many');
+like($err, qr/^referralctl: \Q$file\E:7: the row has 1 fields/m,
+     'bad: fields are missing');
+like($err, qr/^referralctl: \Q$file\E:8: text follows a closing quote/m,
+     'bad: quotes');
+like($err, qr/^referralctl: import: 6 of 8 rows are bad, nothing was imported/m,
+     'says that nothing was imported');
+is_deeply(links('source'), ['kept.example'], 'and nothing was');
+
+my $bad = $t->read_file("$file.bad.csv");
+is($bad =~ tr/\n//, 7, 'the bad rows are written down');
+like($bad, qr/^source,authority,name,error\r\n/, 'under their header');
+like($bad, qr{^https://x\.example/2,500,too much,"?authority }m, 'with why');
+
+my ($tail) = $bad =~ /^(.*text follows a closing quote.*)$/m;
+like($tail // '', qr/^"",,,text/, 'what could not be read leaves the reason');
+
+($exit, $out, $err) = $t->ctl('import', $file, '--skip-bad');
+is("$exit|$out", "0|8 rows: 2 links added on 1 host, 0 merged, 6 bad"
+   . " (in FILE.bad.csv)\n", '--skip-bad imports the others');
+is_deeply(links('source'), ['kept.example', 'https://x.example/1',
+                            'https://x.example/7'], 'they are there');
+
+$bad =~ s/500/50/;
+$bad =~ s/^(?!https|source).*\n//mg;
+$bad =~ s{^https://x\.example/[456].*\n}{}mg;
+my $mended = $t->write_file('mended.csv', $bad);
+($exit, $out, $err) = $t->ctl('import', $mended);
+is("$exit|$err", '0|', 'mended rows are read again');
+like($out, qr/^1 row: 1 link added/, 'without the reasons');
+
+($exit, $out, $err) = $t->ctl('--json', 'import', $file, '--skip-bad');
+is_deeply($json->decode($out),
+          { imported => JSON::PP::true, dry_run => JSON::PP::false, rows => 8,
+            added => 0, hosts => 0, merged => 0, registered => 2, updated => 0,
+            removed => 0, bad => 6 }, 'the summary in JSON');
+
+($exit, $out) = $t->ctl('--json', 'import', $file);
+is($exit, 1, 'a bad row fails with --json too');
+is($json->decode($out)->{imported}, JSON::PP::false, 'and says so');
+
+# A list's bad lines.
+
+$file = $t->write_file('list.txt', "# x\nhttps://y.example/1\n=1+1\n"
+                       . 'https://y.example/' . 'x' x 8192 . "\n"
+                       . "https://y.example/2\n");
+($exit, $out, $err) = $t->ctl('import', $file);
+is($exit, 1, 'bad lines in a list');
+like($err, qr/^referralctl: \Q$file\E:3: source "=1\+1": /m, 'no URL');
+like($err, qr/^referralctl: \Q$file\E:4: the line is longer than 8192/m,
+     'a line that is too long');
+like($t->read_file("$file.bad.csv"), qr/^'=1\+1,/m,
+     'no formula reaches a spreadsheet');
+
+# Bad rows without end.
+
+$file = $t->write_file('many.csv',
+    join '', "source\n", map { "ftp://x.example/$_\n" } 1 .. 50);
+($exit, $out, $err) = $t->ctl('import', $file);
+is(() = $err =~ /many\.csv:\d+:/g, 20, 'no more than 20 are shown');
+like($err, qr/^referralctl: import: and 30 more bad rows$/m,
+     'the others are counted');
+is($t->read_file("$file.bad.csv") =~ tr/\n//, 51, 'all are written');
+
+unlink "$file.bad.csv";
+($exit) = $t->ctl('import', $file, '--dry-run');
+is($exit, 1, 'a dry run tells of bad rows');
+ok(!-e "$file.bad.csv", 'and writes nothing');
+
+symlink $t->dir . '/elsewhere', "$file.bad.csv" or die;
+($exit, $out, $err) = $t->ctl('import', $file);
+is($exit, 1, 'a link in the place of the list');
+like($err, qr/many\.csv\.bad\.csv: the bad rows cannot be written/, 'is told');
+ok(!-e $t->dir . '/elsewhere', 'and not followed');
+
+($exit, $out, $err) = $t->ctl_with("source\nftp://x\n", 'import', '-');
+is($exit, 1, 'standard input has no list of bad rows');
+is_deeply([ glob $t->dir . '/*-.bad.csv' ], [], 'there is none');
+
+# Several files are one transaction.
+
+fresh();
+my @files = ($t->write_file('1.csv', "source,name\nhttps://f.example/1,One\n"),
+             $t->write_file('2.txt', "https://f.example/1\nhttps://g.example/\n"),
+             $t->write_file('3.txt', "ftp://f.example/\n"));
+
+($exit, $out, $err) = $t->ctl('import', @files);
+is($exit, 1, 'several files, one of them bad');
+is_deeply(links('source'), [], 'nothing was imported');
+
+($exit, $out) = $t->ctl('import', @files[0, 1]);
+is("$exit|$out", "0|3 rows: 2 links added on 2 hosts, 1 merged, 0 bad\n",
+   'several files');
+
+($exit, $out, $err) = $t->ctl('import', $files[0], $t->dir . '/none.csv');
+is("$exit|$out", '1|', 'a file that is missing');
+like($err, qr/none\.csv: No such file/, 'is named');
+
+($exit, $out, $err) = $t->ctl('import', $t->dir);
+is("$exit|$out", '1|', 'a directory');
+like($err, qr/Is a directory/, 'is no file');
+
+# --dry-run.
+
+($exit, $out) = $t->ctl_with("https://h.example/\n", 'import', '-',
+                             '--dry-run');
+is("$exit|$out", "0|dry run: 1 row: 1 link added on 1 host, 0 merged, 0 bad\n",
+   'a dry run says what would be done');
+is(scalar @{ links('source') }, 2, 'and does nothing');
+
+# --sync.
+
+my $sync = "source,name\nhttps://f.example/1,Renamed\nhttps://i.example/,New\n";
+
+($exit, $out) = $t->ctl_with($sync, 'import', '-', '--sync', '--dry-run');
+is($out, "dry run: 2 rows: 1 link added on 1 host, 0 merged, 1 already "
+   . "registered, 1 removed, 0 bad\n", '--sync --dry-run');
+
+($exit, $out) = $t->ctl_with($sync, 'import', '-', '--sync', '--update');
+is("$exit|$out", "0|2 rows: 1 link added on 1 host, 0 merged, 1 updated, "
+   . "1 removed, 0 bad\n", '--sync --update');
+is_deeply(links('source', 'name'), [ 'https://f.example/1|Renamed',
+                                     'https://i.example/|New' ],
+          'makes the registry equal to the file');
+
+($exit, $out, $err) = $t->ctl_with("source\n", 'import', '-', '--sync');
+is($exit, 1, '--sync with an empty file fails');
+like($err, qr/would remove every link/, 'and says why');
+
+($exit, $out, $err) = $t->ctl_with("source\nftp://x\n", 'import', '-',
+                                   '--sync');
+is($exit, 1, '--sync with a bad row fails');
+is(scalar @{ links('source') }, 2, 'nothing was removed');
+
+($exit, $out) = $t->ctl_with("https://g.example/\n", 'import', '-', '--sync');
+is_deeply(links('source'), ['https://g.example/'],
+          'a link that was removed comes back');
+
+# Many rows: more than any buffer.
+
+fresh();
+my $n = 20000;
+$file = $t->write_file('large.csv', join '', "source,note\n", map {
+    'https://h' . $_ % 300 . ".example/$_," . 'x' x 50 . "\n" } 1 .. $n);
+
+($exit, $out) = $t->ctl('import', $file);
+is("$exit|$out", "0|$n rows: $n links added on 300 hosts, 0 merged, 0 bad\n",
+   "$n rows");
+($exit, $out) = $t->ctl('import', $file);
+is("$exit|$out", "0|$n rows: 0 links added on 0 hosts, 0 merged, "
+   . "$n already registered, 0 bad\n", 'and again');
+
+$t->finish;
+done_testing;
+
+
+# An empty registry.
+
+sub fresh {
+    my $dir = $t->registry_dir;
+
+    unlink glob "$dir/*/*";
+    $t->ctl_ok('init');
+}
+
+
+# The fields of all links, in the order of their sources.
+
+sub links {
+    my @names = @_;
+
+    my $all = $json->decode($t->ctl_ok('list', '--json'))->{links};
+
+    return [ map { my $link = $_;
+                   join '|', map { text($link->{$_}) } @names } @$all ];
+}
+
+
+sub text {
+    my ($value) = @_;
+
+    return ref $value ? join(',', @$value) : $value // '';
+}

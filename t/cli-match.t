@@ -1,0 +1,164 @@
+#!/usr/bin/perl
+
+# match says what nginx would decide, and why.
+
+use strict;
+use warnings;
+
+use FindBin;
+use JSON::PP ();
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Referral::Test;
+
+
+my $t = Referral::Test->new;
+my $json = JSON::PP->new->utf8;
+
+$t->ctl_ok('init');
+
+my %key = (
+    launch  => add('https://blog.example/2024/launch', '--target', '/pricing'),
+    review  => add('https://blog.example/2024/review', '--target', '/'),
+    docs    => add('https://docs.example/awesome', '--match-type', 'prefix'),
+    news    => add('news.example'),
+    forum   => add('forum.example', '--match-type', 'domain'),
+    twin1   => add('https://twin.example/1', '--target', '/t'),
+    twin2   => add('https://twin.example/2', '--target', '/t'),
+    other   => add('https://query.example/1', '--target', '/p?id=5'),
+    there   => add('https://there.example/1',
+                   '--target', 'https://shop.example/p'),
+);
+
+# {Referer, options, outcome, class, evidence, link}
+
+my @rows = (
+    [ '-', [], 'direct', 'click', undef, undef ],
+    [ '', [], 'direct', 'click', undef, undef ],
+    [ 'nonsense', [], 'malformed', undef, undef, undef ],
+    [ 'ftp://a.example/', [], 'malformed', undef, undef, undef ],
+    [ 'https://unknown.example/', [], 'unregistered', 'click', undef, undef ],
+    [ 'https://blog.example/2024/launch', ['--landing', '/pricing'],
+      'matched', 'click', 'exact', 'launch' ],
+    [ 'http://www.BLOG.example/2024/launch/?utm_source=x',
+      ['--landing', '/pricing?gclid=1'],
+      'matched', 'click', 'exact', 'launch' ],
+    [ 'https://blog.example/2024/launch', ['--landing', '/elsewhere'],
+      'matched', 'click', 'exact', 'launch' ],
+    [ 'https://blog.example/', ['--landing', '/pricing'],
+      'matched', 'click', 'landing', 'launch' ],
+    [ 'https://blog.example/', [], 'matched', 'click', 'landing', 'review' ],
+    [ 'https://blog.example/', ['--landing', '/nowhere'],
+      'unregistered', 'click', undef, undef ],
+    [ 'https://blog.example/2023', [], 'unregistered', 'click', undef, undef ],
+    [ 'https://docs.example/awesome/list', [],
+      'matched', 'click', 'prefix', 'docs' ],
+    [ 'https://docs.example/awesomest', [],
+      'unregistered', 'click', undef, undef ],
+    [ 'https://news.example/any', [], 'matched', 'click', 'host', 'news' ],
+    [ 'https://a.forum.example/', [], 'matched', 'click', 'domain', 'forum' ],
+    [ 'https://news.example/', ['--status', '404'],
+      'matched', 'error', 'host', 'news' ],
+    [ 'https://news.example/', ['--status', '301'],
+      'matched', 'redirect', 'host', 'news' ],
+    [ 'https://news.example/', ['--status', '304'],
+      'matched', 'click', 'host', 'news' ],
+    [ 'https://news.example/', ['--status', '0'],
+      'matched', 'other', 'host', 'news' ],
+    [ 'https://news.example/', ['--method', 'POST'],
+      'matched', 'other', 'host', 'news' ],
+    [ 'https://shop.example/x', ['--host', 'shop.example'],
+      'internal', undef, undef, undef ],
+    [ 'https://shop.example/x', ['--landing', 'https://www.shop.example/y'],
+      'internal', undef, undef, undef ],
+    [ 'https://news.example/', ['--own-host', 'news.example'],
+      'internal', undef, undef, undef ],
+    [ 'https://a.forum.example/', ['--own-host', 'x.example',
+                                   '--own-host', '*.forum.example'],
+      'internal', undef, undef, undef ],
+    [ 'https://query.example/', ['--landing', '/p?id=5'],
+      'matched', 'click', 'landing', 'other' ],
+    [ 'https://query.example/', ['--landing', '/p?id=5&ref=x'],
+      'matched', 'click', 'landing', 'other' ],
+    [ 'https://query.example/', ['--landing', '/p?id=5&tag=x'],
+      'unregistered', 'click', undef, undef ],
+    [ 'https://query.example/', ['--landing', '/p?id=5&tag=x',
+                                 '--tag-name', 'ref', '--tag-name', 'tag'],
+      'matched', 'click', 'landing', 'other' ],
+    [ 'https://query.example/', ['--landing', '/p?id=5&ref=x',
+                                 '--tag-name', 'off'],
+      'unregistered', 'click', undef, undef ],
+    [ 'https://there.example/', ['--landing', 'https://shop.example/p'],
+      'matched', 'click', 'landing', 'there' ],
+    [ 'https://there.example/', ['--landing', '/p', '--host', 'shop.example'],
+      'matched', 'click', 'landing', 'there' ],
+    [ 'https://there.example/', ['--landing', '/p'],
+      'unregistered', 'click', undef, undef ],
+);
+
+for my $row (@rows) {
+    my ($referer, $options, @wanted) = @$row;
+    my $what = "\"$referer\" @$options";
+    my $key = defined $wanted[3] ? $key{ $wanted[3] } : undef;
+
+    my $answer = $json->decode($t->ctl_ok('match', $referer, @$options,
+                                          '--json'));
+
+    is_deeply([ @$answer{qw(outcome class evidence)}, $answer->{link}{key} ],
+              [ @wanted[0 .. 2], $key ], $what);
+    ok(@{ $answer->{why} } >= 1, "$what: and why");
+
+    my $text = $t->ctl_ok('match', $referer, @$options);
+
+    like($text, qr/^outcome +$wanted[0]$/m, "$what: the same in text");
+    like($text, qr/^link +$key https?:|^link +$key \w/m, "$what: the link")
+        if defined $key;
+    is(() = $text =~ /^ *\d+\. /mg, scalar @{ $answer->{why} },
+       "$what: step by step");
+}
+
+my $answer = $json->decode($t->ctl_ok('--json', 'match',
+    'https://twin.example/', '--landing', '/t'));
+
+is($answer->{outcome}, 'ambiguous', 'two links nobody can tell apart');
+is($answer->{link}, undef, 'are no link');
+like($answer->{group}{key}, qr/^[0-9a-f]{16}$/, 'but a group with a key');
+is($answer->{group}{links}, 2, 'of two');
+like($t->ctl_ok('match', 'https://twin.example/', '--landing', '/t'),
+     qr/^group +$answer->{group}{key} of 2 links$/m, 'in text');
+
+$answer = $json->decode($t->ctl_ok('--json', 'match',
+    'https://blog.example/2024/launch', '--landing', '/elsewhere'));
+is($answer->{link}{other_landing}, JSON::PP::true, 'another landing is told');
+is($answer->{link}{source}, 'https://blog.example/2024/launch',
+   'with the source');
+
+like($t->ctl_ok('match', 'https://blog.example/', '--landing', '/pricing'),
+     qr/origin only.*\n.*blog.*\n(?:.*\n)*.*pricing/, 'the steps say why');
+
+# A registry that changes is read anew each time.
+
+$t->ctl_ok('rm', $key{news});
+is($json->decode($t->ctl_ok('--json', 'match', 'https://news.example/'))
+   ->{outcome}, 'unregistered', 'a removed link matches nothing');
+
+# Any bytes.
+
+my $out = $t->ctl_ok('match', "https://a.example/\e[31m\xff");
+unlike($out, qr/[^ -~\n]/, 'hostile bytes do not reach a terminal');
+
+my (undef, $bytes) = $t->ctl('match', '--json', "https://a.example/\xff\x9b");
+ok(defined eval { $json->decode($bytes) }, 'and make valid JSON');
+
+$out = $json->decode($t->ctl_ok('--json', 'match',
+                                'https://a.example/' . 'x' x 4079));
+is($out->{outcome}, 'malformed', 'a Referer beyond the limit');
+
+$t->finish;
+done_testing;
+
+
+sub add {
+    return $t->ctl_ok('add', @_);
+}
