@@ -230,7 +230,8 @@ like($err, qr/^referralctl: \Q$file\E:7: the row has 1 fields/m,
      'bad: fields are missing');
 like($err, qr/^referralctl: \Q$file\E:8: text follows a closing quote/m,
      'bad: quotes');
-like($err, qr/^referralctl: import: 6 of 8 rows are bad, nothing was imported/m,
+like($err,
+     qr/^referralctl: import: 6 of 8 rows are bad, nothing was imported/m,
      'says that nothing was imported');
 is_deeply(links('source'), ['kept.example'], 'and nothing was');
 
@@ -308,7 +309,8 @@ is_deeply([ glob $t->dir . '/*-.bad.csv' ], [], 'there is none');
 
 fresh();
 my @files = ($t->write_file('1.csv', "source,name\nhttps://f.example/1,One\n"),
-             $t->write_file('2.txt', "https://f.example/1\nhttps://g.example/\n"),
+             $t->write_file('2.txt',
+                            "https://f.example/1\nhttps://g.example/\n"),
              $t->write_file('3.txt', "ftp://f.example/\n"));
 
 ($exit, $out, $err) = $t->ctl('import', @files);

@@ -245,7 +245,8 @@ is($json->decode($t->ctl_ok('show', $key, '--json'))->{name}, 'C',
 
 # Hostile names never reach a terminal as they are.
 
-$t->ctl_ok('set', $key, "name=a\x{7f}\x9b31m\xc2\x9bb\xe2\x80\xae\xffc\xc3\xa4");
+$t->ctl_ok('set', $key,
+           "name=a\x{7f}\x9b31m\xc2\x9bb\xe2\x80\xae\xffc\xc3\xa4");
 
 for my $command (['list'], ['show', $key]) {
     $out = $t->ctl_ok(@$command);

@@ -789,8 +789,7 @@ rfl_counters_read_zone(const rfl_counters_t *c, rfl_zone_t *zone)
 /*
  * First the shared lock is dropped, then the exclusive one tried: of several
  * that leave at once, the one that drops last finds no shared lock left.
- * flock()'s own conversion would not say so; it may drop the old lock and
- * then fail.
+ * Linux converts a lock that way by itself, but promises it to nobody.
  */
 
 rfl_rc_t

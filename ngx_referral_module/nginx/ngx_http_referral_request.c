@@ -30,7 +30,9 @@ typedef enum {
 } ngx_http_referral_link_variable_e;
 
 
-static void ngx_http_referral_decide(ngx_http_request_t *r,
+static const rfl_attribution_t *ngx_http_referral_decide(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, rfl_attribution_t *buf);
+static void ngx_http_referral_attribute(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, rfl_attribution_t *attribution);
 static ngx_int_t ngx_http_referral_skipped(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf);
@@ -44,7 +46,7 @@ static ngx_http_referral_ctx_t *ngx_http_referral_create_ctx(
     ngx_http_request_t *r);
 static void ngx_http_referral_cleanup(void *data);
 
-static rfl_attribution_t *ngx_http_referral_variable_decision(
+static const rfl_attribution_t *ngx_http_referral_variable_decision(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_referral_outcome_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -115,6 +117,12 @@ ngx_http_referral_add_variables(ngx_conf_t *cf)
 }
 
 
+static const rfl_attribution_t  ngx_http_referral_skipped_decision = {
+    .outcome = RFL_OUTCOME_SKIPPED,
+    .evidence = RFL_EVIDENCE_NONE
+};
+
+
 /* nginx ignores what a log handler returns: whatever fails is counted. */
 
 ngx_int_t
@@ -122,6 +130,7 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
 {
     rfl_record_t                   record;
     rfl_runtime_t                 *rt;
+    rfl_attribution_t              attribution;
     ngx_http_referral_loc_conf_t  *rlcf;
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_referral_module);
@@ -132,7 +141,7 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
 
     rt = &rlcf->registry->runtime;
 
-    ngx_http_referral_decide(r, rlcf, &record.attribution);
+    record.attribution = *ngx_http_referral_decide(r, rlcf, &attribution);
 
     record.class = ngx_http_referral_classify(r, record.attribution.outcome);
     record.status = ngx_http_referral_status_code(r);
@@ -145,32 +154,37 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
 }
 
 
-static void
+static const rfl_attribution_t *
 ngx_http_referral_decide(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf, rfl_attribution_t *attribution)
+    ngx_http_referral_loc_conf_t *rlcf, rfl_attribution_t *buf)
 {
-    rfl_request_t              request;
-    rfl_runtime_t             *rt;
-    ngx_http_referral_ctx_t   *ctx;
-    ngx_http_core_srv_conf_t  *cscf;
+    ngx_http_referral_ctx_t  *ctx;
 
     if (ngx_http_referral_skipped(r, rlcf)) {
-        ngx_memzero(attribution, sizeof(rfl_attribution_t));
-        attribution->outcome = RFL_OUTCOME_SKIPPED;
-        attribution->evidence = RFL_EVIDENCE_NONE;
-        return;
+        return &ngx_http_referral_skipped_decision;
     }
 
     ctx = ngx_http_referral_get_ctx(r);
 
     if (ctx != NULL
         && ctx->registry == rlcf->registry
-        && ctx->own_hosts.hosts == rlcf->own_hosts.hosts
-        && ctx->tags.names == rlcf->tags.names)
+        && ctx->own_hosts.hosts == rlcf->own_hosts.hosts)
     {
-        *attribution = ctx->attribution;
-        return;
+        return &ctx->attribution;
     }
+
+    ngx_http_referral_attribute(r, rlcf, buf);
+
+    return buf;
+}
+
+
+static void
+ngx_http_referral_attribute(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, rfl_attribution_t *attribution)
+{
+    rfl_request_t              request;
+    ngx_http_core_srv_conf_t  *cscf;
 
     ngx_memzero(&request, sizeof(rfl_request_t));
 
@@ -180,7 +194,6 @@ ngx_http_referral_decide(ngx_http_request_t *r,
 
     request.landing = ngx_http_referral_str(&r->unparsed_uri);
     request.own_hosts = &rlcf->own_hosts;
-    request.tag_names = &rlcf->tags;
 
     if (r->headers_in.server.len != 0) {
         request.host = ngx_http_referral_str(&r->headers_in.server);
@@ -190,28 +203,38 @@ ngx_http_referral_decide(ngx_http_request_t *r,
         request.host = ngx_http_referral_str(&cscf->server_name);
     }
 
-    rt = &rlcf->registry->runtime;
-
-    rfl_attribute(rt->registry, &request, attribution, NULL);
+    rfl_attribute(rlcf->registry->runtime.registry, &request, attribution,
+                  NULL);
 }
 
 
 /*
  * if= may look at what is known only at the end ($status), so it is asked in
- * the log phase alone: nobody refers to the request there any more.
+ * the log phase alone: r->done is set before a connection is kept alive, and
+ * where a request is closed otherwise nobody refers to it any more.
+ *
+ * The condition may ask for our own variables: what it is told is the decision
+ * it is asked about.
  */
 
 static ngx_int_t
 ngx_http_referral_skipped(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf)
 {
+    ngx_int_t  rc;
     ngx_str_t  value;
 
-    if (rlcf->filter == NULL || r->count != 0) {
+    static ngx_uint_t  asking;
+
+    if (rlcf->filter == NULL || (!r->done && r->count != 0) || asking) {
         return 0;
     }
 
-    if (ngx_http_complex_value(r, rlcf->filter, &value) != NGX_OK) {
+    asking = 1;
+    rc = ngx_http_complex_value(r, rlcf->filter, &value);
+    asking = 0;
+
+    if (rc != NGX_OK) {
         return 0;
     }
 
@@ -288,10 +311,11 @@ ngx_http_referral_cleanup(void *data)
  * nothing is counted here, or out of memory.
  */
 
-static rfl_attribution_t *
+static const rfl_attribution_t *
 ngx_http_referral_variable_decision(ngx_http_request_t *r)
 {
     ngx_http_referral_ctx_t       *ctx;
+    const rfl_attribution_t       *decision;
     ngx_http_referral_loc_conf_t  *rlcf;
 
     r = r->main;
@@ -313,13 +337,14 @@ ngx_http_referral_variable_decision(ngx_http_request_t *r)
         ctx->registry = NULL;
     }
 
-    ngx_http_referral_decide(r, rlcf, &ctx->attribution);
+    decision = ngx_http_referral_decide(r, rlcf, &ctx->attribution);
 
-    ctx->registry = rlcf->registry;
-    ctx->own_hosts = rlcf->own_hosts;
-    ctx->tags = rlcf->tags;
+    if (decision == &ctx->attribution) {
+        ctx->registry = rlcf->registry;
+        ctx->own_hosts = rlcf->own_hosts;
+    }
 
-    return &ctx->attribution;
+    return decision;
 }
 
 
@@ -327,7 +352,7 @@ static ngx_int_t
 ngx_http_referral_outcome_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    rfl_attribution_t  *attribution;
+    const rfl_attribution_t  *attribution;
 
     attribution = ngx_http_referral_variable_decision(r);
 
@@ -342,8 +367,8 @@ static ngx_int_t
 ngx_http_referral_class_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    rfl_class_t         class;
-    rfl_attribution_t  *attribution;
+    rfl_class_t               class;
+    const rfl_attribution_t  *attribution;
 
     attribution = ngx_http_referral_variable_decision(r);
     class = RFL_CLASS_NONE;
@@ -363,7 +388,7 @@ static ngx_int_t
 ngx_http_referral_evidence_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    rfl_attribution_t  *attribution;
+    const rfl_attribution_t  *attribution;
 
     attribution = ngx_http_referral_variable_decision(r);
 
@@ -383,7 +408,7 @@ ngx_http_referral_link_variable(ngx_http_request_t *r,
     ngx_int_t                      rc;
     rfl_link_t                     link;
     rfl_registry_t                *registry;
-    rfl_attribution_t             *attribution;
+    const rfl_attribution_t       *attribution;
     ngx_http_referral_loc_conf_t  *rlcf;
 
     ngx_http_referral_constant(v, NULL);

@@ -1,8 +1,9 @@
 /*
  * The counter file, with real files and real processes.
  *
- * flock() and fallocate() are replaced here, in this program, so that a file
- * can be set aside at the worst moment and a disk be full at a chosen byte.
+ * flock(), link() and fallocate() are replaced here, in this program, so that
+ * another process can come at the worst moment and a disk be full at a chosen
+ * byte.
  */
 
 #include "rfl_counters.h"
@@ -77,9 +78,15 @@ static const u_char  uuid[16] = "0123456789abcde";
 static const u_char  other_uuid[16] = "another registry";
 
 static const char  *flock_removes;       /* this path, just before it locks */
+static const char  *link_comes_second;   /* another process made this path */
 static off_t        disk_end;            /* 0: the real one */
 static int          fallocate_errno;
 static unsigned     fallocate_interrupts;
+static uint32_t     fallocate_rival_ids; /* another handle reserves so many */
+static rfl_counters_t  *fallocate_rival;
+
+
+static void make_good(const char *path);
 
 
 int
@@ -99,8 +106,34 @@ flock(int fd, int operation)
 
 
 int
+link(const char *from, const char *to)
+{
+    const char  *path;
+
+    if (link_comes_second != NULL) {
+        path = link_comes_second;
+        link_comes_second = NULL;
+
+        make_good(path);
+    }
+
+    return (int) syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+
+int
 fallocate(int fd, int mode, off_t offset, off_t len)
 {
+    rfl_counters_t  *rival;
+
+    if (fallocate_rival != NULL) {
+        rival = fallocate_rival;
+        fallocate_rival = NULL;
+
+        assert_int_equal(rfl_counters_reserve(rival, fallocate_rival_ids,
+                                              NULL), RFL_OK);
+    }
+
     if (fallocate_interrupts > 0) {
         fallocate_interrupts--;
         errno = EINTR;
@@ -136,7 +169,9 @@ setup(void **state)
     (void) snprintf(f->old, sizeof(f->old), "%s.old", f->path);
 
     flock_removes = NULL;
+    link_comes_second = NULL;
     disk_end = 0;
+    fallocate_rival = NULL;
     fallocate_errno = 0;
     fallocate_interrupts = 0;
 
@@ -771,6 +806,54 @@ a_file_removed_between_opening_and_locking_is_not_used(void **state)
     c = opened(f, RFL_COUNTERS_CREATE);
     assert_int_not_equal(c->header->file_id, file_id);
     assert_int_equal(rfl_counters_check_path(c, f->path), RFL_OK);
+    rfl_counters_close(c);
+}
+
+
+static void
+a_file_made_first_by_another_process_is_used(void **state)
+{
+    fixture_t       *f = *state;
+    rfl_counters_t  *c, *other;
+
+    link_comes_second = f->path;
+
+    c = opened(f, RFL_COUNTERS_CREATE);
+    assert_null(link_comes_second);
+    assert_int_equal(files_in(f->dir), 1);
+
+    other = opened(f, RFL_COUNTERS_WRITE);
+    assert_int_equal(other->header->file_id, c->header->file_id);
+
+    rfl_counters_close(other);
+    rfl_counters_close(c);
+}
+
+
+static void
+a_slower_reservation_takes_nothing_back(void **state)
+{
+    uint32_t         capacity;
+    fixture_t       *f = *state;
+    rfl_counters_t  *c, *rival;
+
+    c = opened(f, RFL_COUNTERS_CREATE);
+    rival = opened(f, RFL_COUNTERS_WRITE);
+
+    fallocate_rival = rival;
+    fallocate_rival_ids = 50000;
+
+    assert_int_equal(rfl_counters_reserve(c, 20000, &f->err), RFL_OK);
+    assert_null(fallocate_rival);
+
+    capacity = rfl_counters_capacity(c);
+    assert_true(capacity >= 50000 + 50000 / 8);
+    assert_int_equal(c->header->next_id, 50000);
+
+    count(c, capacity - 1, 1);
+    assert_int_equal(clicks(rival, capacity - 1), 1);
+
+    rfl_counters_close(rival);
     rfl_counters_close(c);
 }
 
@@ -1436,6 +1519,8 @@ main(void)
         test(another_layouts_file_is_set_aside_when_unused),
         test(a_file_in_use_is_never_set_aside),
         test(a_file_removed_between_opening_and_locking_is_not_used),
+        test(a_file_made_first_by_another_process_is_used),
+        test(a_slower_reservation_takes_nothing_back),
         test(the_path_is_told_from_a_file_that_was_there),
         test(capacity_grows_ahead_and_never_shrinks),
         test(max_ids_is_the_limit),
