@@ -42,7 +42,7 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
 
 
 .PHONY: help run stop test unit lint module cli asan valgrind bench install \
-        clean
+        clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -64,12 +64,15 @@ stop:  ## stops the demo
 test:  ## installs what is missing, builds, runs every test
 	@tools/install-deps test
 	@$(MAKE) $(jobs) module cli build/plain/units build/sanitized/units
-	@rc=0; \
-	 tools/run-units build/plain/unit build/sanitized/unit || rc=1; \
-	 prove $(PROVE_FLAGS) -r t/ || rc=1; \
-	 tools/give-back; exit $$rc
+	@failed=; \
+	 tools/run-units build/plain/unit build/sanitized/unit \
+	     || failed="$$failed unit tests"; \
+	 prove $(PROVE_FLAGS) -r t/ || failed="$$failed t/"; \
+	 tools/give-back; \
+	 [ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
 
-unit: build/plain/units build/sanitized/units  ## the tests of core alone
+unit:  ## the tests of core alone
+	@$(MAKE) $(jobs) build/plain/units build/sanitized/units
 	@tools/run-units build/plain/unit build/sanitized/unit
 
 lint:  ## the rules of the code, and clang
@@ -82,19 +85,22 @@ module:  ## build/ngx_http_referral_module.so
 cli: build/referralctl  ## build/referralctl
 	@tools/give-back
 
-asan: build/sanitized/referralctl build/sanitized/units  ## all tests, nginx too under ASan and UBSan
-	@tools/build-module static
-	@rc=0; \
-	 tools/run-units build/sanitized/unit || rc=1; \
+asan:  ## all tests, nginx too under ASan and UBSan
+	@$(MAKE) $(jobs) build/sanitized/referralctl build/sanitized/units \
+	    build/asan/nginx
+	@failed=; \
+	 tools/run-units build/sanitized/unit || failed="$$failed unit tests"; \
 	 TEST_NGINX_BINARY=$(CURDIR)/build/asan/nginx TEST_NGINX_MODULE= \
 	 TEST_REFERRALCTL=$(CURDIR)/build/sanitized/referralctl \
-	     tools/sanitized prove $(PROVE_FLAGS) -r t/ || rc=1; \
-	 tools/give-back; exit $$rc
+	     tools/sanitized prove $(PROVE_FLAGS) -r t/ \
+	     || failed="$$failed t/"; \
+	 tools/give-back; \
+	 [ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
 
 valgrind: build/plain/units  ## the tests of core under valgrind
 	@VALGRIND=1 tools/run-units build/plain/unit
 
-bench: module cli  ## requests per second with and without the module
+bench: module cli  ## what a request costs with and without the module
 	@bench/run
 
 install: module cli  ## DESTDIR, PREFIX and MODULES_DIR say where
@@ -111,6 +117,9 @@ build/referralctl: build/plain/referralctl
 	@cp $< $@.new
 	@mv $@.new $@
 	@echo built $@
+
+build/asan/nginx: FORCE
+	@tools/build-module static
 
 build/plain/units: $(call programs,plain)
 	@touch $@

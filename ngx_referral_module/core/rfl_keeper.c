@@ -43,7 +43,7 @@ static rfl_rc_t rfl_keeper_thread(pthread_t *thread, void *(*main)(void *),
 static void *rfl_keeper_main(void *data);
 static void rfl_keeper_turn(rfl_keeper_t *k, uint64_t now_ms);
 static rfl_rc_t rfl_keeper_open(rfl_keeper_t *k, rfl_error_t *err);
-static void rfl_keeper_flush(rfl_keeper_t *k, uint64_t now_ms,
+static rfl_rc_t rfl_keeper_flush(rfl_keeper_t *k, uint64_t now_ms,
     rfl_error_t *err);
 static void rfl_keeper_tell(rfl_keeper_t *k, const rfl_error_t *err,
     uint64_t now_ms);
@@ -132,7 +132,6 @@ rfl_keeper_turn(rfl_keeper_t *k, uint64_t now_ms)
     rfl_rc_t     rc;
     rfl_error_t  err;
 
-    err.rc = RFL_OK;
     err.text[0] = '\0';
 
     rfl_runtime_tick(&k->rt, now_ms / 1000);
@@ -143,8 +142,12 @@ rfl_keeper_turn(rfl_keeper_t *k, uint64_t now_ms)
         && (now_ms - k->flushed_ms >= k->conf->flush_ms
             || now_ms < k->flushed_ms))
     {
-        rfl_keeper_flush(k, now_ms, &err);
+        rc = rfl_keeper_flush(k, now_ms, &err);
     }
+
+    /* what went well in the end may have left a text on its way */
+
+    err.rc = rc;
 
     rfl_keeper_tell(k, &err, now_ms);
 }
@@ -189,7 +192,7 @@ rfl_keeper_open(rfl_keeper_t *k, rfl_error_t *err)
 }
 
 
-static void
+static rfl_rc_t
 rfl_keeper_flush(rfl_keeper_t *k, uint64_t now_ms, rfl_error_t *err)
 {
     int               full;
@@ -206,6 +209,8 @@ rfl_keeper_flush(rfl_keeper_t *k, uint64_t now_ms, rfl_error_t *err)
     if (rc == RFL_OK && full) {
         k->full_ms = now_ms;
     }
+
+    return rc;
 }
 
 

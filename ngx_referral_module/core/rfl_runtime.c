@@ -88,7 +88,8 @@ rfl_runtime_registry(rfl_runtime_t *rt)
         rfl_runtime_drop_registry(rt);
     }
 
-    flags = rt->keeps ? RFL_STORE_CREATE : RFL_STORE_READ;
+    flags = rt->keeps ? RFL_STORE_CREATE
+            : rt->writes ? RFL_STORE_WRITE : RFL_STORE_READ;
 
     rc = rfl_registry_open(&rt->registry, rt->conf->path, flags,
                            rt->conf->map_size, &rt->registry_error);
@@ -117,7 +118,8 @@ rfl_runtime_ledger(rfl_runtime_t *rt, const u_char *uuid)
         rt->ledger = NULL;
     }
 
-    rc = rfl_ledger_open(&rt->ledger, rt->conf->path, uuid, RFL_STORE_READ,
+    rc = rfl_ledger_open(&rt->ledger, rt->conf->path, uuid,
+                         rt->writes ? RFL_STORE_WRITE : RFL_STORE_READ,
                          rt->conf->map_size, &rt->ledger_error);
     if (rc == RFL_OK) {
         rt->ledger_error.rc = RFL_OK;
@@ -138,9 +140,12 @@ rfl_runtime_counters(rfl_runtime_t *rt, const rfl_registry_meta_t *meta,
             && rfl_counters_check_path(rt->counters, rt->counters_path)
                == RFL_OK)
         {
-            if (meta->next_id > rfl_counters_capacity(rt->counters)) {
-                (void) rfl_counters_reserve(rt->counters, meta->next_id,
-                                            &rt->counters_error);
+            /* nothing to do, most of the time: that is cheap */
+
+            rc = rfl_counters_reserve(rt->counters, meta->next_id,
+                                      &rt->counters_error);
+            if (rc == RFL_OK) {
+                rt->counters_error.rc = RFL_OK;
             }
 
             return;

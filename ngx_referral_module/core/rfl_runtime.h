@@ -34,6 +34,9 @@ typedef struct {
     unsigned                   keeps:1;          /* the keeper's: makes the
                                                     registry, and has the
                                                     ledger elsewhere */
+    unsigned                   writes:1;         /* the keeper is a thread of
+                                                    this process: they share
+                                                    writable environments */
 
     rfl_registry_t            *registry;         /* NULL: not available */
     rfl_ledger_t              *ledger;           /* read only */

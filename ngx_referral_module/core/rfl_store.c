@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -81,6 +82,13 @@ typedef struct {
 } rfl_store_fs_t;
 
 
+static rfl_rc_t store_open(rfl_store_t *s, const char *dir,
+    const rfl_store_dbi_t *dbis, size_t n, size_t map_size, rfl_error_t *err);
+static rfl_store_t *store_other(rfl_store_t *s);
+static rfl_rc_t store_share(rfl_store_t *s, rfl_store_t *other, size_t n,
+    rfl_error_t *err);
+static int store_is_shared(const rfl_store_t *s);
+static void store_close(rfl_store_t *s);
 static rfl_rc_t store_paths(rfl_store_t *s, const char *dir,
     rfl_error_t *err);
 static rfl_rc_t store_prepare_dir(rfl_store_t *s, rfl_error_t *err);
@@ -133,7 +141,10 @@ static const rfl_store_fs_t  store_refused_fs[] = {
 };
 
 
-static rfl_store_t  *store_list;
+/* Handles of this process; opening and closing change it, in any thread. */
+
+static rfl_store_t      *store_list;
+static pthread_mutex_t   store_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 
 rfl_rc_t
@@ -158,37 +169,101 @@ rfl_store_open(rfl_store_t **sp, const char *dir, const rfl_store_dbi_t *dbis,
     s->flags = flags;
     s->pid = getpid();
 
+    (void) pthread_mutex_lock(&store_mutex);
+
+    rc = store_open(s, dir, dbis, n, map_size, err);
+
+    if (rc == RFL_OK) {
+        s->next = store_list;
+        store_list = s;
+        *sp = s;
+
+    } else {
+        store_close(s);
+    }
+
+    (void) pthread_mutex_unlock(&store_mutex);
+
+    return rc;
+}
+
+
+static rfl_rc_t
+store_open(rfl_store_t *s, const char *dir, const rfl_store_dbi_t *dbis,
+    size_t n, size_t map_size, rfl_error_t *err)
+{
+    rfl_rc_t      rc;
+    rfl_store_t  *other;
+
     rc = store_paths(s, dir, err);
     if (rc != RFL_OK) {
-        goto failed;
+        return rc;
     }
 
     rc = store_prepare_dir(s, err);
     if (rc != RFL_OK) {
-        goto failed;
+        return rc;
+    }
+
+    other = store_other(s);
+
+    if (other != NULL) {
+        return store_share(s, other, n, err);
     }
 
     rc = store_open_env(s, map_size, err);
     if (rc != RFL_OK) {
-        goto failed;
+        return rc;
     }
 
-    rc = store_open_dbis(s, dbis, n, err);
-    if (rc != RFL_OK) {
-        goto failed;
+    return store_open_dbis(s, dbis, n, err);
+}
+
+
+/* A store inherited over fork() is not ours, and must not be used. */
+
+static rfl_store_t *
+store_other(rfl_store_t *s)
+{
+    rfl_store_t  *other;
+
+    for (other = store_list; other != NULL; other = other->next) {
+        if (other != s && other->pid == s->pid
+            && store_file_eq(other->dir_file, s->dir_file))
+        {
+            return other;
+        }
     }
 
-    s->next = store_list;
-    store_list = s;
-    *sp = s;
+    return NULL;
+}
+
+
+/* The environment of another handle: LMDB wants one for all threads. */
+
+static rfl_rc_t
+store_share(rfl_store_t *s, rfl_store_t *other, size_t n, rfl_error_t *err)
+{
+    if (other->flags == RFL_STORE_READ && s->flags != RFL_STORE_READ) {
+        return rfl_fail(err, RFL_BUSY, "%s: this process has it open for "
+                        "reading already, as %s", s->dir, other->dir);
+    }
+
+    /* with files that were replaced, all handles are to be closed first */
+
+    if (n != other->ndbis || rfl_store_check_path(other) != RFL_OK) {
+        return rfl_fail(err, RFL_BUSY, "%s: this process has it open "
+                        "already, as %s", s->dir, other->dir);
+    }
+
+    s->env = other->env;
+    s->ndbis = other->ndbis;
+    memcpy(s->dbis, other->dbis, sizeof(s->dbis));
+    s->page_size = other->page_size;
+    s->data_file = other->data_file;
+    s->lock_file = other->lock_file;
 
     return RFL_OK;
-
-failed:
-
-    rfl_store_close(s);
-
-    return rc;
 }
 
 
@@ -201,6 +276,8 @@ rfl_store_close(rfl_store_t *s)
         return;
     }
 
+    (void) pthread_mutex_lock(&store_mutex);
+
     for (link = &store_list; *link != NULL; link = &(*link)->next) {
         if (*link == s) {
             *link = s->next;
@@ -208,6 +285,30 @@ rfl_store_close(rfl_store_t *s)
         }
     }
 
+    store_close(s);
+
+    (void) pthread_mutex_unlock(&store_mutex);
+}
+
+
+static int
+store_is_shared(const rfl_store_t *s)
+{
+    const rfl_store_t  *other;
+
+    for (other = store_list; other != NULL; other = other->next) {
+        if (other != s && other->env == s->env && other->pid == s->pid) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+store_close(rfl_store_t *s)
+{
     if (s->writing) {
         mdb_txn_abort(s->txn);
     }
@@ -216,7 +317,7 @@ rfl_store_close(rfl_store_t *s)
         mdb_txn_abort(s->read_txn);
     }
 
-    if (s->env != NULL) {
+    if (s->env != NULL && !store_is_shared(s)) {
         mdb_env_close(s->env);
     }
 
@@ -256,9 +357,8 @@ store_paths(rfl_store_t *s, const char *dir, rfl_error_t *err)
 static rfl_rc_t
 store_prepare_dir(rfl_store_t *s, rfl_error_t *err)
 {
-    rfl_rc_t      rc;
-    rfl_store_t  *other;
-    struct stat   st;
+    rfl_rc_t     rc;
+    struct stat  st;
 
     if (s->flags & RFL_STORE_CREATE) {
         rc = store_make_dir(s, err);
@@ -276,17 +376,6 @@ store_prepare_dir(rfl_store_t *s, rfl_error_t *err)
     }
 
     s->dir_file = store_file(&st);
-
-    /* A store inherited over fork() is not ours, and must not be used. */
-
-    for (other = store_list; other != NULL; other = other->next) {
-        if (other->pid == s->pid
-            && store_file_eq(other->dir_file, s->dir_file))
-        {
-            return rfl_fail(err, RFL_BUSY, "%s: this process has it open "
-                            "already, as %s", s->dir, other->dir);
-        }
-    }
 
     rc = store_check_fs(s, err);
     if (rc != RFL_OK) {
@@ -755,7 +844,15 @@ store_remap(rfl_store_t *s)
 {
     int  rc;
 
-    rc = mdb_env_set_mapsize(s->env, 0);
+    /* no transaction may be live: another handle's thread may have one */
+
+    (void) pthread_mutex_lock(&store_mutex);
+
+    rc = store_is_shared(s) ? MDB_MAP_RESIZED
+                            : mdb_env_set_mapsize(s->env, 0);
+
+    (void) pthread_mutex_unlock(&store_mutex);
+
     if (rc != 0) {
         return rc;
     }

@@ -4,9 +4,11 @@
  *
  * Caveats, each learned by experiment (docs/architecture.md):
  *
- * - One process opens a directory once (a second handle closed would drop
- *   the first one's POSIX locks), and only after its last fork.
- * - A store serves one thread at a time and has one current transaction.
+ * - One process opens a directory once (a second environment closed would
+ *   drop the first one's POSIX locks), and only after its last fork.  A
+ *   second store on it shares the first one's environment.
+ * - A store serves one thread at a time and has one current transaction;
+ *   two stores on one directory may serve two threads.
  *   A read transaction is renewed at begin and reset at end: never keep one
  *   across events, a held reader makes the file grow without bound.
  * - Slices returned by reads point into the map: they are valid until the
@@ -55,8 +57,9 @@ typedef struct {
 /*
  * Opens dir with the listed dbis (numbered in their order).  Errors:
  * RFL_NOT_FOUND (no such directory, no data file or a dbi not made yet),
- * RFL_DENIED, RFL_BUSY (this process has it open), RFL_DAMAGED (a file
- * shorter than its pages, or no LMDB file), RFL_INVALID (file system),
+ * RFL_DENIED, RFL_BUSY (this process has it open
+ * for reading, and writing is asked for), RFL_DAMAGED (pages in use
+ * are missing, or no LMDB file), RFL_INVALID (file system), RFL_FULL (readers),
  * RFL_ERROR.  map_size 0 means RFL_STORE_MAP_SIZE.  *sp is NULL on failure.
  */
 
@@ -142,7 +145,8 @@ int rfl_store_reader_check(rfl_store_t *s);
 /*
  * RFL_OK while the path still names the files this store has open,
  * RFL_NOT_FOUND when they are gone, RFL_DAMAGED when other files took their
- * place (a restored backup): close and open again.
+ * place (a restored backup), the file was cut short or LMDB gave up
+ * (MDB_PANIC): close and open again.
  */
 
 rfl_rc_t rfl_store_check_path(rfl_store_t *s);

@@ -24,6 +24,8 @@
 
 static ngx_http_referral_main_conf_t *ngx_http_referral_conf(
     ngx_cycle_t *cycle);
+static void ngx_http_referral_own_path(ngx_cycle_t *cycle,
+    ngx_http_referral_registry_t *reg);
 static void ngx_http_referral_counters_dir(ngx_cycle_t *cycle);
 static void ngx_http_referral_tick(ngx_event_t *ev);
 static void ngx_http_referral_tell(ngx_http_referral_registry_t *reg,
@@ -61,8 +63,14 @@ ngx_http_referral_init_module(ngx_cycle_t *cycle)
 
     regs = rmcf->registries.elts;
 
+    if (geteuid() != 0) {
+        return NGX_OK;
+    }
+
     for (i = 0; i < rmcf->registries.nelts; i++) {
-        if (regs[i]->default_counters && geteuid() == 0) {
+        ngx_http_referral_own_path(cycle, regs[i]);
+
+        if (regs[i]->default_counters) {
             regs[i]->conf.counters_dir = NGX_HTTP_REFERRAL_COUNTERS;
         }
     }
@@ -75,6 +83,33 @@ ngx_http_referral_init_module(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * nginx has just given PATH to the worker user.  A single process is its own
+ * worker and does not change its user: PATH is its own, or the command, which
+ * acts as PATH's owner, could not open what it makes.
+ */
+
+static void
+ngx_http_referral_own_path(ngx_cycle_t *cycle,
+    ngx_http_referral_registry_t *reg)
+{
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (ccf->master) {
+        return;
+    }
+
+    if (lchown((char *) reg->path.data, geteuid(), -1) == -1
+        && ngx_errno != NGX_ENOENT)
+    {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
+                      "referral: lchown(\"%V\") failed", &reg->path);
+    }
 }
 
 
@@ -150,6 +185,7 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
         rfl_runtime_init(&reg->runtime, &reg->conf, ngx_worker);
 
         if (ngx_process == NGX_PROCESS_SINGLE) {
+            reg->runtime.writes = 1;
             ngx_http_referral_start_keeper(reg);
         }
 

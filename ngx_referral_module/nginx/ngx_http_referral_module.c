@@ -23,6 +23,8 @@ static char *ngx_http_referral_number(ngx_conf_t *cf, ngx_str_t *option,
     ngx_int_t value, ngx_int_t min, ngx_int_t max);
 static char *ngx_http_referral_path(ngx_conf_t *cf,
     ngx_http_referral_registry_t *reg);
+static ngx_uint_t ngx_http_referral_same_path(
+    ngx_http_referral_registry_t *one, ngx_http_referral_registry_t *two);
 static ngx_int_t ngx_http_referral_path_usable(ngx_str_t *path);
 static char *ngx_http_referral(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -454,9 +456,7 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
     regs = rmcf->registries.elts;
 
     for (i = 0; i < rmcf->registries.nelts; i++) {
-        if (regs[i] != reg && regs[i]->path.len == reg->path.len
-            && ngx_strcmp(regs[i]->path.data, reg->path.data) == 0)
-        {
+        if (regs[i] != reg && ngx_http_referral_same_path(regs[i], reg)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "the path \"%V\" of referral registry \"%V\" "
                                "is used by registry \"%V\" already",
@@ -490,6 +490,28 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* By name, and where both are there, by what the names lead to. */
+
+static ngx_uint_t
+ngx_http_referral_same_path(ngx_http_referral_registry_t *one,
+    ngx_http_referral_registry_t *two)
+{
+    struct stat  a, b;
+
+    if (one->path.data == NULL) {
+        return 0;
+    }
+
+    if (ngx_strcmp(one->path.data, two->path.data) == 0) {
+        return 1;
+    }
+
+    return stat((char *) one->path.data, &a) == 0
+           && stat((char *) two->path.data, &b) == 0
+           && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 

@@ -460,34 +460,68 @@ tables_are_limited(void **state)
 
 
 static void
-one_process_opens_a_directory_once(void **state)
+stores_on_one_directory_share_its_environment(void **state)
 {
     char          link[128];
+    rfl_str_t     value;
+    fixture_t    *f;
+    rfl_store_t  *second, *third;
+
+    f = *state;
+
+    create_store(f);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+
+    snprintf(link, sizeof(link), "%s/link", f->root);
+    assert_int_equal(symlink(f->dir, link), 0);
+
+    assert_int_equal(rfl_store_open(&second, link, dbis, NDBIS,
+                                    RFL_STORE_READ, MIB, &f->err), RFL_OK);
+
+    /* the second reads its snapshot while the first writes */
+
+    assert_int_equal(rfl_store_begin(second, 0, &f->err), RFL_OK);
+    assert_int_equal(put_one(f, 2, "b", 1), RFL_OK);
+    assert_int_equal(rfl_store_get_u64(second, U64, 1, &value), RFL_OK);
+    assert_int_equal(rfl_store_get_u64(second, U64, 2, &value),
+                     RFL_NOT_FOUND);
+    rfl_store_end(second);
+
+    /* whoever is closed first takes nothing from the other */
+
+    close_store(f);
+
+    assert_int_equal(rfl_store_begin(second, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_get_u64(second, U64, 2, &value), RFL_OK);
+    rfl_store_end(second);
+
+    assert_int_equal(rfl_store_open(&third, link, dbis, NDBIS,
+                                    RFL_STORE_READ, MIB, &f->err), RFL_OK);
+    rfl_store_close(second);
+    rfl_store_close(third);
+
+    assert_int_equal(rfl_store_open(&f->store, link, dbis, NDBIS,
+                                    RFL_STORE_READ, MIB, &f->err), RFL_OK);
+}
+
+
+static void
+a_directory_open_for_reading_is_not_written(void **state)
+{
     fixture_t    *f;
     rfl_store_t  *second;
 
     f = *state;
 
     create_store(f);
-
-    assert_int_equal(rfl_store_open(&second, f->dir, dbis, NDBIS,
-                                    RFL_STORE_READ, MIB, &f->err), RFL_BUSY);
-    assert_null(second);
-
-    snprintf(link, sizeof(link), "%s/link", f->root);
-    assert_int_equal(symlink(f->dir, link), 0);
-
-    assert_int_equal(rfl_store_open(&second, link, dbis, NDBIS,
-                                    RFL_STORE_READ, MIB, &f->err), RFL_BUSY);
-    assert_non_null(strstr(f->err.text, f->dir));
-
-    /* the refused openers took no lock of the first one with them */
-
-    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
     close_store(f);
 
-    assert_int_equal(rfl_store_open(&f->store, link, dbis, NDBIS,
+    assert_int_equal(rfl_store_open(&f->store, f->dir, dbis, NDBIS,
                                     RFL_STORE_READ, MIB, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_open(&second, f->dir, dbis, NDBIS,
+                                    RFL_STORE_WRITE, MIB, &f->err), RFL_BUSY);
+    assert_null(second);
+    assert_non_null(strstr(f->err.text, f->dir));
 }
 
 
@@ -1211,11 +1245,15 @@ dead_readers_are_cleared(void **state)
 static int
 child_opens_its_own(fixture_t *f, int in, int out)
 {
+    int        rc;
     fixture_t  own;
 
     own = *f;
+    rc = child_commits(&own, in, out);
 
-    return child_commits(&own, in, out);
+    close_store(f);                      /* the parent's goes on */
+
+    return rc;
 }
 
 
@@ -1556,7 +1594,8 @@ main(void)
         test(a_table_not_made_yet_is_not_found),
         test(a_table_of_another_key_kind_is_refused),
         test(tables_are_limited),
-        test(one_process_opens_a_directory_once),
+        test(stores_on_one_directory_share_its_environment),
+        test(a_directory_open_for_reading_is_not_written),
         test(a_file_that_is_no_store_is_damaged),
         test(a_truncated_file_is_refused_before_it_is_read),
         test(file_systems_without_reliable_locks_are_refused),

@@ -1,0 +1,68 @@
+#!/usr/bin/perl
+
+# Without a master process, one process is worker and keeper at once.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Referral::Counts qw(counters_of counted settled summary);
+use Referral::Test qw(wait_until);
+
+
+my $t = Referral::Test->new(user => undef, single => 1, main => "master_process off;\n",
+                            http => <<'CONF');
+    %%REGISTRY%%
+
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        referral main;
+        location / { return 200; }
+        location /status { referral_status main; }
+    }
+CONF
+
+my $page = 'https://blog.example/2024/launch';
+
+sub visit {
+    $t->get('/', Referer => $page) for 1 .. 10;
+}
+
+$t->start;
+ok(wait_until(sub { summary($t)->{health}{registry} eq 'ok' }, 10),
+   'it makes the registry');
+
+my $key = $t->ctl_ok('add', $page);
+
+visit();
+is(counters_of($t, $key)->{clicks}, 10, 'it counts');
+
+for my $part (qw(registry ledger counters)) {
+    ok(wait_until(sub { summary($t)->{health}{$part} eq 'ok' }, 5),
+       "$part: ok")
+        or diag(summary($t)->{health}{$part});
+}
+
+ok(wait_until(sub { (summary($t)->{health}{flush_age_ms} // 1e9) < 2000 }, 10),
+   'it flushes');
+
+$t->restart;
+is(counters_of($t, $key)->{clicks}, 10, 'totals come back');
+visit();
+$t->stop;
+unlink $t->shm . '/main.counters' or die;
+$t->start;
+ok(wait_until(sub { summary($t)->{health}{ledger} eq 'ok' }, 10),
+   'the ledger is opened');
+is(counters_of($t, $key)->{clicks}, 20, 'also without the counter file');
+
+my @lines = grep { /\[error\]/ } split /\n/, $t->error_log;
+
+is_deeply(\@lines, [], 'and the log has no error');
+
+$t->finish;
+
+done_testing;
