@@ -26,12 +26,18 @@ static ngx_http_referral_main_conf_t *ngx_http_referral_conf(
     ngx_cycle_t *cycle);
 static void ngx_http_referral_own_path(ngx_cycle_t *cycle,
     ngx_http_referral_registry_t *reg);
-static void ngx_http_referral_counters_dir(ngx_cycle_t *cycle);
+static void ngx_http_referral_counters_dir(ngx_cycle_t *cycle,
+    ngx_http_referral_main_conf_t *rmcf);
 static void ngx_http_referral_tick(ngx_event_t *ev);
 static void ngx_http_referral_tell(ngx_http_referral_registry_t *reg,
     rfl_error_t *err);
 static void ngx_http_referral_start_keeper(ngx_http_referral_registry_t *reg);
-static void ngx_http_referral_stop_keepers(void);
+static void ngx_http_referral_manager_exit(void);
+static void ngx_http_referral_close(void *data);
+
+
+/* Set in the cache manager. */
+static ngx_http_referral_main_conf_t  *ngx_http_referral_managed;
 
 
 static ngx_http_referral_main_conf_t *
@@ -57,29 +63,22 @@ ngx_http_referral_init_module(ngx_cycle_t *cycle)
 
     rmcf = ngx_http_referral_conf(cycle);
 
-    if (rmcf == NULL || ngx_test_config) {
+    if (rmcf == NULL || rmcf->registries.nelts == 0 || ngx_test_config) {
         return NGX_OK;
     }
 
-    regs = rmcf->registries.elts;
+    if (geteuid() == 0) {
+        regs = rmcf->registries.elts;
 
-    if (geteuid() != 0) {
-        return NGX_OK;
-    }
+        for (i = 0; i < rmcf->registries.nelts; i++) {
+            ngx_http_referral_own_path(cycle, regs[i]);
 
-    for (i = 0; i < rmcf->registries.nelts; i++) {
-        ngx_http_referral_own_path(cycle, regs[i]);
-
-        if (regs[i]->default_counters) {
-            regs[i]->conf.counters_dir = NGX_HTTP_REFERRAL_COUNTERS;
+            if (regs[i]->default_counters) {
+                regs[i]->conf.counters_dir = NGX_HTTP_REFERRAL_COUNTERS;
+            }
         }
-    }
 
-    for (i = 0; i < rmcf->registries.nelts; i++) {
-        if (regs[i]->conf.counters_dir[0] != '\0') {
-            ngx_http_referral_counters_dir(cycle);
-            break;
-        }
+        ngx_http_referral_counters_dir(cycle, rmcf);
     }
 
     return NGX_OK;
@@ -119,11 +118,26 @@ ngx_http_referral_own_path(ngx_cycle_t *cycle,
  */
 
 static void
-ngx_http_referral_counters_dir(ngx_cycle_t *cycle)
+ngx_http_referral_counters_dir(ngx_cycle_t *cycle,
+    ngx_http_referral_main_conf_t *rmcf)
 {
-    int               fd;
-    struct stat       st;
-    ngx_core_conf_t  *ccf;
+    int                              fd;
+    ngx_uint_t                       i;
+    struct stat                      st;
+    ngx_core_conf_t                 *ccf;
+    ngx_http_referral_registry_t   **regs;
+
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        if (regs[i]->default_counters) {
+            break;
+        }
+    }
+
+    if (i == rmcf->registries.nelts) {
+        return;
+    }
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
@@ -165,6 +179,7 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                       i;
     ngx_event_t                     *ev;
+    ngx_pool_cleanup_t              *cln;
     ngx_http_referral_registry_t    *reg, **regs;
     ngx_http_referral_main_conf_t   *rmcf;
 
@@ -175,6 +190,23 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
             && ngx_process != NGX_PROCESS_SINGLE))
     {
         return NGX_OK;
+    }
+
+    if (ngx_process == NGX_PROCESS_SINGLE) {
+
+        /*
+         * On reload it calls neither exit_process nor init_process: nginx
+         * does not serve any more after that, but our thread and timer must
+         * not outlive the cycle's memory.
+         */
+
+        cln = ngx_pool_cleanup_add(cycle->pool, 0);
+        if (cln == NULL) {
+            return NGX_OK;
+        }
+
+        cln->handler = ngx_http_referral_close;
+        cln->data = rmcf;
     }
 
     regs = rmcf->registries.elts;
@@ -279,6 +311,14 @@ ngx_http_referral_manager(void *data)
     rfl_error_t                    message;
     ngx_http_referral_registry_t  *reg = data;
 
+    /* the cache manager leaves by exit() alone, without exit_process */
+
+    if (ngx_http_referral_managed == NULL) {
+        ngx_http_referral_managed =
+                           ngx_http_referral_conf((ngx_cycle_t *) ngx_cycle);
+        (void) atexit(ngx_http_referral_manager_exit);
+    }
+
     if (reg->keeper == NULL) {
         ngx_http_referral_start_keeper(reg);
     }
@@ -296,43 +336,16 @@ ngx_http_referral_start_keeper(ngx_http_referral_registry_t *reg)
 {
     rfl_error_t  err;
 
-    static ngx_uint_t  registered;
-
     if (rfl_keeper_start(&reg->keeper, &reg->conf, &err) != RFL_OK) {
         ngx_http_referral_tell(reg, &err);
-        return;
-    }
-
-    /* the cache manager leaves by exit() alone, without exit_process */
-
-    if (!registered) {
-        registered = 1;
-        (void) atexit(ngx_http_referral_stop_keepers);
     }
 }
 
 
 static void
-ngx_http_referral_stop_keepers(void)
+ngx_http_referral_manager_exit(void)
 {
-    ngx_uint_t                       i;
-    ngx_http_referral_registry_t   **regs;
-    ngx_http_referral_main_conf_t   *rmcf;
-
-    rmcf = ngx_http_referral_conf((ngx_cycle_t *) ngx_cycle);
-
-    if (rmcf == NULL) {
-        return;
-    }
-
-    regs = rmcf->registries.elts;
-
-    for (i = 0; i < rmcf->registries.nelts; i++) {
-        if (regs[i]->keeper != NULL) {
-            rfl_keeper_stop(regs[i]->keeper);
-            regs[i]->keeper = NULL;
-        }
-    }
+    ngx_http_referral_close(ngx_http_referral_managed);
 }
 
 
@@ -341,23 +354,43 @@ ngx_http_referral_stop_keepers(void)
 void
 ngx_http_referral_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                       i;
-    ngx_http_referral_registry_t   **regs;
-    ngx_http_referral_main_conf_t   *rmcf;
+    ngx_http_referral_main_conf_t  *rmcf;
 
     rmcf = ngx_http_referral_conf(cycle);
 
-    if (rmcf == NULL) {
-        return;
+    if (rmcf != NULL) {
+        ngx_http_referral_close(rmcf);
     }
+}
+
+
+/* Leaves what this process has open; a second call finds nothing. */
+
+static void
+ngx_http_referral_close(void *data)
+{
+    ngx_http_referral_main_conf_t  *rmcf = data;
+
+    ngx_uint_t                       i;
+    ngx_http_referral_registry_t    *reg, **regs;
 
     regs = rmcf->registries.elts;
 
     for (i = 0; i < rmcf->registries.nelts; i++) {
-        if (regs[i]->runtime.conf != NULL) {
-            rfl_keeper_last_out(&regs[i]->runtime);
+        reg = regs[i];
+
+        if (reg->tick.timer_set) {
+            ngx_del_timer(&reg->tick);
+        }
+
+        if (reg->runtime.conf != NULL) {
+            rfl_keeper_last_out(&reg->runtime);
+            reg->runtime.conf = NULL;
+        }
+
+        if (reg->keeper != NULL) {
+            rfl_keeper_stop(reg->keeper);
+            reg->keeper = NULL;
         }
     }
-
-    ngx_http_referral_stop_keepers();
 }

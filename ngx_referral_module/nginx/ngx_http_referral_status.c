@@ -279,25 +279,17 @@ ngx_http_referral_status_write(ngx_http_request_t *r)
         }
     }
 
-    if (wev->timer_set) {
-        ngx_del_timer(wev);
-    }
-
     rc = ngx_http_referral_status_step(r, ctx);
 
     if (rc == NGX_AGAIN) {
 
-        if (ctx->busy == NULL) {
-
-            if (!ctx->next.posted) {
-                ngx_post_event(&ctx->next, &ngx_posted_next_events);
-            }
-
+        if (ngx_http_referral_status_wait(r) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_ERROR);
             return;
         }
 
-        if (ngx_http_referral_status_wait(r) != NGX_OK) {
-            ngx_http_finalize_request(r, NGX_ERROR);
+        if (ctx->busy == NULL && !ctx->next.posted) {
+            ngx_post_event(&ctx->next, &ngx_posted_next_events);
         }
 
         return;
@@ -390,6 +382,11 @@ ngx_http_referral_status_send(ngx_http_request_t *r,
     return rc;
 }
 
+
+/*
+ * The timer is set even when the next step is posted already: a worker that
+ * shuts down leaves as soon as it has no timer.
+ */
 
 static ngx_int_t
 ngx_http_referral_status_wait(ngx_http_request_t *r)

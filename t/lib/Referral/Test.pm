@@ -863,7 +863,7 @@ sub remove_directories {
 
 # A test that died leaves no nginx behind; nor does one that is interrupted.
 
-$SIG{INT} = $SIG{TERM} = sub { exit 1 };
+$SIG{$_} = sub { exit 1 } for qw(HUP INT PIPE TERM);
 
 my $owner = $$;
 
