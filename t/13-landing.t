@@ -119,6 +119,8 @@ my @rows = (
     [ 'https://query.example/', '/item', 'landing', 'item' ],
     [ 'https://query.example/', '/item?id=5', 'landing', 'item 5' ],
     [ 'https://query.example/', '/item?id=5&gclid=x', 'landing', 'item 5' ],
+    [ 'https://query.example/', '/item?id=5&ref=partner', 'landing',
+      'item 5' ],
     [ 'https://query.example/', '/item?id=6', 'landing', 'item' ],
     [ 'https://query.example/five', '/item', 'exact', 'item 5', 1 ],
     [ 'https://query.example/', 'http://shop2.example/item', 'landing',

@@ -27,7 +27,7 @@ my $t = Referral::Test->new(http => <<'CONF');
         keepalive_requests 1000000;
         location / { referral main; return 200; }
         location /status { referral_status main; }
-        location /limited { limit_rate 2m; referral_status main; }
+        location /limited { limit_rate 8m; referral_status main; }
         location /hasty { send_timeout 1s; referral_status main; }
     }
 CONF

@@ -291,11 +291,12 @@ static rfl_rc_t
 rfl_identity_url(rfl_str_t field, rfl_str_t value, u_char *buf,
     rfl_url_t *url, rfl_error_t *err)
 {
-    u_char      ascii[RFL_HOST_MAX + 1];
-    size_t      i, len, host_at;
-    rfl_rc_t    rc;
-    rfl_str_t   host, parts[4];
-    const char  *why;
+    u_char         ascii[RFL_HOST_MAX + 1];
+    size_t         i, len, host_at;
+    rfl_rc_t       rc;
+    rfl_str_t      host, parts[4];
+    const char    *why;
+    const u_char  *behind;
 
     len = rfl_identity_scheme(value);
 
@@ -345,6 +346,17 @@ rfl_identity_url(rfl_str_t field, rfl_str_t value, u_char *buf,
     rc = rfl_url_parse(rfl_str(buf, len), url, &why);
     if (rc != RFL_OK) {
         return rfl_link_invalid(err, field, value, "%s", why);
+    }
+
+    /* "htp:/blog.example" is no host "htp" with an empty port */
+
+    behind = url->host.data + url->host.len;
+
+    if (parts[0].len != 0 && url->port.len == 0 && behind < buf + len
+        && *behind == ':')
+    {
+        return rfl_link_invalid(err, field, value, "has a \":\" without "
+                                "a port; a URL begins with \"https://\"");
     }
 
     return RFL_OK;

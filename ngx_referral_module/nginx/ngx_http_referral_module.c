@@ -347,7 +347,7 @@ ngx_http_referral_registry_option(ngx_conf_t *cf,
     ngx_http_referral_registry_t *reg, ngx_str_t *option)
 {
     char       *rv;
-    ssize_t     size;
+    off_t       size;
     ngx_int_t   n;
     ngx_str_t   s;
 
@@ -391,7 +391,7 @@ ngx_http_referral_registry_option(ngx_conf_t *cf,
         s.data = option->data + 9;
         s.len = option->len - 9;
 
-        size = ngx_parse_size(&s);
+        size = ngx_parse_offset(&s);
 
         rv = ngx_http_referral_number(cf, option, size, 1048576,
                                       NGX_MAX_SIZE_T_VALUE / 2);
@@ -515,14 +515,15 @@ ngx_http_referral_same_path(ngx_http_referral_registry_t *one,
 }
 
 
-/* Either it is there and writable, or it can be made. */
+/*
+ * Either it is there and writable, or it can be made.  Whether it can is only
+ * known when it is: a disk may be full, /proc takes no directory of root's.
+ */
 
 static ngx_int_t
 ngx_http_referral_path_usable(ngx_str_t *path)
 {
-    int           rc;
-    u_char       *slash, c;
-    struct stat   st;
+    struct stat  st;
 
     if (stat((char *) path->data, &st) == 0) {
 
@@ -538,18 +539,8 @@ ngx_http_referral_path_usable(ngx_str_t *path)
         return NGX_ERROR;
     }
 
-    slash = (u_char *) strrchr((char *) path->data, '/');
-
-    if (slash == NULL || slash == path->data) {
-        return NGX_OK;
-    }
-
-    c = *slash;
-    *slash = '\0';
-    rc = access((char *) path->data, W_OK);
-    *slash = c;
-
-    return rc == 0 ? NGX_OK : NGX_ERROR;
+    return ngx_create_dir(path->data, 0700) != NGX_FILE_ERROR ? NGX_OK
+                                                              : NGX_ERROR;
 }
 
 

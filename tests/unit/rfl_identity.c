@@ -169,6 +169,9 @@ static const refuse_row_t  refuse_rows[] = {
     { EXACT, "ftp://blog.example/", "", "source \"ftp://blog.example/\": the "
       "scheme is not http, https or android-app" },
     { EXACT, "mailto:me@blog.example", "", "is a mail address" },
+    { EXACT, "htp:/blog.example/x", "", "has a \":\" without a port" },
+    { EXACT, "http:/blog.example/x", "", "has a \":\" without a port" },
+    { EXACT, "blog.example:/x", "", "has a \":\" without a port" },
     { HOST, "me@blog.example", "", "source \"me@blog.example\": is a mail "
       "address" },
     { EXACT, "https://", "", "the host is missing" },

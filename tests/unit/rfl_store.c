@@ -647,6 +647,8 @@ a_reader_that_cannot_lock_is_refused(void **state)
 
     pid = start_child(f, child_without_rights, &in, &out);
     stop_child(pid, in, out);
+
+    assert_int_equal(chmod(f->dir, 0700), 0);
 }
 
 

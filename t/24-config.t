@@ -1,0 +1,224 @@
+#!/usr/bin/perl
+
+# nginx -t: what is wrong in a configuration is said, with the directive and
+# the fault; what is wrong with the machine only warns; nothing is made but
+# PATH.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Referral::Test;
+
+
+my $t = Referral::Test->new(http => '');
+
+# The texts go into http, into a server and into a location of it.
+
+sub configure {
+    my ($http, $server, $location) = @_;
+
+    $t->set_conf(http => <<"CONF");
+    $http
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        @{[ $server // '' ]}
+        location /x { @{[ $location // '' ]} }
+    }
+CONF
+
+    return $t->configtest;
+}
+
+sub refused {
+    my ($like, @texts) = @_;
+
+    my ($exit, $said) = configure(@texts);
+    my ($text) = grep { defined && $_ ne '' } reverse @texts;
+
+    $text = substr($text, 0, 70) . '...' if length $text > 75;
+    subtest "refused: $text" => sub {
+        isnt($exit, 0, 'nginx -t fails');
+        like($said, qr/\[emerg\] .*$like/, 'and says why');
+        like($said, qr/nginx\.conf:\d+|in \S+:\d+/, 'and where');
+    };
+}
+
+sub accepted {
+    my (@texts) = @_;
+
+    my ($exit, $said) = configure(@texts);
+    my ($text) = grep { defined && $_ ne '' } reverse @texts;
+
+    is($exit, 0, "accepted: $text") or diag($said);
+    unlike($said, qr/\[warn\]/, 'without a warning');
+}
+
+my $dir = $t->dir;
+my $main = 'referral_registry main %%DIR%%/referral;';
+
+# The names and the numbers.
+
+my $invalid_name = qr/invalid name ".*" in "referral_registry"/;
+
+refused($invalid_name, "referral_registry $_ %%DIR%%/referral;")
+    for 'a/b', 'a.b', '"a b"', '""', 'off', 'all', "\xc3\xa9", 'a' x 65,
+        '$host', '..';
+accepted("referral_registry $_ %%DIR%%/referral;")
+    for 'a', 'A-b_9', 'offs', 'al', 'a' x 64, '0', '-';
+
+my $invalid = qr/invalid parameter ".*" in "referral_registry"/;
+
+refused($invalid, "referral_registry main %%DIR%%/referral $_;")
+    for 'flush=', 'flush=0', 'flush=99ms', 'flush=61m', 'flush=x',
+        'flush=-1', 'flush=5q', 'max_links=', 'max_links=0',
+        'max_links=-1', 'max_links=x', 'max_links=33554433',
+        'max_links=99999999999999999999', 'map_size=', 'map_size=0',
+        'map_size=1023k', 'map_size=x', 'map_size=-1m',
+        'map_size=99999999999999999999', 'counters=', 'nothing=1',
+        'flush', 'Flush=5s', 'if=1', '%%DIR%%/other';
+accepted("referral_registry main %%DIR%%/referral $_;")
+    for 'flush=100ms', 'flush=1h', 'flush=5s', 'flush=5', 'max_links=1',
+        'max_links=33554432', 'map_size=1m', 'map_size=1024k',
+        'map_size=2g', 'counters=%%SHM%%/x', 'counters=%%SHM%%/x flush=1s';
+
+refused(qr/invalid number of arguments in "referral_registry"/,
+        "referral_registry$_;") for '', ' main';
+refused(qr/"referral_registry" directive is not allowed here/, '',
+        'referral_registry main %%DIR%%/referral;');
+
+# One of each.
+
+refused(qr/duplicate referral registry "main"/,
+        "$main referral_registry main %%DIR%%/other;");
+refused(qr{the path ".*/referral" of referral registry "second" is used by registry "main"},
+        "$main referral_registry second %%DIR%%/referral;");
+refused(qr/the path ".*" of referral registry "second" is used/,
+        "$main referral_registry second %%DIR%%/referral///;");
+accepted("$main referral_registry second %%DIR%%/temp;");
+
+# referral
+
+refused(qr/unknown referral registry "nowhere"/, $main, 'referral nowhere;');
+refused(qr/unknown referral registry "nowhere"/, '', '', 'referral nowhere;');
+refused(qr/unknown referral registry "Main"/, $main, 'referral Main;');
+refused(qr/unknown referral registry "nowhere"/, $main, '',
+        'referral_status nowhere;');
+refused(qr/"referral" directive is duplicate/, $main,
+        'referral main; referral main;');
+refused(qr/"referral" directive is duplicate/, $main,
+        'referral off; referral main;');
+refused(qr/invalid parameter ".*" in "referral"/, $main, "referral main $_;")
+    for 'if=', 'unless=1', 'if', 'off';
+refused(qr/"referral off" takes no parameter "if=1"/, $main,
+        'referral off if=1;');
+like((configure($main, 'referral main if=$nothing;'))[1],
+     qr/\[emerg\] unknown "nothing" variable/, 'an unknown variable');
+refused(qr/invalid number of arguments in "referral"/, $main, "referral$_;")
+    for '', ' main if=1 if=2';
+accepted($main, 'referral main if=$status;');
+accepted($main, 'referral off;');
+accepted($main, 'referral main;', 'referral off;');
+accepted("referral main; $main");
+
+# referral_own_hosts
+
+refused(qr/invalid host in "referral_own_hosts": .*not valid/, $main,
+        "referral_own_hosts $_;")
+    for '""', 'a..b', '.', 'a.example:80', 'https://a.example', 'a/b',
+        '"a b"', '*', '*.', '*.*.example', 'a.*.example', '*.192.0.2.1',
+        '*example', '[::1', 'ok.example "bad host"', 'a' x 300;
+refused(qr/invalid number of arguments in "referral_own_hosts"/, $main,
+        'referral_own_hosts;');
+refused(qr/"referral_own_hosts" directive is not allowed here/, $main, '',
+        'referral_own_hosts a.example;');
+accepted($main, "referral_own_hosts $_;")
+    for 'a.example', 'A.example b.example', '*.example', 'www.a.example',
+        '192.0.2.1', '[2001:db8::1]', 'localhost', 'a.example.';
+accepted("$main referral_own_hosts a.example; referral_own_hosts b.example;");
+
+# referral_tag
+
+refused(qr/invalid name ".*" in "referral_tag"/, $main, "referral_tag $_;")
+    for '""', '"a b"', 'a&b', 'a=b', 'a%20', 'a+b', 'ref off', 'off ref',
+        'ref ""';
+refused(qr/"referral_tag" directive is duplicate/, $main,
+        'referral_tag ref; referral_tag src;');
+accepted($main, "referral_tag $_;") for 'ref', 'ref src', 'off', 'offs';
+accepted($main, 'referral_tag ref;', 'referral_tag off;');
+
+# referral_status
+
+refused(qr/"referral_status" directive is duplicate/, $main, '',
+        'referral_status main; referral_status all;');
+refused(qr/invalid number of arguments in "referral_status"/, $main, '',
+        "referral_status$_;") for '', ' main on';
+refused(qr/"referral_status" directive is not allowed here/, $main,
+        'referral_status main;');
+refused(qr/"referral_status" needs a location given by a prefix/, $main,
+        "location $_ { referral_status main; }")
+    for '~ ^/s', '~* /S', '@named';
+accepted($main, "location $_ { referral_status main; }")
+    for '/s', '= /s', '^~ /s', '/s/';
+accepted('', '', 'referral_status all;');
+
+# Without any directive the module is not there.
+
+accepted('', 'return 200;');
+
+# A path that cannot be made or used is a warning: nginx has to start.
+
+sub warned {
+    my ($path, $name) = @_;
+
+    my ($exit, $said) = configure("referral_registry main $path;",
+                                  'referral main;');
+
+    is($exit, 0, "$name: no error") or diag($said);
+    like($said, qr/\[warn\] the path "\Q$path\E" of .* "main" cannot be used/, "$name: a warning");
+}
+
+$t->write_file('file', 'text');
+warned("$dir/none/below", 'a path whose parent is missing');
+warned("$dir/file", 'a file');
+warned("$dir/file/below", 'a path below a file');
+warned("/proc/referral", 'a file system where nothing can be made');
+
+# What -t leaves behind: PATH, and nothing in it.
+
+my $path = "$dir/made";
+
+accepted("referral_registry main $path counters=%%SHM%%/main.counters;",
+         'referral main;', 'referral_status main;');
+
+ok(-d $path, '-t makes PATH, as nginx makes its paths');
+is_deeply([ glob "$path/* $path/.*[!.]*" ], [], 'and nothing in it');
+is_deeply([ glob $t->shm . '/*' ], [], 'no counter file');
+
+if (defined $t->{user}) {
+    is((stat $path)[4], scalar getpwnam($t->{user}), 'PATH is the workers\'');
+}
+
+# A registry that is there stays as it is.
+
+$t->ctl_ok('init');
+$t->ctl_ok('add', 'https://blog.example/2024/launch');
+
+sub state_of {
+    my @files = sort glob $t->registry_dir . '/*/*';
+    return join ' ', map { join ':', $_, (stat)[1, 4, 7, 9] } @files;
+}
+
+my $state = state_of();
+
+like($state, qr/data\.mdb/, 'there is a registry');
+accepted('%%REGISTRY%%', 'referral main;', 'referral_status main;');
+is(state_of(), $state, '-t does not touch a registry');
+
+$t->expect_log(qr/\[emerg\]/);
+$t->finish;
+
+done_testing;
