@@ -33,9 +33,11 @@ core = $(wildcard ngx_referral_module/core/*.c)
 cli = $(wildcard ngx_referral_module/cli/*.c)
 support = $(wildcard tests/support/*.c)
 unit = $(wildcard tests/unit/*.c)
+helper = $(wildcard tests/programs/*.c)
 
 objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 programs = $(patsubst tests/unit/%.c,build/$(1)/unit/%,$(unit))
+helpers = $(patsubst tests/programs/%.c,build/plain/programs/%,$(helper))
 
 cores := $(shell nproc 2>/dev/null || echo 2)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
@@ -63,7 +65,8 @@ stop:  ## stops the demo
 
 test:  ## installs what is missing, builds, runs every test
 	@tools/install-deps test
-	@$(MAKE) $(jobs) module cli build/plain/units build/sanitized/units
+	@$(MAKE) $(jobs) module cli build/plain/units build/sanitized/units \
+	    build/plain/helpers
 	@failed=; \
 	 tools/run-units build/plain/unit build/sanitized/unit \
 	     || failed="$$failed unit tests"; \
@@ -87,7 +90,7 @@ cli: build/referralctl  ## build/referralctl
 
 asan:  ## all tests, nginx too under ASan and UBSan
 	@$(MAKE) $(jobs) build/sanitized/referralctl build/sanitized/units \
-	    build/asan/nginx
+	    build/asan/nginx build/plain/helpers
 	@failed=; \
 	 tools/run-units build/sanitized/unit || failed="$$failed unit tests"; \
 	 TEST_NGINX_BINARY=$(CURDIR)/build/asan/nginx TEST_NGINX_MODULE= \
@@ -124,6 +127,9 @@ build/asan/nginx: FORCE
 build/plain/units: $(call programs,plain)
 	@touch $@
 
+build/plain/helpers: $(helpers)
+	@touch $@
+
 build/sanitized/units: $(call programs,sanitized)
 	@touch $@
 
@@ -139,13 +145,19 @@ build/$(1)/%.o: %.c Makefile
 build/$(1)/referralctl: $$(call objects,$(1),$$(core) $$(cli))
 	@$$(CC) $$($(1)_flags) -o $$@ $$^ $$(LIBS)
 
+build/$(1)/programs/%: build/$(1)/tests/programs/%.o \
+                       $$(call objects,$(1),$$(core))
+	@mkdir -p $$(@D)
+	@$$(CC) $$($(1)_flags) -o $$@ $$^ $$(LIBS)
+
 build/$(1)/unit/%: build/$(1)/tests/unit/%.o \
                    $$(call objects,$(1),$$(support) $$(core))
 	@mkdir -p $$(@D)
 	@$$(CC) $$($(1)_flags) -o $$@ $$^ -lcmocka $$(LIBS)
 
 -include $$(patsubst %.o,%.d, \
-    $$(call objects,$(1),$$(core) $$(cli) $$(support) $$(unit)))
+    $$(call objects,$(1),$$(core) $$(cli) $$(support) $$(unit) \
+                             $$(helper)))
 
 endef
 

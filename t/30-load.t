@@ -219,10 +219,11 @@ my $sum = sum($summary->{outcomes});
 
 cmp_ok($sum, '>=', $total - 1, 'no answer is missing in the sum');
 cmp_ok($sum, '<=', $total + $lost, 'and the sum is not too high');
-is($summary->{classes}{clicks} + $summary->{classes}{redirects}
-   + $summary->{classes}{errors_4xx} + $summary->{classes}{errors_5xx},
-   $summary->{outcomes}{matched}, 'classes sum to the matches')
-    if $sum == $total;
+my $classes = sum({ map { $_ => $summary->{classes}{$_} }
+                     qw(clicks redirects errors_4xx errors_5xx) });
+
+cmp_ok(abs($classes - $summary->{outcomes}{matched}), "<=", 1,
+       "classes sum to the matches, but for the one in flight");
 
 # And after all that, a restart.
 
@@ -235,15 +236,15 @@ $t->finish;
 done_testing;
 
 
-# The worker with most CPU time: one with connections.
+# The worker with most connections.
 
 sub busiest {
-    my %time;
+    my %sockets;
 
     for my $pid ($t->worker_pids) {
-        my @field = split ' ', $t->read_file("/proc/$pid/stat");
-        $time{$pid} = ($field[13] // 0) + ($field[14] // 0);
+        $sockets{$pid} = grep { (readlink($_) // '') =~ /^socket:/ }
+                         glob "/proc/$pid/fd/*";
     }
 
-    return (sort { $time{$b} <=> $time{$a} } keys %time)[0];
+    return (sort { $sockets{$b} <=> $sockets{$a} } keys %sockets)[0];
 }

@@ -98,6 +98,12 @@ static ngx_http_variable_t  ngx_http_referral_variables[] = {
 };
 
 
+static const rfl_attribution_t  ngx_http_referral_skipped_decision = {
+    .outcome = RFL_OUTCOME_SKIPPED,
+    .evidence = RFL_EVIDENCE_NONE
+};
+
+
 ngx_int_t
 ngx_http_referral_add_variables(ngx_conf_t *cf)
 {
@@ -115,12 +121,6 @@ ngx_http_referral_add_variables(ngx_conf_t *cf)
 
     return NGX_OK;
 }
-
-
-static const rfl_attribution_t  ngx_http_referral_skipped_decision = {
-    .outcome = RFL_OUTCOME_SKIPPED,
-    .evidence = RFL_EVIDENCE_NONE
-};
 
 
 /* nginx ignores what a log handler returns: whatever fails is counted. */
@@ -168,7 +168,8 @@ ngx_http_referral_decide(ngx_http_request_t *r,
 
     if (ctx != NULL
         && ctx->registry == rlcf->registry
-        && ctx->own_hosts.hosts == rlcf->own_hosts.hosts)
+        && ctx->own_hosts.hosts == rlcf->own_hosts.hosts
+        && ctx->tags.names == rlcf->tags.names)
     {
         return &ctx->attribution;
     }
@@ -194,6 +195,7 @@ ngx_http_referral_attribute(ngx_http_request_t *r,
 
     request.landing = ngx_http_referral_str(&r->unparsed_uri);
     request.own_hosts = &rlcf->own_hosts;
+    request.tag_names = &rlcf->tags;
 
     if (r->headers_in.server.len != 0) {
         request.host = ngx_http_referral_str(&r->headers_in.server);
@@ -342,6 +344,7 @@ ngx_http_referral_variable_decision(ngx_http_request_t *r)
     if (decision == &ctx->attribution) {
         ctx->registry = rlcf->registry;
         ctx->own_hosts = rlcf->own_hosts;
+        ctx->tags = rlcf->tags;
     }
 
     return decision;

@@ -40,6 +40,7 @@ package Referral::Test;
 #     TEST_NGINX_MODULE    build/ngx_http_referral_module.so; empty: static
 #     TEST_NGINX_GLOBALS   more directives for the main context
 #     TEST_REFERRALCTL     build/referralctl
+#     TEST_PROGRAMS        build/plain/programs
 #     TEST_KEEP            1: the directory stays
 #
 # Run by root, the master is root and the workers are www-data, as in
@@ -667,6 +668,20 @@ sub ctl_ok {
 
     chomp $out;
     return $out;
+}
+
+
+# One of tests/programs.
+
+sub program {
+    my ($self, $name) = @_;
+
+    my $dir = $ENV{TEST_PROGRAMS} // "$self->{root}/build/plain/programs";
+
+    die "$dir/$name is not there: make build/plain/helpers\n"
+        unless -x "$dir/$name";
+
+    return "$dir/$name";
 }
 
 
