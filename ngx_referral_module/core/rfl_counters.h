@@ -45,9 +45,9 @@ typedef enum {
     RFL_CELL_OTHER_LANDING,
     RFL_CELL_BYTES,
     RFL_CELL_SUMS,               /* the fields above add up */
-    RFL_CELL_FIRST_SEEN = RFL_CELL_SUMS,     /* seconds; 0: never; minimum */
+    RFL_CELL_SPARE = RFL_CELL_SUMS,          /* the next counter */
+    RFL_CELL_FIRST_SEEN,                     /* seconds; 0: never; minimum */
     RFL_CELL_LAST_SEEN,                      /* seconds; maximum */
-    RFL_CELL_SPARE,
     RFL_CELL_FIELDS
 } rfl_cell_field_t;
 

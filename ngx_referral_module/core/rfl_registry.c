@@ -132,7 +132,6 @@ struct rfl_registry_s {
     unsigned                depth;       /* of nested begins */
     rfl_rc_t                failed;      /* of a write that was half done */
     uint32_t                floor;
-    uint32_t                max_links;
     rfl_registry_clicks_pt  clicks;
     void                   *clicks_data;
     char                    dir[PATH_MAX];
@@ -286,7 +285,6 @@ rfl_registry_open(rfl_registry_t **rp, const char *path, unsigned flags,
         goto failed;
     }
 
-    r->max_links = RFL_COUNTERS_MAX_IDS - 1;
     memcpy(r->text, RFL_GROUP_PREFIX, RFL_GROUP_PREFIX_LEN);
 
     rc = rfl_store_open(&r->store, r->dir, registry_dbis, RFL_DBIS, flags,
@@ -483,6 +481,14 @@ registry_load_meta(rfl_registry_t *r)
 
     rc = registry_get_meta(r, "numbers", numbers, sizeof(numbers));
     if (rc != RFL_OK) {
+        return rc;
+    }
+
+    r->meta.max_links = 0;
+
+    rc = registry_get_meta(r, "max_links", &r->meta.max_links,
+                           sizeof(r->meta.max_links));
+    if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
         return rc;
     }
 
@@ -961,10 +967,40 @@ rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,
 }
 
 
-void
-rfl_registry_set_max_links(rfl_registry_t *r, uint32_t max_links)
+rfl_rc_t
+rfl_registry_set_max_links(rfl_registry_t *r, uint32_t max_links,
+    rfl_error_t *err)
 {
-    r->max_links = max_links;
+    rfl_rc_t             rc;
+    rfl_registry_meta_t  meta;
+
+    rc = rfl_registry_begin(r, 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_registry_meta(r, &meta);
+    rfl_registry_end(r);
+
+    /* a write transaction waits for other writers: only where there is need */
+
+    if (rc != RFL_OK || meta.max_links == max_links) {
+        return rc;
+    }
+
+    rc = rfl_registry_begin(r, 1, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_store_put(r->store, RFL_DBI_META, rfl_cstr("max_links"),
+                       rfl_str(&max_links, sizeof(max_links)), 0, err);
+    if (rc != RFL_OK) {
+        rfl_registry_end(r);
+        return rc;
+    }
+
+    return rfl_registry_commit(r, err);
 }
 
 
@@ -1236,10 +1272,10 @@ registry_same_identity(rfl_registry_t *r, const rfl_link_t *link,
 static rfl_rc_t
 registry_check_room(rfl_registry_t *r, rfl_error_t *err)
 {
-    if (r->meta.links >= r->max_links) {
+    if (r->meta.max_links != 0 && r->meta.links >= r->meta.max_links) {
         return rfl_fail(err, RFL_FULL, "%u links are registered and max_links "
                         "is %u; raise it or remove links", r->meta.links,
-                        r->max_links);
+                        r->meta.max_links);
     }
 
     if ((uint64_t) registry_next_id(r) + RFL_ADD_IDS_MAX

@@ -87,6 +87,7 @@ typedef struct {
     uint32_t  links;             /* registered now */
     uint32_t  groups;            /* with two members or more */
     uint32_t  domain_links;
+    uint32_t  max_links;         /* add refuses more; 0: no limit was set */
     uint64_t  created;           /* seconds */
 } rfl_registry_meta_t;
 
@@ -191,6 +192,14 @@ rfl_rc_t rfl_registry_groups(rfl_registry_t *r, const rfl_link_t *link,
 
 typedef uint64_t (*rfl_registry_clicks_pt)(void *data, uint32_t id);
 
+/*
+ * The limit is stored, so that whoever adds keeps to nginx's directive.  It
+ * begins and ends its own transactions and may wait for another writer.
+ */
+
+rfl_rc_t rfl_registry_set_max_links(rfl_registry_t *r, uint32_t max_links,
+    rfl_error_t *err);
+
 void rfl_registry_set_floor(rfl_registry_t *r, uint32_t floor);
 void rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,
     void *data);
@@ -204,7 +213,6 @@ void rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,
  * remove: RFL_NOT_FOUND when it is not registered.
  */
 
-void rfl_registry_set_max_links(rfl_registry_t *r, uint32_t max_links);
 
 rfl_rc_t rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
     rfl_error_t *err);

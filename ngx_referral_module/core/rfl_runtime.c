@@ -93,9 +93,16 @@ rfl_runtime_registry(rfl_runtime_t *rt)
 
     rc = rfl_registry_open(&rt->registry, rt->conf->path, flags,
                            rt->conf->map_size, &rt->registry_error);
-    if (rc == RFL_OK) {
-        rt->registry_error.rc = RFL_OK;
-        (void) rfl_store_reader_check(rfl_registry_store(rt->registry));
+    if (rc != RFL_OK) {
+        return;
+    }
+
+    rt->registry_error.rc = RFL_OK;
+    (void) rfl_store_reader_check(rfl_registry_store(rt->registry));
+
+    if (rt->keeps) {
+        (void) rfl_registry_set_max_links(rt->registry, rt->conf->max_links,
+                                          &rt->registry_error);
     }
 }
 

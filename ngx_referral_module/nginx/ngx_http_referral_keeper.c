@@ -17,6 +17,7 @@
 
 #define NGX_HTTP_REFERRAL_TICK      1000
 #define NGX_HTTP_REFERRAL_REMIND    60
+#define NGX_HTTP_REFERRAL_GRACE     3
 
 /* Root-owned parent, /run: nobody can put a link in its place. */
 #define NGX_HTTP_REFERRAL_COUNTERS  "/run/ngx-referral"
@@ -266,7 +267,7 @@ ngx_http_referral_tick(ngx_event_t *ev)
 
 /*
  * Not found is how every registry begins: the keeper is about to make it.
- * That is said only if it lasts.
+ * That is said only if it lasts for some seconds.
  */
 
 static void
@@ -278,7 +279,8 @@ ngx_http_referral_tell(ngx_http_referral_registry_t *reg, rfl_error_t *err)
 
     if (reg->told_time == 0 && err->rc == RFL_NOT_FOUND) {
         reg->told = err->rc;
-        reg->told_time = now;
+        reg->told_time = now - NGX_HTTP_REFERRAL_REMIND
+                         + NGX_HTTP_REFERRAL_GRACE;
         return;
     }
 

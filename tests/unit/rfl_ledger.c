@@ -441,7 +441,10 @@ cells_are_stored_as_documented(void **state)
         assert_int_equal(rfl_ledger_cell(f->ledger, 0, (uint32_t) i + 1,
                                          &cell), RFL_OK);
         assert_memory_equal(cell.n, encodings[i].cell.n,
-                            RFL_CELL_SPARE * sizeof(uint64_t));
+                            RFL_CELL_SUMS * sizeof(uint64_t));
+        assert_memory_equal(&cell.n[RFL_CELL_FIRST_SEEN],
+                            &encodings[i].cell.n[RFL_CELL_FIRST_SEEN],
+                            2 * sizeof(uint64_t));
     }
 
     rfl_store_end(s);

@@ -751,7 +751,8 @@ max_links_counts_registered_links(void **state)
 
     f = *state;
 
-    rfl_registry_set_max_links(f->registry, 2);
+    assert_int_equal(rfl_registry_set_max_links(f->registry, 2, &f->err),
+                     RFL_OK);
 
     begin(f, 1);
     first = must_add(f, RFL_MATCH_HOST, "a.example", "");
