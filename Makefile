@@ -10,11 +10,11 @@ endif
 MAKEFLAGS += --no-print-directory
 
 CC = gcc
-PORT = 8088
-DESTDIR =
-PREFIX = /usr/local
-MODULES_DIR = /usr/lib/nginx/modules
-PROVE_FLAGS = -j2
+PORT ?= 8088
+DESTDIR ?=
+PREFIX ?= /usr/local
+MODULES_DIR ?= /usr/lib/nginx/modules
+PROVE_FLAGS ?= -j2
 
 WARNINGS = -std=gnu11 -Wall -Wextra -Werror -Wpointer-arith \
            -Wno-unused-parameter
@@ -58,7 +58,7 @@ help:  ## this list
 run:  ## installs what is missing, builds, starts a demo nginx on 127.0.0.1
 	@tools/install-deps run
 	@$(MAKE) $(jobs) module cli
-	@tools/demo start $(PORT)
+	@tools/demo start "$(PORT)"
 
 stop:  ## stops the demo
 	@tools/demo stop
@@ -68,7 +68,7 @@ test:  ## installs what is missing, builds, runs every test
 	@$(MAKE) $(jobs) module cli build/plain/units build/sanitized/units \
 	    build/plain/helpers
 	@failed=; \
-	 tools/run-units build/plain/unit build/sanitized/unit \
+	 tools/run-units $(call programs,plain) $(call programs,sanitized) \
 	     || failed="$$failed unit tests"; \
 	 prove $(PROVE_FLAGS) -r t/ || failed="$$failed t/"; \
 	 tools/give-back; \
@@ -76,23 +76,24 @@ test:  ## installs what is missing, builds, runs every test
 
 unit:  ## the tests of core alone
 	@$(MAKE) $(jobs) build/plain/units build/sanitized/units
-	@tools/run-units build/plain/unit build/sanitized/unit
+	@tools/run-units $(call programs,plain) $(call programs,sanitized)
 
-lint:  ## the rules of the code, and clang
+lint: module  ## the rules of the code, and clang
 	@prove -v t/01-style.t
 
 module:  ## build/ngx_http_referral_module.so
-	@NGINX_SRC=$(NGINX_SRC) tools/build-module dynamic
+	@NGINX_SRC="$(NGINX_SRC)" tools/build-module dynamic
 	@tools/give-back
 
 cli: build/referralctl  ## build/referralctl
 	@tools/give-back
 
 asan:  ## all tests, nginx too under ASan and UBSan
-	@$(MAKE) $(jobs) build/sanitized/referralctl build/sanitized/units \
-	    build/asan/nginx build/plain/helpers
+	@$(MAKE) $(jobs) module cli build/sanitized/referralctl \
+	    build/sanitized/units build/asan/nginx build/plain/helpers
 	@failed=; \
-	 tools/run-units build/sanitized/unit || failed="$$failed unit tests"; \
+	 tools/run-units $(call programs,sanitized) \
+	     || failed="$$failed unit tests"; \
 	 TEST_NGINX_BINARY=$(CURDIR)/build/asan/nginx TEST_NGINX_MODULE= \
 	 TEST_REFERRALCTL=$(CURDIR)/build/sanitized/referralctl \
 	     tools/sanitized prove $(PROVE_FLAGS) -r t/ \
@@ -101,15 +102,15 @@ asan:  ## all tests, nginx too under ASan and UBSan
 	 [ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
 
 valgrind: build/plain/units  ## the tests of core under valgrind
-	@VALGRIND=1 tools/run-units build/plain/unit
+	@VALGRIND=1 tools/run-units $(call programs,plain)
 
 bench: module cli  ## what a request costs with and without the module
 	@bench/run
 
 install: module cli  ## DESTDIR, PREFIX and MODULES_DIR say where
 	@tools/install-file 644 build/ngx_http_referral_module.so \
-	    $(DESTDIR)$(MODULES_DIR)
-	@tools/install-file 755 build/referralctl $(DESTDIR)$(PREFIX)/bin
+	    "$(DESTDIR)$(MODULES_DIR)"
+	@tools/install-file 755 build/referralctl "$(DESTDIR)$(PREFIX)/bin"
 
 clean:  ## removes all that was made, stops the demo
 	@tools/demo stop

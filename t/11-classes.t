@@ -96,8 +96,7 @@ my $key = $t->ctl_ok('add', $page);
 
 $t->write_file('html/page.html', '<p>page</p>');
 $t->write_file('html/sub/x.html', 'x');
-$t->write_file('html/ssi.html',
-               '<!--#include virtual="/part" --><!--#include virtual="/part" -->');
+$t->write_file('html/ssi.html', '<!--#include virtual="/part" -->' x 2);
 $t->start;
 
 # The counters of one request from the page, by the class it must have.

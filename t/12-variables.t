@@ -42,7 +42,6 @@ my $t = Referral::Test->new(http => <<"CONF");
         location = /gone { return 410; }
         location = /mapped { return 200 \$landing_kind; }
         location = /off { referral off; return 200; }
-        location = /status-of-it { return 200 \$referral_class; }
 
         location = /inner {
             error_page 418 = \@other_site;

@@ -33,7 +33,8 @@ my $t = Referral::Test->new(http => <<'CONF');
         server_name second.example;
 
         referral_own_hosts partner.example *.wild.example 192.0.2.1;
-        referral_own_hosts www.Mixed.Example [2001:db8::1] xn--bcher-kva.example;
+        referral_own_hosts www.Mixed.Example [2001:db8::1]
+                           xn--bcher-kva.example;
 
         location / { return 200; }
         location /deep/ { location /deep/er { return 200; } }

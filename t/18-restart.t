@@ -16,16 +16,7 @@ use Referral::Test qw(wait_until);
 
 
 my @pages = map { "https://blog.example/$_" } 1 .. 3;
-my $t = Referral::Test->new(workers => 2, http => <<'CONF');
-    %%REGISTRY%%
-
-    server {
-        listen 127.0.0.1:%%PORT%%;
-        referral main;
-        location / { return 200; }
-        location /status { referral_status main; }
-    }
-CONF
+my $t = Referral::Test->new(workers => 2, http => conf('1s'));
 
 $t->ctl_ok('init');
 
@@ -108,8 +99,12 @@ check('after a stop in haste');
 $t->restart for 1 .. 3;
 check('after three restarts');
 
-# A reboot.
+# A reboot.  What was counted since the start, the last process out alone can
+# have stored: the next flush would be in an hour.
 
+$t->stop;
+$t->set_conf(http => conf('1h'));
+$t->start;
 visit();
 is($t->stop, 0, 'nginx stops');
 ok(-e $counters, 'the counter file is there');
@@ -126,6 +121,9 @@ check('after a reboot in haste');
 
 # Everything is killed.
 
+$t->stop;
+$t->set_conf(http => conf('1s'));
+$t->start;
 visit();
 $t->kill_all;
 $t->start;
@@ -165,3 +163,20 @@ is(JSON::PP->new->decode($out)->{counters}{clicks}, $sent[0],
 $t->finish;
 
 done_testing;
+
+
+sub conf {
+    my ($flush) = @_;
+
+    return <<"CONF";
+    referral_registry main %%DIR%%/referral counters=%%SHM%%/main.counters
+                      flush=$flush;
+
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        referral main;
+        location / { return 200; }
+        location /status { referral_status main; }
+    }
+CONF
+}

@@ -174,6 +174,19 @@ for my $path ('/status', '/status/links', "/status/links/$key", '/all') {
     is($head->{status}, 200, "HEAD $path");
     like($head->{headers}{'content-type'}, qr{^application/json},
          'the same type');
+
+    # Were there a body after all, the next answer would begin with it.
+
+    my $c = $t->connection;
+
+    $c->request('HEAD', $path);
+
+    my $get = $c->request('GET', $path);
+
+    is($get->{status}, 200, 'GET on the same connection');
+    ok(defined eval { JSON::PP->new->utf8->decode($get->{body}) },
+       'has its own answer') or diag($get->{body});
+    $c->close;
 }
 
 is($t->request('HEAD', '/status/none')->{status}, 404, 'HEAD of nothing');

@@ -89,7 +89,7 @@ is(settled($t, 1003)->{outcomes}{matched}, 3, 'a page is one of them');
 SKIP: {
     my ($exit) = $t->run_command(undef, 'valgrind', '--version');
 
-    skip 'valgrind is not installed', 1 if $exit != 0;
+    skip 'valgrind is not installed', 1 if $exit != 0 && !$ENV{CI};
 
     my $few = cost('https://pair.example/');
     my $many = cost($origin);

@@ -59,9 +59,9 @@ sub replay {
     my ($name, $dir, $port, $host, $own) = @_;
 
     my @links = make_links($own);
+    my @columns = qw(source type target name);
     my $csv = "source,match_type,target,name\n" . join '', map {
-        join(',', map { '"' . s/"/""/gr . '"' } @$_{qw(source type target name)})
-        . "\n"
+        join(',', map { '"' . s/"/""/gr . '"' } @$_{@columns}) . "\n"
     } @links;
 
     my ($exit, undef, $err) = $t->run_command($csv, $t->{ctl}, '-d', $dir,
@@ -117,7 +117,9 @@ sub replay {
 sub text {
     my ($counters) = @_;
 
-    return join ' ', map { "$_=$counters->{$_}" } sort keys %{ $counters // {} };
+    $counters //= {};
+
+    return join ' ', map { "$_=$counters->{$_}" } sort keys %$counters;
 }
 
 

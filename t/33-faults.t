@@ -10,6 +10,7 @@ use warnings;
 use File::Path qw(remove_tree);
 use FindBin;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(counters_of settled sum summary);
@@ -18,6 +19,7 @@ use Referral::Test qw(wait_until);
 
 my $page = 'https://blog.example/2024/launch';
 my ($t, $key);
+my $log_from = 0;         # what the log said before is no answer
 
 # A site with one link; the fault comes before the start.
 
@@ -35,8 +37,13 @@ sub site {
     }
 CONF
 
+    $log_from = 0;
     $t->ctl_ok('init');
     $key = $t->ctl_ok('add', $page);
+}
+
+sub new_log {
+    return substr $t->error_log, $log_from;
 }
 
 # Whatever is wrong: visitors are served and counted.
@@ -59,7 +66,7 @@ sub says {
     ok(wait_until(sub { summary($t)->{health}{$part} =~ $like }, 10),
        "$name: health says so of the $part")
         or diag(summary($t)->{health}{$part});
-    ok(wait_until(sub { $t->error_log =~ /\[error\].*referral.*$like/ }, 10),
+    ok(wait_until(sub { new_log() =~ /\[error\].*referral.*$like/ }, 10),
        "$name: the log says so")
         or diag($t->log_tail);
 }
@@ -67,14 +74,14 @@ sub says {
 sub recovers {
     my ($name) = @_;
 
+    ok(wait_until(sub { $t->get("/status/links/$key")->{status} == 200 }, 10),
+       "$name: the link is there");
+
     for my $part (qw(registry ledger counters)) {
         ok(wait_until(sub { summary($t)->{health}{$part} eq 'ok' }, 20),
            "$name: the $part is well again")
             or diag(summary($t)->{health}{$part});
     }
-
-    ok(wait_until(sub { $t->get("/status/links/$key")->{status} == 200 }, 10),
-       "$name: the link is there");
 
     my $before = counters_of($t, $key)->{clicks} // 0;
 
@@ -159,6 +166,7 @@ for my $fault ([ 'a damaged registry', 'registry' ],
                  [ 'cut', substr $good, 0, 8192 ],
                  [ 'cut to a page and a half', substr $good, 0, 6144 ])
     {
+        $log_from = length $t->error_log;
         overwrite($file, $bad->[1]);
         $t->start;
         says("$name ($bad->[0])", $part, qr/\Q$part\E/);
@@ -178,6 +186,7 @@ site($default);
 $registry = $t->registry_dir . '/registry';
 $t->start;
 recovers('at first');
+sleep 2.5;
 rename $registry, "$registry.away" or die;
 serves('a registry moved away');
 sleep 2;
@@ -185,6 +194,8 @@ serves('a registry moved away for two seconds');
 remove_tree($registry);
 rename "$registry.away", $registry or die;
 recovers('a registry moved back');
+cmp_ok(counters_of($t, $key)->{clicks}, '>=', 10,
+       'what was flushed before is there');
 $t->finish;
 
 # No counter file.
@@ -204,13 +215,15 @@ $t->finish;
     $t->finish;
 }
 
-# A counter file that is none.
+# A file in its place that is none: it is not ours to remove.
 
 site($default);
 overwrite($t->shm . '/main.counters', 'garbage' x 1000);
 $t->start;
-serves('a damaged counter file');
-recovers('a damaged counter file');
+says('no counter file', 'counters', qr{main\.counters: this is no counter});
+serves('no counter file');
+unlink $t->shm . '/main.counters' or die;
+recovers('no counter file');
 $t->finish;
 
 # A counter file removed while nginx runs.

@@ -262,7 +262,7 @@ open_counters(cli_env_t *env, unsigned flags, const char *path,
 
     if (flags & CLI_OPEN_CREATE) {
         rc = rfl_counters_open(&counters, path, meta->uuid, 0,
-                               RFL_COUNTERS_MAX_IDS, RFL_COUNTERS_WRITE,
+                               RFL_COUNTERS_MAX_IDS, RFL_COUNTERS_GROW,
                                (uint64_t) time(NULL), &err);
 
         if (rc == RFL_OK) {

@@ -196,7 +196,7 @@ rfl_counters_try(rfl_counters_t *c, const char *path, const u_char uuid[16],
         return rc == RFL_OK ? RFL_EXISTS : rc;
     }
 
-    if (rc != RFL_OK || !c->writable) {
+    if (rc != RFL_OK || !(flags & (RFL_COUNTERS_WRITE|RFL_COUNTERS_CREATE))) {
         return rc;
     }
 

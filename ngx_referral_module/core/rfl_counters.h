@@ -128,6 +128,9 @@ typedef struct {
 #define RFL_COUNTERS_READ    0   /* map for reading, take no lock */
 #define RFL_COUNTERS_WRITE   1   /* map for counting, hold the shared lock */
 #define RFL_COUNTERS_CREATE  2   /* make it if missing; implies WRITE */
+#define RFL_COUNTERS_GROW    4   /* map for reserving cells, take no lock: the
+                                    command must not look like a process that
+                                    goes on counting */
 
 
 /*

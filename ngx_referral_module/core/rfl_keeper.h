@@ -24,7 +24,8 @@ typedef struct rfl_keeper_s  rfl_keeper_t;
 #define RFL_KEEPER_FULL_MS   600000
 
 
-/* Starts the thread with all signals blocked; conf outlives it.  RFL_ERROR. */
+/* Starts the thread with all signals blocked; conf is copied.  RFL_ERROR or
+ * RFL_NO_MEMORY. */
 
 rfl_rc_t rfl_keeper_start(rfl_keeper_t **kp, const rfl_runtime_conf_t *conf,
     rfl_error_t *err);
@@ -37,20 +38,26 @@ rfl_rc_t rfl_keeper_start(rfl_keeper_t **kp, const rfl_runtime_conf_t *conf,
 int rfl_keeper_message(rfl_keeper_t *k, rfl_error_t *message);
 
 /*
- * Ends the thread: it flushes if this was the last process out.  Waits
- * RFL_KEEPER_EXIT_MS at most; a thread that has not ended then is left to the
- * process's end, which LMDB survives.
+ * Ending takes two calls, so that several keepers flush at the same time and
+ * share one deadline: ask() tells the thread to end, which flushes if this
+ * was the last process out; join() waits until deadline_ms of
+ * rfl_keeper_clock_ms().  A thread that has not ended then is left to the
+ * process's end, which LMDB survives; all it uses is on the heap.
  */
 
-void rfl_keeper_stop(rfl_keeper_t *k);
+void rfl_keeper_ask(rfl_keeper_t *k);
+void rfl_keeper_join(rfl_keeper_t *k, uint64_t deadline_ms);
+
+uint64_t rfl_keeper_clock_ms(void);      /* monotonic */
 
 
 /*
- * The leaving of a process that counted: if it was the last one, the flush
- * is done in a thread, for RFL_KEEPER_EXIT_MS at most.  Closes rt.
+ * The leaving of a process that counted: closes rt, and if it was the last
+ * one out, flushes in a thread, which is returned to be joined.  NULL: there
+ * is nothing to wait for.
  */
 
-void rfl_keeper_last_out(rfl_runtime_t *rt);
+rfl_keeper_t *rfl_keeper_last_out(rfl_runtime_t *rt);
 
 
 #endif /* RFL_KEEPER_H */

@@ -13,6 +13,8 @@ static void rfl_runtime_registry(rfl_runtime_t *rt);
 static void rfl_runtime_ledger(rfl_runtime_t *rt, const u_char *uuid);
 static void rfl_runtime_counters(rfl_runtime_t *rt,
     const rfl_registry_meta_t *meta, uint64_t now);
+static uint32_t rfl_runtime_wanted_ids(rfl_runtime_t *rt,
+    const rfl_registry_meta_t *meta);
 static rfl_rc_t rfl_runtime_counters_path(rfl_runtime_t *rt,
     const u_char *uuid);
 static void rfl_runtime_drop_registry(rfl_runtime_t *rt);
@@ -149,7 +151,8 @@ rfl_runtime_counters(rfl_runtime_t *rt, const rfl_registry_meta_t *meta,
         {
             /* nothing to do, most of the time: that is cheap */
 
-            rc = rfl_counters_reserve(rt->counters, meta->next_id,
+            rc = rfl_counters_reserve(rt->counters,
+                                      rfl_runtime_wanted_ids(rt, meta),
                                       &rt->counters_error);
             if (rc == RFL_OK) {
                 rt->counters_error.rc = RFL_OK;
@@ -158,7 +161,16 @@ rfl_runtime_counters(rfl_runtime_t *rt, const rfl_registry_meta_t *meta,
             return;
         }
 
-        rfl_runtime_drop_counters(rt);
+        if (rt->keeps && rt->orphan == NULL
+            && memcmp(rt->counters->header->uuid, meta->uuid, 16) == 0)
+        {
+            rt->orphan = rt->counters;
+            rt->counters = NULL;
+            rt->zone = &rt->pending;
+
+        } else {
+            rfl_runtime_drop_counters(rt);
+        }
     }
 
     rc = rfl_runtime_counters_path(rt, meta->uuid);
@@ -167,8 +179,8 @@ rfl_runtime_counters(rfl_runtime_t *rt, const rfl_registry_meta_t *meta,
     }
 
     rc = rfl_counters_open(&rt->counters, rt->counters_path, meta->uuid,
-                           meta->next_id, rt->conf->max_ids,
-                           RFL_COUNTERS_CREATE, now, &rt->counters_error);
+                           rfl_runtime_wanted_ids(rt, meta),
+                           rt->conf->max_ids, RFL_COUNTERS_CREATE, now, &rt->counters_error);
     if (rc != RFL_OK) {
         return;
     }
@@ -182,6 +194,25 @@ rfl_runtime_counters(rfl_runtime_t *rt, const rfl_registry_meta_t *meta,
     }
 
     memset(&rt->pending, 0, sizeof(rfl_zone_t));
+}
+
+
+static uint32_t
+rfl_runtime_wanted_ids(rfl_runtime_t *rt, const rfl_registry_meta_t *meta)
+{
+    uint32_t  ids;
+
+    if (rt->keeps) {
+        return meta->next_id;
+    }
+
+    ids = RFL_RUNTIME_GROW_IDS;
+
+    if (rt->counters != NULL) {
+        ids += rfl_counters_capacity(rt->counters);
+    }
+
+    return meta->next_id < ids ? meta->next_id : ids;
 }
 
 
@@ -232,6 +263,7 @@ rfl_runtime_totals(rfl_runtime_t *rt)
 void
 rfl_runtime_close(rfl_runtime_t *rt)
 {
+    rfl_runtime_drop_orphan(rt);
     rfl_runtime_drop_counters(rt);
     rfl_runtime_drop_registry(rt);
 
@@ -239,6 +271,14 @@ rfl_runtime_close(rfl_runtime_t *rt)
         rfl_ledger_close(rt->ledger);
         rt->ledger = NULL;
     }
+}
+
+
+void
+rfl_runtime_drop_orphan(rfl_runtime_t *rt)
+{
+    rfl_counters_close(rt->orphan);
+    rt->orphan = NULL;
 }
 
 

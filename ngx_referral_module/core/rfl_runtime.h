@@ -3,8 +3,9 @@
  * file and what is wrong with them.  A worker has one, the keeper's thread
  * has one, so has the thread of the last process out.
  *
- * Nothing here stops the process: what cannot be opened is tried again at
- * the next tick, and requests go on being counted in memory meanwhile.
+ * Nothing here stops the process: what cannot be opened is tried again at the
+ * next tick.  Meanwhile the zone-wide counts wait in memory, and the share of
+ * a link or group, which has no cell yet, is overflow.
  */
 
 #ifndef RFL_RUNTIME_H
@@ -41,6 +42,9 @@ typedef struct {
     rfl_registry_t            *registry;         /* NULL: not available */
     rfl_ledger_t              *ledger;           /* read only */
     rfl_counters_t            *counters;
+    rfl_counters_t            *orphan;           /* the keeper's: a file that
+                                                    lost its name, until all
+                                                    of it is flushed */
     char                       counters_path[RFL_URL_MAX];
 
     rfl_zone_t                *zone;             /* counts go here: pending,
@@ -62,11 +66,20 @@ void rfl_runtime_init(rfl_runtime_t *rt, const rfl_runtime_conf_t *conf,
 /*
  * Once a second: opens what is not open, closes what another file has taken
  * the place of, extends the counter file ahead of the registry.  now: seconds.
+ *
+ * Allocating cells writes them, 128 bytes each: a worker makes at most
+ * RFL_RUNTIME_GROW_IDS a tick, the keeper's thread and the command the rest.
  */
+
+#define RFL_RUNTIME_GROW_IDS  65536
 
 void rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now);
 
 void rfl_runtime_close(rfl_runtime_t *rt);
+
+/* Once nobody counts in it any more and it is flushed. */
+
+void rfl_runtime_drop_orphan(rfl_runtime_t *rt);
 
 /* Where totals come from, for rfl_totals_*(). */
 

@@ -29,6 +29,7 @@ typedef struct {
     unsigned   key_sort:1;               /* sort=key, either order */
     unsigned   ascending:1;
     unsigned   has_after:1;
+    unsigned   after_has_value:1;        /* "VALUE-KEY" */
     unsigned   unlimited:1;
     unsigned   field;                    /* rfl_cell_field_t */
     uint64_t   limit;
@@ -57,6 +58,7 @@ struct rfl_view_s {
 
     unsigned          scanned:1;
     unsigned          started:1;
+    unsigned          ledger_failed:1;   /* the summary goes on without it */
 };
 
 
@@ -95,9 +97,12 @@ static int rfl_view_hex(rfl_str_t text, uint64_t *n);
 
 static rfl_rc_t rfl_view_begin(rfl_view_t *v);
 static void rfl_view_end(rfl_view_t *v);
+static rfl_totals_t rfl_view_totals(rfl_view_t *v);
 static rfl_rc_t rfl_view_scan(rfl_view_t *v);
-static rfl_rc_t rfl_view_scan_id(rfl_view_t *v, const rfl_totals_t *totals,
+static rfl_rc_t rfl_view_scan_id(rfl_view_t *v, rfl_totals_t *totals,
     uint32_t id);
+static rfl_rc_t rfl_view_cell(rfl_view_t *v, rfl_totals_t *totals,
+    uint32_t id, rfl_cell_t *cell);
 static int rfl_view_is_after(const rfl_view_t *v, const rfl_top_row_t *row);
 static void rfl_view_registries(rfl_view_t *v, rfl_buf_t *b);
 static rfl_rc_t rfl_view_summary(rfl_view_t *v, rfl_buf_t *b);
@@ -468,6 +473,7 @@ rfl_view_after_arg(rfl_view_t *v, rfl_str_t value, rfl_view_error_t *error)
     }
 
     v->page.has_after = 1;
+    v->page.after_has_value = (dash != NULL);
 
     return RFL_OK;
 }
@@ -483,6 +489,12 @@ rfl_view_links_init(rfl_view_t *v, rfl_view_error_t *error)
     if (page->unlimited) {
         page->key_sort = 1;
         page->ascending = 1;
+    }
+
+    if (page->has_after && page->after_has_value == page->key_sort) {
+        return rfl_view_refuse(error, 400, "ParameterInvalid",
+                               "after: this cursor is of a page that is "
+                               "sorted otherwise");
     }
 
     page->by_key = (page->key_sort && page->ascending);
@@ -645,7 +657,7 @@ rfl_view_step(rfl_view_t *v, rfl_buf_t *b)
 
 /*
  * The environments may have been closed since the last step.  A summary does
- * without the registry: it says why it is not there.
+ * without the registry or the ledger: it says why they are not there.
  */
 
 static rfl_rc_t
@@ -667,19 +679,22 @@ rfl_view_begin(rfl_view_t *v)
         }
     }
 
-    if (rt->ledger != NULL) {
-        rc = rfl_ledger_begin(rt->ledger, NULL);
-
-        if (rc != RFL_OK) {
-            if (rt->registry != NULL) {
-                rfl_registry_end(rt->registry);
-            }
-
-            return rc;
-        }
+    if (rt->ledger == NULL) {
+        return RFL_OK;
     }
 
-    return RFL_OK;
+    rc = rfl_ledger_begin(rt->ledger, NULL);
+
+    if (rc != RFL_OK && v->kind == RFL_VIEW_SUMMARY) {
+        v->ledger_failed = 1;
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK && rt->registry != NULL) {
+        rfl_registry_end(rt->registry);
+    }
+
+    return rc;
 }
 
 
@@ -693,6 +708,21 @@ rfl_view_end(rfl_view_t *v)
     if (v->rt->registry != NULL) {
         rfl_registry_end(v->rt->registry);
     }
+}
+
+
+static rfl_totals_t
+rfl_view_totals(rfl_view_t *v)
+{
+    rfl_totals_t  totals;
+
+    totals = rfl_runtime_totals(v->rt);
+
+    if (v->ledger_failed) {
+        totals.ledger = NULL;
+    }
+
+    return totals;
 }
 
 
@@ -722,7 +752,7 @@ rfl_view_scan(rfl_view_t *v)
     end = v->end_id - v->next_id > RFL_VIEW_STEP_IDS
           ? v->next_id + RFL_VIEW_STEP_IDS : v->end_id;
 
-    totals = rfl_runtime_totals(v->rt);
+    totals = rfl_view_totals(v);
 
     while (v->next_id < end) {
         rc = rfl_view_scan_id(v, &totals, v->next_id);
@@ -745,7 +775,7 @@ rfl_view_scan(rfl_view_t *v)
 /* Groups and retired links have cells too, but are no rows. */
 
 static rfl_rc_t
-rfl_view_scan_id(rfl_view_t *v, const rfl_totals_t *totals, uint32_t id)
+rfl_view_scan_id(rfl_view_t *v, rfl_totals_t *totals, uint32_t id)
 {
     int            counts;
     rfl_rc_t       rc;
@@ -755,7 +785,7 @@ rfl_view_scan_id(rfl_view_t *v, const rfl_totals_t *totals, uint32_t id)
 
     memset(&cell, 0, sizeof(rfl_cell_t));
 
-    rc = rfl_totals_cell(totals, id, &cell);
+    rc = rfl_view_cell(v, totals, id, &cell);
     if (rc != RFL_OK) {
         return rc;
     }
@@ -794,6 +824,28 @@ rfl_view_scan_id(rfl_view_t *v, const rfl_totals_t *totals, uint32_t id)
     rfl_top_add(&v->top, &row);
 
     return RFL_OK;
+}
+
+
+/* What a ledger that cannot be read costs: older totals, not the answer. */
+
+static rfl_rc_t
+rfl_view_cell(rfl_view_t *v, rfl_totals_t *totals, uint32_t id,
+    rfl_cell_t *cell)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_totals_cell(totals, id, cell);
+
+    if (rc != RFL_OK && v->kind == RFL_VIEW_SUMMARY && totals->ledger != NULL)
+    {
+        v->ledger_failed = 1;
+        totals->ledger = NULL;
+
+        rc = rfl_totals_cell(totals, id, cell);
+    }
+
+    return rc;
 }
 
 
@@ -838,9 +890,17 @@ rfl_view_summary(rfl_view_t *v, rfl_buf_t *b)
     memset(&zone, 0, sizeof(rfl_zone_t));
     memset(&meta, 0, sizeof(rfl_registry_meta_t));
 
-    totals = rfl_runtime_totals(v->rt);
+    totals = rfl_view_totals(v);
 
     rc = rfl_totals_zone(&totals, &zone);
+
+    if (rc != RFL_OK && totals.ledger != NULL) {
+        v->ledger_failed = 1;
+        totals.ledger = NULL;
+
+        rc = rfl_totals_zone(&totals, &zone);
+    }
+
     if (rc != RFL_OK) {
         return rc;
     }
@@ -904,7 +964,25 @@ rfl_view_health(rfl_view_t *v, rfl_buf_t *b, const rfl_zone_t *zone)
 
     rfl_view_health_of(b, "registry", rt->registry != NULL,
                        &rt->registry_error);
-    rfl_view_health_of(b, "ledger", rt->ledger != NULL, &rt->ledger_error);
+
+    if (v->ledger_failed) {
+        rfl_json_name(b, "ledger");
+        rfl_json_string(b, rfl_cstr("reading it failed: what was counted "
+                                    "before is missing here"));
+
+    } else if (rt->counters != NULL
+               && __atomic_load_n(&rt->counters->header->flush_failing,
+                                  __ATOMIC_RELAXED))
+    {
+        rfl_json_name(b, "ledger");
+        rfl_json_string(b, rfl_cstr("the last flush failed, the error log "
+                                    "says why"));
+
+    } else {
+        rfl_view_health_of(b, "ledger", rt->ledger != NULL,
+                           &rt->ledger_error);
+    }
+
     rfl_view_health_of(b, "counters", rt->counters != NULL,
                        &rt->counters_error);
 
@@ -994,7 +1072,7 @@ rfl_view_rows_by_key(rfl_view_t *v, rfl_buf_t *b)
     rfl_link_t    link;
     rfl_totals_t  totals;
 
-    totals = rfl_runtime_totals(v->rt);
+    totals = rfl_view_totals(v);
 
     for ( ;; ) {
         if (v->last_key == UINT64_MAX) {
@@ -1048,7 +1126,7 @@ rfl_view_rows_sorted(rfl_view_t *v, rfl_buf_t *b)
     rfl_totals_t    totals;
     rfl_top_row_t  *last;
 
-    totals = rfl_runtime_totals(v->rt);
+    totals = rfl_view_totals(v);
 
     while (v->next_row < v->top.n && v->next_row < v->page.limit) {
 
@@ -1128,7 +1206,7 @@ rfl_view_link(rfl_view_t *v, rfl_buf_t *b)
     rfl_link_t    link;
     rfl_totals_t  totals;
 
-    totals = rfl_runtime_totals(v->rt);
+    totals = rfl_view_totals(v);
 
     rc = rfl_registry_by_key(v->rt->registry, v->link_key, &link);
 

@@ -23,6 +23,14 @@
 #include "rfl_view.h"
 
 
+/* What the log was told last. */
+
+typedef struct {
+    rfl_rc_t                         rc;
+    time_t                           time;
+} ngx_http_referral_told_t;
+
+
 typedef struct {
     ngx_str_t                        name;
     ngx_str_t                        path;
@@ -33,8 +41,10 @@ typedef struct {
     ngx_event_t                      tick;
     ngx_connection_t                 tick_connection;
 
-    rfl_rc_t                         told;        /* logged last */
-    time_t                           told_time;
+    rfl_keeper_t                    *last_flush;  /* while it leaves */
+
+    ngx_http_referral_told_t         told;        /* of the worker's part */
+    ngx_http_referral_told_t         keeper_told;
 
     /* where it is named first: what an error message points at */
     u_char                          *file;

@@ -31,7 +31,8 @@ static void ngx_http_referral_counters_dir(ngx_cycle_t *cycle,
     ngx_http_referral_main_conf_t *rmcf);
 static void ngx_http_referral_tick(ngx_event_t *ev);
 static void ngx_http_referral_tell(ngx_http_referral_registry_t *reg,
-    rfl_error_t *err);
+    ngx_http_referral_told_t *told, rfl_error_t *err);
+static void ngx_http_referral_tell_keeper(ngx_http_referral_registry_t *reg);
 static void ngx_http_referral_start_keeper(ngx_http_referral_registry_t *reg);
 static void ngx_http_referral_manager_exit(void);
 static void ngx_http_referral_close(void *data);
@@ -123,7 +124,7 @@ ngx_http_referral_counters_dir(ngx_cycle_t *cycle,
     ngx_http_referral_main_conf_t *rmcf)
 {
     int                              fd;
-    ngx_uint_t                       i;
+    ngx_uint_t                       i, made;
     struct stat                      st;
     ngx_core_conf_t                 *ccf;
     ngx_http_referral_registry_t   **regs;
@@ -142,9 +143,9 @@ ngx_http_referral_counters_dir(ngx_cycle_t *cycle,
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    if (mkdir(NGX_HTTP_REFERRAL_COUNTERS, 0700) == -1
-        && ngx_errno != NGX_EEXIST)
-    {
+    made = (mkdir(NGX_HTTP_REFERRAL_COUNTERS, 0700) == 0);
+
+    if (!made && ngx_errno != NGX_EEXIST) {
         ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
                       "referral: mkdir(\"" NGX_HTTP_REFERRAL_COUNTERS "\") "
                       "failed, name another place by counters=");
@@ -154,14 +155,21 @@ ngx_http_referral_counters_dir(ngx_cycle_t *cycle,
     fd = open(NGX_HTTP_REFERRAL_COUNTERS,
               O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
 
+    /* what another nginx made for its own user is not taken from it */
+
     if (fd == -1 || fstat(fd, &st) == -1
-        || (st.st_uid != ccf->user && fchown(fd, ccf->user, -1) == -1)
-        || fchmod(fd, 0700) == -1)
+        || (made && fchown(fd, ccf->user, -1) == -1))
     {
         ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
                       "referral: \"" NGX_HTTP_REFERRAL_COUNTERS "\" cannot be "
                       "given to user %d, name another place by counters=",
                       (int) ccf->user);
+
+    } else if (!made && st.st_uid != (uid_t) ccf->user && ccf->master) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "referral: \"" NGX_HTTP_REFERRAL_COUNTERS "\" belongs "
+                      "to user %d, the workers run as user %d: name another "
+                      "place by counters=", (int) st.st_uid, (int) ccf->user);
     }
 
     if (fd != -1) {
@@ -241,7 +249,7 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_referral_tick(ngx_event_t *ev)
 {
-    rfl_error_t                    message, *err;
+    rfl_error_t                   *err;
     rfl_runtime_t                 *rt;
     ngx_connection_t              *c;
     ngx_http_referral_registry_t  *reg;
@@ -255,11 +263,9 @@ ngx_http_referral_tick(ngx_event_t *ev)
     err = rt->registry_error.rc != RFL_OK ? &rt->registry_error
                                           : &rt->counters_error;
 
-    ngx_http_referral_tell(reg, err);
+    ngx_http_referral_tell(reg, &reg->told, err);
 
-    if (reg->keeper != NULL && rfl_keeper_message(reg->keeper, &message)) {
-        ngx_http_referral_tell(reg, &message);
-    }
+    ngx_http_referral_tell_keeper(reg);
 
     ngx_add_timer(ev, NGX_HTTP_REFERRAL_TICK);
 }
@@ -271,22 +277,21 @@ ngx_http_referral_tick(ngx_event_t *ev)
  */
 
 static void
-ngx_http_referral_tell(ngx_http_referral_registry_t *reg, rfl_error_t *err)
+ngx_http_referral_tell(ngx_http_referral_registry_t *reg,
+    ngx_http_referral_told_t *told, rfl_error_t *err)
 {
     time_t  now;
 
     now = ngx_time();
 
-    if (reg->told_time == 0 && err->rc == RFL_NOT_FOUND) {
-        reg->told = err->rc;
-        reg->told_time = now - NGX_HTTP_REFERRAL_REMIND
-                         + NGX_HTTP_REFERRAL_GRACE;
+    if (told->time == 0 && err->rc == RFL_NOT_FOUND) {
+        told->rc = err->rc;
+        told->time = now - NGX_HTTP_REFERRAL_REMIND + NGX_HTTP_REFERRAL_GRACE;
         return;
     }
 
-    if (err->rc == reg->told
-        && (err->rc == RFL_OK
-            || now - reg->told_time < NGX_HTTP_REFERRAL_REMIND))
+    if (err->rc == told->rc
+        && (err->rc == RFL_OK || now - told->time < NGX_HTTP_REFERRAL_REMIND))
     {
         return;
     }
@@ -295,13 +300,24 @@ ngx_http_referral_tell(ngx_http_referral_registry_t *reg, rfl_error_t *err)
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "referral registry \"%V\": %s", &reg->name, err->text);
 
-    } else if (reg->told != RFL_NOT_FOUND) {
+    } else if (told->rc != RFL_NOT_FOUND) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "referral registry \"%V\": working again", &reg->name);
     }
 
-    reg->told = err->rc;
-    reg->told_time = now;
+    told->rc = err->rc;
+    told->time = now;
+}
+
+
+static void
+ngx_http_referral_tell_keeper(ngx_http_referral_registry_t *reg)
+{
+    rfl_error_t  message;
+
+    if (reg->keeper != NULL && rfl_keeper_message(reg->keeper, &message)) {
+        ngx_http_referral_tell(reg, &reg->keeper_told, &message);
+    }
 }
 
 
@@ -310,7 +326,6 @@ ngx_http_referral_tell(ngx_http_referral_registry_t *reg, rfl_error_t *err)
 ngx_msec_t
 ngx_http_referral_manager(void *data)
 {
-    rfl_error_t                    message;
     ngx_http_referral_registry_t  *reg = data;
 
     /* the cache manager leaves by exit() alone, without exit_process */
@@ -325,9 +340,7 @@ ngx_http_referral_manager(void *data)
         ngx_http_referral_start_keeper(reg);
     }
 
-    if (reg->keeper != NULL && rfl_keeper_message(reg->keeper, &message)) {
-        ngx_http_referral_tell(reg, &message);
-    }
+    ngx_http_referral_tell_keeper(reg);
 
     return NGX_HTTP_REFERRAL_TICK;
 }
@@ -339,7 +352,7 @@ ngx_http_referral_start_keeper(ngx_http_referral_registry_t *reg)
     rfl_error_t  err;
 
     if (rfl_keeper_start(&reg->keeper, &reg->conf, &err) != RFL_OK) {
-        ngx_http_referral_tell(reg, &err);
+        ngx_http_referral_tell(reg, &reg->keeper_told, &err);
     }
 }
 
@@ -366,17 +379,22 @@ ngx_http_referral_exit_process(ngx_cycle_t *cycle)
 }
 
 
-/* Leaves what this process has open; a second call finds nothing. */
+/*
+ * Leaves what this process has open; a second call finds nothing.  All threads
+ * flush at the same time, within one deadline.
+ */
 
 static void
 ngx_http_referral_close(void *data)
 {
     ngx_http_referral_main_conf_t  *rmcf = data;
 
+    uint64_t                         deadline;
     ngx_uint_t                       i;
     ngx_http_referral_registry_t    *reg, **regs;
 
     regs = rmcf->registries.elts;
+    deadline = rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS;
 
     for (i = 0; i < rmcf->registries.nelts; i++) {
         reg = regs[i];
@@ -386,12 +404,25 @@ ngx_http_referral_close(void *data)
         }
 
         if (reg->runtime.conf != NULL) {
-            rfl_keeper_last_out(&reg->runtime);
+            reg->last_flush = rfl_keeper_last_out(&reg->runtime);
             reg->runtime.conf = NULL;
         }
 
         if (reg->keeper != NULL) {
-            rfl_keeper_stop(reg->keeper);
+            rfl_keeper_ask(reg->keeper);
+        }
+    }
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        reg = regs[i];
+
+        if (reg->last_flush != NULL) {
+            rfl_keeper_join(reg->last_flush, deadline);
+            reg->last_flush = NULL;
+        }
+
+        if (reg->keeper != NULL) {
+            rfl_keeper_join(reg->keeper, deadline);
             reg->keeper = NULL;
         }
     }

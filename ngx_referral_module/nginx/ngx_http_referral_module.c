@@ -393,7 +393,7 @@ ngx_http_referral_registry_option(ngx_conf_t *cf,
 
         size = ngx_parse_offset(&s);
 
-        rv = ngx_http_referral_number(cf, option, size, 1048576,
+        rv = ngx_http_referral_number(cf, option, size, 16 * 1048576,
                                       NGX_MAX_SIZE_T_VALUE / 2);
         reg->conf.map_size = size;
 
@@ -440,13 +440,29 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
     ngx_http_referral_registry_t   **regs;
     ngx_http_referral_main_conf_t   *rmcf;
 
-    /* nginx compares paths by their text */
-
-    while (reg->path.len > 1 && reg->path.data[reg->path.len - 1] == '/') {
-        reg->path.data[--reg->path.len] = '\0';
+    if (reg->path.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty path of referral registry \"%V\"",
+                           &reg->name);
+        return NGX_CONF_ERROR;
     }
 
     if (ngx_conf_full_name(cf->cycle, &reg->path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* nginx compares paths by their text */
+
+    while (reg->path.len > 0 && reg->path.data[reg->path.len - 1] == '/') {
+        reg->path.data[--reg->path.len] = '\0';
+    }
+
+    /* what nginx makes a path of it gives to the worker user */
+
+    if (reg->path.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the path of referral registry \"%V\" is \"/\", "
+                           "give it a directory of its own", &reg->name);
         return NGX_CONF_ERROR;
     }
 
@@ -456,7 +472,22 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
     regs = rmcf->registries.elts;
 
     for (i = 0; i < rmcf->registries.nelts; i++) {
-        if (regs[i] != reg && ngx_http_referral_same_path(regs[i], reg)) {
+        if (regs[i] == reg) {
+            continue;
+        }
+
+        if (reg->conf.counters[0] != '\0'
+            && ngx_strcmp(regs[i]->conf.counters, reg->conf.counters) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the counter file \"%s\" of referral registry "
+                               "\"%V\" is used by registry \"%V\" already",
+                               reg->conf.counters, &reg->name,
+                               &regs[i]->name);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_referral_same_path(regs[i], reg)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "the path \"%V\" of referral registry \"%V\" "
                                "is used by registry \"%V\" already",

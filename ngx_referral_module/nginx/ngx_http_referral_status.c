@@ -125,6 +125,14 @@ ngx_http_referral_status_open(ngx_http_request_t *r,
     if (r->uri.len > clcf->name.len) {
         request.path = rfl_str(r->uri.data + clcf->name.len,
                                r->uri.len - clcf->name.len);
+
+        /* "/status" is a prefix of "/statuslinks" */
+
+        if (request.path.data[0] != '/'
+            && clcf->name.data[clcf->name.len - 1] != '/')
+        {
+            request.path = ngx_http_referral_str(&r->uri);
+        }
     }
 
     request.args = ngx_http_referral_str(&r->args);
@@ -317,7 +325,14 @@ ngx_http_referral_status_step(ngx_http_request_t *r,
     switch (rc) {
 
     case RFL_OK:
-        return ngx_http_referral_status_send(r, ctx, 1);
+
+        /*
+         * The view is at its end, sent or not: nginx's own writer sends what
+         * a slow client has not taken yet.
+         */
+
+        return ngx_http_referral_status_send(r, ctx, 1) == NGX_ERROR
+               ? NGX_ERROR : NGX_OK;
 
     case RFL_BUSY:
 

@@ -69,7 +69,8 @@ keeper_process(site_t *site, int until, int other)
 
     (void) !read(until, &byte, 1);
 
-    rfl_keeper_stop(keeper);
+    rfl_keeper_ask(keeper);
+    rfl_keeper_join(keeper, rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS);
     _exit(0);
 }
 
@@ -204,9 +205,10 @@ test_the_keeper_flushes_when_it_leaves_last(void **state)
 static void
 test_the_last_worker_flushes(void **state)
 {
-    pid_t     pid;
-    site_t    site;
-    uint32_t  id;
+    pid_t          pid;
+    site_t         site;
+    uint32_t       id;
+    rfl_keeper_t  *keeper;
 
     site_init(&site, "main");
     site_open(&site);
@@ -221,7 +223,13 @@ test_the_last_worker_flushes(void **state)
         rfl_runtime_init(&site.rt, &site.conf, 1);
         rfl_runtime_tick(&site.rt, 2);
         site_click(&site, id, 4);
-        rfl_keeper_last_out(&site.rt);
+        keeper = rfl_keeper_last_out(&site.rt);
+
+        if (keeper == NULL) {
+            _exit(1);
+        }
+
+        rfl_keeper_join(keeper, rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS);
         _exit(0);
     }
 
@@ -257,8 +265,7 @@ test_a_worker_that_is_not_the_last_leaves_at_once(void **state)
 
         rfl_runtime_init(&site.rt, &site.conf, 1);
         rfl_runtime_tick(&site.rt, 2);
-        rfl_keeper_last_out(&site.rt);
-        _exit(0);
+        _exit(rfl_keeper_last_out(&site.rt) == NULL ? 0 : 1);
     }
 
     site_open(&site);
@@ -268,6 +275,59 @@ test_a_worker_that_is_not_the_last_leaves_at_once(void **state)
     (void) close(fds[0]);
 
     assert_int_equal(ledger_clicks(&site, id), 0);
+
+    site_remove(&site);
+}
+
+
+static void
+test_a_file_removed_while_in_use_loses_nothing(void **state)
+{
+    int            fds[2], tries;
+    pid_t          pid;
+    site_t         site;
+    uint32_t       id;
+    rfl_runtime_t  worker;
+
+    site_init(&site, "main");
+    site.conf.flush_ms = 3600000;
+    site_open(&site);
+    id = site_add(&site, "https://blog.example/a", "/", NULL);
+    site_click(&site, id, 1);
+    site_close(&site);
+
+    assert_int_equal(pipe(fds), 0);
+    pid = keeper_process(&site, fds[0], fds[1]);
+
+    for (tries = 0; tries < 100 && ledger_clicks(&site, id) == 0; tries++) {
+        usleep(50000);
+    }
+
+    site_open(&site);
+    site_click(&site, id, 10);
+
+    /* gone; this worker counts on in the old file until its next tick */
+
+    worker = site.rt;
+    assert_int_equal(unlink(site.counters), 0);
+    usleep(1200000);
+    site_click(&site, id, 5);
+    rfl_runtime_tick(&site.rt, 2);
+    assert_ptr_not_equal(site.rt.counters, worker.counters);
+    site_click(&site, id, 3);
+
+    for (tries = 0; tries < 100 && ledger_clicks(&site, id) != 16; tries++) {
+        usleep(50000);
+    }
+
+    assert_int_equal(ledger_clicks(&site, id), 16);
+    site_close(&site);
+
+    (void) close(fds[1]);
+    assert_int_equal(wait_for(pid), 0);
+    (void) close(fds[0]);
+
+    assert_int_equal(ledger_clicks(&site, id), 19);
 
     site_remove(&site);
 }
@@ -299,7 +359,8 @@ test_a_fault_is_told_once(void **state)
     }
 
     assert_int_equal(told, 1);
-    rfl_keeper_stop(keeper);
+    rfl_keeper_ask(keeper);
+    rfl_keeper_join(keeper, rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS);
 
     site_remove(&site);
 }
@@ -314,6 +375,7 @@ main(void)
         cmocka_unit_test(test_the_keeper_flushes_when_it_leaves_last),
         cmocka_unit_test(test_the_last_worker_flushes),
         cmocka_unit_test(test_a_worker_that_is_not_the_last_leaves_at_once),
+        cmocka_unit_test(test_a_file_removed_while_in_use_loses_nothing),
         cmocka_unit_test(test_a_fault_is_told_once),
     };
 

@@ -71,7 +71,10 @@ sub flat {
     my %flat = (%{ $summary->{outcomes} }, %{ $summary->{evidence} },
                 %{ $summary->{classes} });
 
-    $flat{"clicks.$_"} = $summary->{clicks}{$_} for keys %{ $summary->{clicks} };
+    for my $outcome (keys %{ $summary->{clicks} }) {
+        $flat{"clicks.$outcome"} = $summary->{clicks}{$outcome};
+    }
+
     delete $flat{bytes};
 
     for my $name (qw(overflow lookup_errors)) {
