@@ -96,6 +96,13 @@ refused(qr/duplicate referral registry "main"/,
         "$main referral_registry main %%DIR%%/other;");
 refused(qr{".*/referral" of referral registry "second" is used by .* "main"},
         "$main referral_registry second %%DIR%%/referral;");
+refused(qr/empty path of referral registry "main"/,
+        'referral_registry main "";');
+refused(qr/the path of referral registry "main" is "\/"/,
+        'referral_registry main /;');
+refused(qr/counter file ".*" of referral registry "second" is used by .* "main"/,
+        'referral_registry main %%DIR%%/a counters=%%SHM%%/x;
+         referral_registry second %%DIR%%/b counters=%%SHM%%/x;');
 refused(qr/the path ".*" of referral registry "second" is used/,
         "$main referral_registry second %%DIR%%/referral///;");
 accepted("$main referral_registry second %%DIR%%/temp;");

@@ -87,17 +87,16 @@ isnt(master(), $master, 'on another port it is started anew');
 is(clicks($other), 2, 'with its counts');
 ok(!answers($port), 'and the old port is free');
 
-my @pids = session(master());
-
-cmp_ok(scalar @pids, '>=', 4, 'master, workers and keeper run');
+$master = master();
+cmp_ok(scalar session($master), '>=', 4, 'master, workers and keeper run');
+ok(-e counters($other), 'it has a counter file');
 
 my ($exit, undef, $err) = $t->run_command(undef, $demo, 'stop');
 
 is($exit, 0, 'it is stopped') or diag($err);
-is_deeply([ session($pids[0]) ], [], 'no process is left');
-is_deeply([ map { glob "/dev/shm/ngx-referral-$uid-$_*" } $port, $other,
-                                                          $taken ],
-          [], 'no counter file is left');
+is_deeply([ session($master) ], [], 'no process is left');
+is_deeply([ map { glob counters($_) . '*' } $port, $other, $taken ], [],
+          'no counter file is left');
 
 ($exit) = $t->run_command(undef, $demo, 'stop');
 is($exit, 0, 'it may be stopped twice');
@@ -200,11 +199,20 @@ sub master {
 }
 
 
+sub counters {
+    my ($at) = @_;
+
+    return "/dev/shm/ngx-referral-$uid-$at.counters";
+}
+
+
 # The processes of a session, which nginx's master leads.
 
 sub session {
     my ($leader) = @_;
 
-    return map { $_->[0] } grep { $_->[2] == $leader }
-           Referral::Test::processes();
+    my @pids = map { $_->[0] } grep { $_->[2] == $leader }
+               Referral::Test::processes();
+
+    return @pids;
 }

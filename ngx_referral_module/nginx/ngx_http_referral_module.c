@@ -393,7 +393,7 @@ ngx_http_referral_registry_option(ngx_conf_t *cf,
 
         size = ngx_parse_offset(&s);
 
-        rv = ngx_http_referral_number(cf, option, size, 16 * 1048576,
+        rv = ngx_http_referral_number(cf, option, size, 1048576,
                                       NGX_MAX_SIZE_T_VALUE / 2);
         reg->conf.map_size = size;
 
