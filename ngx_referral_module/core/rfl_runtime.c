@@ -180,7 +180,8 @@ rfl_runtime_counters(rfl_runtime_t *rt, const rfl_registry_meta_t *meta,
 
     rc = rfl_counters_open(&rt->counters, rt->counters_path, meta->uuid,
                            rfl_runtime_wanted_ids(rt, meta),
-                           rt->conf->max_ids, RFL_COUNTERS_CREATE, now, &rt->counters_error);
+                           rt->conf->max_ids, RFL_COUNTERS_CREATE, now,
+                           &rt->counters_error);
     if (rc != RFL_OK) {
         return;
     }
