@@ -11,7 +11,8 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use lib "$FindBin::Bin/lib";
-use Referral::Counts qw(counted counters_of link_of links_of settled sum);
+use Referral::Counts qw(counted counters_of link_of links_of settled sum
+                        summary);
 use Referral::Test qw(wait_until);
 
 
@@ -54,8 +55,16 @@ sub decisions {
 my $page = 'https://blog.example/2024/launch';
 
 $t->start;
-ok(wait_until(sub { $t->get_json('/status')->{health}{registry} eq 'ok' }, 10),
-   'nginx alone makes the registry');
+# The keeper makes it; each worker looks for it once a second.
+
+sub is_ready {
+    my $health = summary($t)->{health};
+
+    return $health->{registry} eq 'ok' && $health->{counters} eq 'ok';
+}
+
+ok(wait_until(sub { !grep { !is_ready() } 1 .. 20 }, 20),
+   'nginx alone makes the registry, and all workers find it');
 
 is(decisions($page), 'unregistered ', 'nothing is registered yet');
 

@@ -111,12 +111,7 @@ static int store_remap(rfl_store_t *s);
 static void store_extend(rfl_store_t *s);
 static int store_is_short(rfl_store_t *s, off_t *wanted);
 static int store_has_shrunk(rfl_store_t *s);
-static rfl_rc_t store_put(rfl_store_t *s, unsigned dbi, MDB_val *key,
-    rfl_str_t value, unsigned flags, rfl_error_t *err);
-static rfl_rc_t store_get(rfl_store_t *s, unsigned dbi, MDB_val *key,
-    rfl_str_t *value);
-static rfl_rc_t store_del(rfl_store_t *s, unsigned dbi, MDB_val *key,
-    rfl_error_t *err);
+static MDB_val store_val(rfl_str_t bytes);
 static rfl_rc_t cursor_get(rfl_cursor_t *c, MDB_cursor_op op, MDB_val *key,
     rfl_str_t *found, rfl_str_t *value);
 static rfl_rc_t store_fail(rfl_store_t *s, rfl_error_t *err, int rc,
@@ -1015,52 +1010,16 @@ rfl_store_txn_id(rfl_store_t *s)
 rfl_rc_t
 rfl_store_get(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t *value)
 {
-    MDB_val  k;
-
-    k.mv_size = key.len;
-    k.mv_data = (void *) key.data;
-
-    return store_get(s, dbi, &k, value);
-}
-
-
-rfl_rc_t
-rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
-    rfl_str_t *value)
-{
-    MDB_val  k;
-
-    k.mv_size = sizeof(key);
-    k.mv_data = &key;
-
-    return store_get(s, dbi, &k, value);
-}
-
-
-rfl_rc_t
-rfl_store_get_u32(rfl_store_t *s, unsigned dbi, uint32_t key,
-    rfl_str_t *value)
-{
-    MDB_val  k;
-
-    k.mv_size = sizeof(key);
-    k.mv_data = &key;
-
-    return store_get(s, dbi, &k, value);
-}
-
-
-static rfl_rc_t
-store_get(rfl_store_t *s, unsigned dbi, MDB_val *key, rfl_str_t *value)
-{
     int      rc;
-    MDB_val  v;
+    MDB_val  k, v;
 
     if (s->txn == NULL) {
         return RFL_ERROR;
     }
 
-    rc = mdb_get(s->txn, s->dbis[dbi], key, &v);
+    k = store_val(key);
+
+    rc = mdb_get(s->txn, s->dbis[dbi], &k, &v);
     if (rc != 0) {
         return store_rc(s, rc);
     }
@@ -1072,51 +1031,24 @@ store_get(rfl_store_t *s, unsigned dbi, MDB_val *key, rfl_str_t *value)
 }
 
 
+static MDB_val
+store_val(rfl_str_t bytes)
+{
+    MDB_val  v;
+
+    v.mv_size = bytes.len;
+    v.mv_data = (void *) bytes.data;
+
+    return v;
+}
+
+
 rfl_rc_t
 rfl_store_put(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t value,
     unsigned flags, rfl_error_t *err)
 {
-    MDB_val  k;
-
-    k.mv_size = key.len;
-    k.mv_data = (void *) key.data;
-
-    return store_put(s, dbi, &k, value, flags, err);
-}
-
-
-rfl_rc_t
-rfl_store_put_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t value,
-    unsigned flags, rfl_error_t *err)
-{
-    MDB_val  k;
-
-    k.mv_size = sizeof(key);
-    k.mv_data = &key;
-
-    return store_put(s, dbi, &k, value, flags, err);
-}
-
-
-rfl_rc_t
-rfl_store_put_u32(rfl_store_t *s, unsigned dbi, uint32_t key, rfl_str_t value,
-    unsigned flags, rfl_error_t *err)
-{
-    MDB_val  k;
-
-    k.mv_size = sizeof(key);
-    k.mv_data = &key;
-
-    return store_put(s, dbi, &k, value, flags, err);
-}
-
-
-static rfl_rc_t
-store_put(rfl_store_t *s, unsigned dbi, MDB_val *key, rfl_str_t value,
-    unsigned flags, rfl_error_t *err)
-{
     int       rc;
-    MDB_val   v;
+    MDB_val   k, v;
     unsigned  put;
 
     if (!s->writing) {
@@ -1124,8 +1056,8 @@ store_put(rfl_store_t *s, unsigned dbi, MDB_val *key, rfl_str_t value,
                         "transaction", s->dir);
     }
 
-    v.mv_size = value.len;
-    v.mv_data = (void *) value.data;
+    k = store_val(key);
+    v = store_val(value);
 
     put = 0;
 
@@ -1137,7 +1069,7 @@ store_put(rfl_store_t *s, unsigned dbi, MDB_val *key, rfl_str_t value,
         put |= MDB_APPEND;
     }
 
-    rc = mdb_put(s->txn, s->dbis[dbi], key, &v, put);
+    rc = mdb_put(s->txn, s->dbis[dbi], &k, &v, put);
 
     if (rc == MDB_KEYEXIST) {            /* often no error: no text is made */
         return RFL_EXISTS;
@@ -1150,52 +1082,17 @@ store_put(rfl_store_t *s, unsigned dbi, MDB_val *key, rfl_str_t value,
 rfl_rc_t
 rfl_store_del(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_error_t *err)
 {
+    int      rc;
     MDB_val  k;
-
-    k.mv_size = key.len;
-    k.mv_data = (void *) key.data;
-
-    return store_del(s, dbi, &k, err);
-}
-
-
-rfl_rc_t
-rfl_store_del_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
-    rfl_error_t *err)
-{
-    MDB_val  k;
-
-    k.mv_size = sizeof(key);
-    k.mv_data = &key;
-
-    return store_del(s, dbi, &k, err);
-}
-
-
-rfl_rc_t
-rfl_store_del_u32(rfl_store_t *s, unsigned dbi, uint32_t key,
-    rfl_error_t *err)
-{
-    MDB_val  k;
-
-    k.mv_size = sizeof(key);
-    k.mv_data = &key;
-
-    return store_del(s, dbi, &k, err);
-}
-
-
-static rfl_rc_t
-store_del(rfl_store_t *s, unsigned dbi, MDB_val *key, rfl_error_t *err)
-{
-    int  rc;
 
     if (!s->writing) {
         return rfl_fail(err, RFL_ERROR, "%s: a deletion outside of a write "
                         "transaction", s->dir);
     }
 
-    rc = mdb_del(s->txn, s->dbis[dbi], key, NULL);
+    k = store_val(key);
+
+    rc = mdb_del(s->txn, s->dbis[dbi], &k, NULL);
 
     return rc == 0 ? RFL_OK : store_fail(s, err, rc, "deleting");
 }

@@ -88,32 +88,64 @@ rfl_rc_t rfl_store_commit(rfl_store_t *s, rfl_error_t *err);
 uint64_t rfl_store_txn_id(rfl_store_t *s);
 
 
-/* RFL_OK, RFL_NOT_FOUND or an error. */
-
-rfl_rc_t rfl_store_get(rfl_store_t *s, unsigned dbi, rfl_str_t key,
-    rfl_str_t *value);
-rfl_rc_t rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
-    rfl_str_t *value);
-rfl_rc_t rfl_store_get_u32(rfl_store_t *s, unsigned dbi, uint32_t key,
-    rfl_str_t *value);
-
+/*
+ * get: RFL_OK, RFL_NOT_FOUND or an error.  Tables of integers take their keys
+ * as the machine holds them: the functions behind do that.
+ */
 
 #define RFL_PUT_NEW     1                /* RFL_EXISTS if the key is there */
 #define RFL_PUT_APPEND  2                /* the key is beyond the last one */
 
+rfl_rc_t rfl_store_get(rfl_store_t *s, unsigned dbi, rfl_str_t key,
+    rfl_str_t *value);
 rfl_rc_t rfl_store_put(rfl_store_t *s, unsigned dbi, rfl_str_t key,
     rfl_str_t value, unsigned flags, rfl_error_t *err);
-rfl_rc_t rfl_store_put_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
-    rfl_str_t value, unsigned flags, rfl_error_t *err);
-rfl_rc_t rfl_store_put_u32(rfl_store_t *s, unsigned dbi, uint32_t key,
-    rfl_str_t value, unsigned flags, rfl_error_t *err);
-
 rfl_rc_t rfl_store_del(rfl_store_t *s, unsigned dbi, rfl_str_t key,
     rfl_error_t *err);
-rfl_rc_t rfl_store_del_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
-    rfl_error_t *err);
-rfl_rc_t rfl_store_del_u32(rfl_store_t *s, unsigned dbi, uint32_t key,
-    rfl_error_t *err);
+
+
+static inline rfl_rc_t
+rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t *value)
+{
+    return rfl_store_get(s, dbi, rfl_str(&key, sizeof(key)), value);
+}
+
+
+static inline rfl_rc_t
+rfl_store_get_u32(rfl_store_t *s, unsigned dbi, uint32_t key, rfl_str_t *value)
+{
+    return rfl_store_get(s, dbi, rfl_str(&key, sizeof(key)), value);
+}
+
+
+static inline rfl_rc_t
+rfl_store_put_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t value,
+    unsigned flags, rfl_error_t *err)
+{
+    return rfl_store_put(s, dbi, rfl_str(&key, sizeof(key)), value, flags, err);
+}
+
+
+static inline rfl_rc_t
+rfl_store_put_u32(rfl_store_t *s, unsigned dbi, uint32_t key, rfl_str_t value,
+    unsigned flags, rfl_error_t *err)
+{
+    return rfl_store_put(s, dbi, rfl_str(&key, sizeof(key)), value, flags, err);
+}
+
+
+static inline rfl_rc_t
+rfl_store_del_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_error_t *err)
+{
+    return rfl_store_del(s, dbi, rfl_str(&key, sizeof(key)), err);
+}
+
+
+static inline rfl_rc_t
+rfl_store_del_u32(rfl_store_t *s, unsigned dbi, uint32_t key, rfl_error_t *err)
+{
+    return rfl_store_del(s, dbi, rfl_str(&key, sizeof(key)), err);
+}
 
 
 /*
