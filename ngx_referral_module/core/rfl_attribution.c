@@ -1,9 +1,11 @@
 /*
  * From a request to the link that brought it.
  *
- *     referrer --> page --> prefix ---------> host --> domain     full URL
- *              +--> landing on that host -----^                   origin only
+ *     own host, same site: internal
+ *     tag --> referrer --> page --> regex --> prefix --> host --> domain
+ *                      +--> landing on that host --------^
  *
+ * The upper way from the referrer is a full URL's, the lower one an origin's.
  * Each arrow is at most a few probes of the registry's slots; the host's own
  * entry says which of them can succeed.  A slot holds one link or a group.
  * In a group the landing decides: the link whose target it is, else the
@@ -12,6 +14,20 @@
  * A target may be a path, a path with a query, and either with a host.  So
  * a landing has up to six forms; the most specific one that is registered
  * wins: a query before none, a host before none.
+ *
+ * Tags.  The first argument of the query that carries a registered tag counts,
+ * whatever the Referer says.  One link has the tag: it is that link.  Several:
+ *
+ *   1. if what the Referer alone would answer is one of them, it is that one
+ *   2. else the landing decides as in any group.  Several links may share tag
+ *      and target (or tag and no target): then the answer is their group
+ *   3. else the group of all that have the tag
+ *
+ * The evidence is "tag" in each case: it is the strongest the request shows.
+ *
+ * Regexes.  Patterns share no index key and form no group: of a host's
+ * patterns the one registered first wins, in the order of ids.  Links with one
+ * and the same pattern are like links at one page: the landing decides.
  */
 
 #include "rfl_attribution.h"
@@ -22,6 +38,8 @@
 
 #define RFL_LANDING_FORMS  6
 #define RFL_STEP_TEXT      1024
+
+#define RFL_HOST_TEXT_MAX  (RFL_HOST_MAX + 16)   /* rfl_surt_host() asks it */
 
 
 /* The landing in one buffer, "host)path?query"; its forms are parts of it. */
@@ -40,14 +58,32 @@ typedef struct {
     const rfl_request_t  *request;
     rfl_attribution_t    *attribution;
     const rfl_trace_t    *trace;
-    rfl_surt_t            surt;
+    rfl_surt_t            surt;          /* of the Referer */
     rfl_landing_t         landing;
     uint32_t              host_flags;
+    unsigned              has_surt:1;
+    unsigned              origin_only:1;
 } rfl_lookup_t;
 
 
-static rfl_rc_t rfl_lookup(rfl_lookup_t *lk, int origin_only);
+static rfl_outcome_t rfl_unmatched(const rfl_request_t *request,
+    rfl_referrer_kind_t kind, const rfl_trace_t *trace);
+static void rfl_match(rfl_registry_t *registry, const rfl_request_t *request,
+    rfl_attribution_t *attribution, const rfl_trace_t *trace,
+    const rfl_url_t *referer, int origin_only);
+
+static rfl_rc_t rfl_lookup_any(rfl_lookup_t *lk);
+static rfl_rc_t rfl_lookup_tag(rfl_lookup_t *lk);
+static rfl_rc_t rfl_lookup_tagged(rfl_lookup_t *lk, rfl_str_t tag,
+    const rfl_slot_t *slot);
+static rfl_rc_t rfl_lookup_narrow(rfl_lookup_t *lk, rfl_str_t tag);
+static rfl_rc_t rfl_lookup(rfl_lookup_t *lk);
 static rfl_rc_t rfl_lookup_page(rfl_lookup_t *lk);
+static rfl_rc_t rfl_lookup_regex(rfl_lookup_t *lk);
+static rfl_rc_t rfl_lookup_pattern(rfl_lookup_t *lk, uint32_t id);
+static rfl_rc_t rfl_lookup_compile(rfl_lookup_t *lk, uint32_t id,
+    rfl_pattern_t **pattern);
+static rfl_rc_t rfl_lookup_pattern_links(rfl_lookup_t *lk, uint32_t id);
 static rfl_rc_t rfl_lookup_prefix(rfl_lookup_t *lk);
 static size_t rfl_lookup_boundaries(const rfl_surt_t *surt, size_t *ends);
 static rfl_rc_t rfl_lookup_landing(rfl_lookup_t *lk);
@@ -58,6 +94,8 @@ static rfl_rc_t rfl_lookup_targets(rfl_lookup_t *lk, rfl_slot_kind_t kind,
     rfl_str_t text, uint32_t flags, rfl_slot_t *slot);
 static rfl_rc_t rfl_lookup_slot(rfl_lookup_t *lk, rfl_slot_kind_t kind,
     rfl_str_t a, rfl_str_t b, rfl_slot_t *slot);
+static void rfl_lookup_found(rfl_lookup_t *lk, rfl_evidence_t evidence,
+    const rfl_slot_t *slot);
 static void rfl_lookup_matched(rfl_lookup_t *lk, rfl_evidence_t evidence,
     uint32_t id);
 static void rfl_lookup_ambiguous(rfl_lookup_t *lk, uint32_t id);
@@ -65,6 +103,23 @@ static void rfl_lookup_ambiguous(rfl_lookup_t *lk, uint32_t id);
 static void rfl_landing_init(rfl_lookup_t *lk);
 static void rfl_landing_forms(rfl_landing_t *l, unsigned form, u_char *buf,
     size_t host_len, size_t len);
+
+static int rfl_has_tag(const rfl_request_t *request);
+static rfl_str_t rfl_tags_of(const rfl_request_t *request);
+static int rfl_tag_next(const rfl_names_t *names, rfl_str_t *query,
+    u_char *buf, rfl_str_t *tag);
+static int rfl_tag_is_named(const rfl_names_t *names, rfl_str_t name);
+static int rfl_tag_value(rfl_str_t value, u_char *buf, rfl_str_t *tag);
+static u_char rfl_decode(const u_char **p, const u_char *end);
+static int rfl_hex(u_char c);
+
+static int rfl_follow_resolve(rfl_request_t *next, rfl_str_t location,
+    const rfl_own_hosts_t *server_names, u_char *buf);
+static int rfl_follow_url(rfl_request_t *next, rfl_str_t rest,
+    const rfl_own_hosts_t *server_names);
+static int rfl_follow_relative(rfl_request_t *next, rfl_str_t location,
+    u_char *buf);
+static int rfl_follow_has_scheme(rfl_str_t location);
 
 static void rfl_explain(const rfl_trace_t *trace, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -81,49 +136,124 @@ static const char *const  rfl_slot_texts[] = {
     "host and target",
     "domain and target",
     "page and target",
-    "prefix and target"
+    "prefix and target",
+    "tag",
+    "tag and target",
+    "pattern",
+    "pattern and target"
 };
 
+_Static_assert(sizeof(rfl_slot_texts) / sizeof(char *) == RFL_SLOT_KINDS,
+               "each slot kind has a text");
+
+
+/* Where the links of a slot stand by their targets. */
+
+static const rfl_slot_kind_t  rfl_target_kinds[RFL_SLOT_KINDS] = {
+    [RFL_SLOT_HOST]    = RFL_SLOT_HOST_TARGET,
+    [RFL_SLOT_DOMAIN]  = RFL_SLOT_DOMAIN_TARGET,
+    [RFL_SLOT_PAGE]    = RFL_SLOT_PAGE_TARGET,
+    [RFL_SLOT_PREFIX]  = RFL_SLOT_PREFIX_TARGET,
+    [RFL_SLOT_TAG]     = RFL_SLOT_TAG_TARGET,
+    [RFL_SLOT_PATTERN] = RFL_SLOT_PATTERN_TARGET
+};
+
+
+/* Most requests end here: an own host costs no stack and no lookup. */
 
 void
 rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
     rfl_attribution_t *attribution, const rfl_trace_t *trace)
 {
-    rfl_rc_t             rc;
+    int                  is_external;
     rfl_url_t            url;
-    rfl_lookup_t         lk;
     rfl_referrer_kind_t  kind;
 
     attribution->evidence = RFL_EVIDENCE_NONE;
     attribution->id = 0;
     attribution->other_landing = 0;
     attribution->lookup_failed = 0;
+    attribution->regex_limit = 0;
 
     kind = rfl_referrer(request->referer, request->host, request->own_hosts,
                         &url);
 
+    attribution->outcome = rfl_unmatched(request, kind, trace);
+
+    if (attribution->outcome == RFL_OUTCOME_INTERNAL) {
+        return;
+    }
+
+    is_external = (kind == RFL_REFERRER_ORIGIN || kind == RFL_REFERRER_FULL);
+
+    if (!is_external && !rfl_has_tag(request)) {
+        return;
+    }
+
+    rfl_match(registry, request, attribution, trace, is_external ? &url : NULL,
+              kind == RFL_REFERRER_ORIGIN);
+}
+
+
+/* What the request is if no link explains it. */
+
+static rfl_outcome_t
+rfl_unmatched(const rfl_request_t *request, rfl_referrer_kind_t kind,
+    const rfl_trace_t *trace)
+{
+    rfl_str_t  site;
+
+    static const rfl_str_t  same_origin = rfl_string("same-origin");
+    static const rfl_str_t  same_site = rfl_string("same-site");
+    static const rfl_str_t  cross_site = rfl_string("cross-site");
+
     switch (kind) {
-
-    case RFL_REFERRER_NONE:
-        rfl_explain(trace, "no Referer: nothing says where it came from");
-        attribution->outcome = RFL_OUTCOME_DIRECT;
-        return;
-
-    case RFL_REFERRER_MALFORMED:
-        rfl_explain(trace, "the Referer is no http, https or android-app URL");
-        attribution->outcome = RFL_OUTCOME_MALFORMED;
-        return;
 
     case RFL_REFERRER_INTERNAL:
         rfl_explain(trace, "the Referer's host is an own host");
-        attribution->outcome = RFL_OUTCOME_INTERNAL;
-        return;
+        return RFL_OUTCOME_INTERNAL;
+
+    case RFL_REFERRER_MALFORMED:
+        rfl_explain(trace, "the Referer is no http, https or android-app URL");
+        return RFL_OUTCOME_MALFORMED;
+
+    case RFL_REFERRER_NONE:
+        break;
 
     default:
-        break;
+        return RFL_OUTCOME_UNREGISTERED;
     }
 
-    attribution->outcome = RFL_OUTCOME_UNREGISTERED;
+    site = rfl_str_trim(request->sec_fetch_site);
+
+    if (rfl_str_eq(site, same_origin) || rfl_str_eq(site, same_site)) {
+        rfl_explain(trace, "no Referer, but Sec-Fetch-Site says that one of "
+                    "our own pages led here");
+        return RFL_OUTCOME_INTERNAL;
+    }
+
+    if (rfl_str_eq(site, cross_site)) {
+        rfl_explain(trace, "no Referer, but Sec-Fetch-Site says that another "
+                    "site led here");
+        return RFL_OUTCOME_HIDDEN;
+    }
+
+    rfl_explain(trace, "no Referer: nothing says where it came from");
+
+    return RFL_OUTCOME_DIRECT;
+}
+
+
+/* referer: NULL if there is none that is external. */
+
+static __attribute__((noinline)) void
+rfl_match(rfl_registry_t *registry, const rfl_request_t *request,
+    rfl_attribution_t *attribution, const rfl_trace_t *trace,
+    const rfl_url_t *referer, int origin_only)
+{
+    rfl_rc_t       rc;
+    rfl_lookup_t   lk;
+    rfl_outcome_t  unmatched;
 
     if (registry == NULL || rfl_registry_begin(registry, 0, NULL) != RFL_OK) {
         rfl_explain(trace, "the registry cannot be read");
@@ -131,28 +261,44 @@ rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
         return;
     }
 
+    unmatched = attribution->outcome;
+
     lk.registry = registry;
     lk.request = request;
     lk.attribution = attribution;
     lk.trace = trace;
     lk.landing.ready = 0;
+    lk.has_surt = 0;
 
-    rfl_surt(&url, &lk.surt);
+    if (referer != NULL) {
+        rfl_surt(referer, &lk.surt);
 
-    rfl_explain(trace, "the Referer is %s: %.*s",
-                kind == RFL_REFERRER_ORIGIN ? "an origin only" : "a full URL",
-                (int) lk.surt.len, lk.surt.buf);
+        lk.has_surt = 1;
+        lk.origin_only = (origin_only && !lk.surt.is_app);
 
-    rc = rfl_lookup(&lk, kind == RFL_REFERRER_ORIGIN && !lk.surt.is_app);
+        rfl_explain(trace, "the Referer is %s: %.*s",
+                    origin_only ? "an origin only" : "a full URL",
+                    (int) lk.surt.len, lk.surt.buf);
+    }
+
+    rc = rfl_lookup_any(&lk);
 
     rfl_registry_end(registry);
+
+    if (rc == RFL_OK) {
+        return;
+    }
+
+    attribution->outcome = unmatched;
+    attribution->evidence = RFL_EVIDENCE_NONE;
+    attribution->id = 0;
+    attribution->other_landing = 0;
 
     if (rc == RFL_NOT_FOUND) {
         rfl_explain(trace, "no registered link explains it");
 
-    } else if (rc != RFL_OK) {
+    } else {
         rfl_explain(trace, "reading the registry failed");
-        attribution->outcome = RFL_OUTCOME_UNREGISTERED;
         attribution->lookup_failed = 1;
     }
 }
@@ -161,7 +307,111 @@ rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
 /* RFL_OK: decided.  RFL_NOT_FOUND: no link.  Else: the registry failed. */
 
 static rfl_rc_t
-rfl_lookup(rfl_lookup_t *lk, int origin_only)
+rfl_lookup_any(rfl_lookup_t *lk)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_lookup_tag(lk);
+
+    if (rc == RFL_NOT_FOUND && lk->has_surt) {
+        return rfl_lookup(lk);
+    }
+
+    return rc;
+}
+
+
+static rfl_rc_t
+rfl_lookup_tag(rfl_lookup_t *lk)
+{
+    u_char      buf[RFL_TAG_MAX];
+    unsigned    tried;
+    rfl_rc_t    rc;
+    rfl_str_t   query, tag;
+    rfl_slot_t  slot;
+
+    query = rfl_tags_of(lk->request);
+
+    for (tried = 0; tried < RFL_TAGS_TRIED; tried++) {
+
+        if (!rfl_tag_next(lk->request->tag_names, &query, buf, &tag)) {
+            break;
+        }
+
+        rc = rfl_lookup_slot(lk, RFL_SLOT_TAG, tag, rfl_str(NULL, 0), &slot);
+
+        if (rc == RFL_OK) {
+            return rfl_lookup_tagged(lk, tag, &slot);
+        }
+
+        if (rc != RFL_NOT_FOUND) {
+            return rc;
+        }
+    }
+
+    return RFL_NOT_FOUND;
+}
+
+
+static rfl_rc_t
+rfl_lookup_tagged(rfl_lookup_t *lk, rfl_str_t tag, const rfl_slot_t *slot)
+{
+    rfl_rc_t  rc;
+
+    if (slot->is_group && lk->has_surt) {
+        rc = rfl_lookup_narrow(lk, tag);
+        if (rc != RFL_NOT_FOUND) {
+            return rc;
+        }
+    }
+
+    return rfl_lookup_resolve(lk, RFL_SLOT_TAG, RFL_EVIDENCE_TAG, tag, slot);
+}
+
+
+/* RFL_OK: what the Referer says is a link with this tag. */
+
+static rfl_rc_t
+rfl_lookup_narrow(rfl_lookup_t *lk, rfl_str_t tag)
+{
+    rfl_rc_t            rc;
+    rfl_link_t          link;
+    rfl_attribution_t  *a;
+
+    a = lk->attribution;
+
+    rc = rfl_lookup(lk);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    a->other_landing = 0;
+
+    if (a->outcome != RFL_OUTCOME_MATCHED) {
+        return RFL_NOT_FOUND;
+    }
+
+    rc = rfl_registry_link(lk->registry, a->id, &link);
+    if (rc != RFL_OK) {
+        return rc == RFL_NOT_FOUND ? RFL_DAMAGED : rc;
+    }
+
+    if (!rfl_str_eq(link.tag, tag)) {
+        rfl_explain(lk->trace, "the Referer's link has not this tag");
+        return RFL_NOT_FOUND;
+    }
+
+    rfl_explain(lk->trace, "the Referer's link has this tag");
+    a->evidence = RFL_EVIDENCE_TAG;
+
+    return RFL_OK;
+}
+
+
+/* By the Referer alone. */
+
+static rfl_rc_t
+rfl_lookup(rfl_lookup_t *lk)
 {
     rfl_rc_t    rc;
     rfl_str_t   host, none;
@@ -182,7 +432,7 @@ rfl_lookup(rfl_lookup_t *lk, int origin_only)
 
     lk->host_flags = slot.host_flags;
 
-    rc = origin_only ? rfl_lookup_landing(lk) : rfl_lookup_page(lk);
+    rc = lk->origin_only ? rfl_lookup_landing(lk) : rfl_lookup_page(lk);
     if (rc != RFL_NOT_FOUND) {
         return rc;
     }
@@ -219,7 +469,172 @@ rfl_lookup_page(rfl_lookup_t *lk)
         }
     }
 
+    if (lk->host_flags & RFL_HOST_REGEX) {
+        rc = rfl_lookup_regex(lk);
+        if (rc != RFL_NOT_FOUND) {
+            return rc;
+        }
+    }
+
     return rfl_lookup_prefix(lk);
+}
+
+
+/* The patterns of the host, in the order of their registration. */
+
+static rfl_rc_t
+rfl_lookup_regex(rfl_lookup_t *lk)
+{
+    size_t              i;
+    rfl_rc_t            rc;
+    uint32_t            id;
+    unsigned            faults;
+    rfl_registry_ids_t  ids;
+
+    rc = rfl_registry_patterns(lk->registry,
+                               rfl_str(lk->surt.buf, lk->surt.host_len), &ids);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    faults = 0;
+
+    for (i = 0; i < ids.n; i++) {
+        id = rfl_registry_id(&ids, i);
+
+        rc = rfl_lookup_pattern(lk, id);
+
+        if (rc == RFL_OK) {
+            return rfl_lookup_pattern_links(lk, id);
+        }
+
+        if (rc == RFL_FULL) {
+            lk->attribution->regex_limit = 1;
+
+            if (++faults == RFL_PATTERN_FAULTS_MAX) {
+                rfl_explain(lk->trace, "%u patterns gave up: no more are "
+                            "tried", faults);
+                break;
+            }
+
+        } else if (rc != RFL_NOT_FOUND) {
+            return rc;
+        }
+    }
+
+    return RFL_NOT_FOUND;
+}
+
+
+/* RFL_OK: it matches.  RFL_FULL: it gave up.  Else as elsewhere. */
+
+static rfl_rc_t
+rfl_lookup_pattern(rfl_lookup_t *lk, uint32_t id)
+{
+    rfl_rc_t        rc;
+    rfl_pattern_t  *pattern;
+
+    pattern = NULL;
+
+    if (lk->request->patterns != NULL) {
+        pattern = rfl_patterns_find(lk->request->patterns, id);
+    }
+
+    if (pattern == NULL) {
+        rc = rfl_lookup_compile(lk, id, &pattern);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    rc = rfl_pattern_match(pattern, rfl_str_trim(lk->request->referer));
+
+    if (lk->request->patterns == NULL) {
+        rfl_pattern_free(pattern);
+    }
+
+    rfl_explain(lk->trace, "pattern of link %u: %s", id,
+                rc == RFL_OK ? "it matches"
+                : rc == RFL_NOT_FOUND ? "no match"
+                : "it gave up, at the limit of its steps");
+
+    return rc;
+}
+
+
+/*
+ * What compiled at registration may not compile here, where PCRE2 is another
+ * one: a pattern that gave up.
+ */
+
+static rfl_rc_t
+rfl_lookup_compile(rfl_lookup_t *lk, uint32_t id, rfl_pattern_t **pattern)
+{
+    rfl_rc_t     rc;
+    rfl_str_t    text;
+    rfl_link_t   link;
+    rfl_error_t  err;
+
+    rc = rfl_registry_link(lk->registry, id, &link);
+    if (rc != RFL_OK) {
+        return rc == RFL_NOT_FOUND ? RFL_DAMAGED : rc;
+    }
+
+    text = rfl_identity_pattern(link.source);
+
+    rc = lk->request->patterns != NULL
+         ? rfl_patterns_add(lk->request->patterns, id, text, pattern, &err)
+         : rfl_pattern_compile(pattern, text, &err);
+
+    if (rc == RFL_INVALID) {
+        rfl_explain(lk->trace, "pattern of link %u: %s", id, err.text);
+        return RFL_FULL;
+    }
+
+    return rc;
+}
+
+
+/* The links with this link's pattern. */
+
+static rfl_rc_t
+rfl_lookup_pattern_links(rfl_lookup_t *lk, uint32_t id)
+{
+    u_char      text[RFL_HOST_TEXT_MAX + 1 + RFL_PATTERN_MAX];
+    size_t      len;
+    rfl_rc_t    rc;
+    rfl_str_t   source, pattern;
+    rfl_link_t  link;
+    rfl_slot_t  slot;
+
+    rc = rfl_registry_link(lk->registry, id, &link);
+
+    if (rc == RFL_OK) {
+        pattern = rfl_identity_pattern(link.source);
+
+        if (pattern.len <= RFL_PATTERN_MAX) {
+            len = lk->surt.host_len;
+
+            memcpy(text, lk->surt.buf, len);
+            text[len++] = ')';
+            memcpy(text + len, pattern.data, pattern.len);
+
+            source = rfl_str(text, len + pattern.len);
+
+            rc = rfl_lookup_slot(lk, RFL_SLOT_PATTERN, source,
+                                 rfl_str(NULL, 0), &slot);
+
+        } else {
+            rc = RFL_DAMAGED;
+        }
+    }
+
+    if (rc != RFL_OK) {
+        return rc == RFL_NOT_FOUND ? RFL_DAMAGED : rc;
+    }
+
+    return rfl_lookup_resolve(lk, RFL_SLOT_PATTERN, RFL_EVIDENCE_REGEX, source,
+                              &slot);
 }
 
 
@@ -330,12 +745,7 @@ rfl_lookup_landing(rfl_lookup_t *lk)
 
 found:
 
-    if (slot.is_group) {
-        rfl_lookup_ambiguous(lk, slot.id);
-
-    } else {
-        rfl_lookup_matched(lk, RFL_EVIDENCE_LANDING, slot.id);
-    }
+    rfl_lookup_found(lk, RFL_EVIDENCE_LANDING, &slot);
 
     return RFL_OK;
 }
@@ -407,31 +817,15 @@ rfl_lookup_resolve(rfl_lookup_t *lk, rfl_slot_kind_t kind,
     rfl_slot_t       member;
     rfl_slot_kind_t  target_kind;
 
-    is_page = (kind == RFL_SLOT_PAGE || kind == RFL_SLOT_PREFIX);
+    is_page = (kind == RFL_SLOT_PAGE || kind == RFL_SLOT_PREFIX
+               || kind == RFL_SLOT_PATTERN);
 
     if (!slot->is_group && !(slot->has_target && is_page)) {
         rfl_lookup_matched(lk, evidence, slot->id);
         return RFL_OK;
     }
 
-    switch (kind) {
-
-    case RFL_SLOT_PAGE:
-        target_kind = RFL_SLOT_PAGE_TARGET;
-        break;
-
-    case RFL_SLOT_PREFIX:
-        target_kind = RFL_SLOT_PREFIX_TARGET;
-        break;
-
-    case RFL_SLOT_HOST:
-        target_kind = RFL_SLOT_HOST_TARGET;
-        break;
-
-    default:
-        target_kind = RFL_SLOT_DOMAIN_TARGET;
-        break;
-    }
+    target_kind = rfl_target_kinds[kind];
 
     /* the flags tell of the targets of page links only */
 
@@ -441,7 +835,7 @@ rfl_lookup_resolve(rfl_lookup_t *lk, rfl_slot_kind_t kind,
     rc = rfl_lookup_targets(lk, target_kind, text, flags, &member);
 
     if (rc == RFL_OK) {
-        rfl_lookup_matched(lk, evidence, member.id);
+        rfl_lookup_found(lk, evidence, &member);
         return RFL_OK;
     }
 
@@ -459,8 +853,8 @@ rfl_lookup_resolve(rfl_lookup_t *lk, rfl_slot_kind_t kind,
     rc = rfl_lookup_slot(lk, target_kind, text, rfl_str(NULL, 0), &member);
 
     if (rc == RFL_OK) {
-        rfl_explain(lk->trace, "the one without a target is left");
-        rfl_lookup_matched(lk, evidence, member.id);
+        rfl_explain(lk->trace, "what has no target is left");
+        rfl_lookup_found(lk, evidence, &member);
         return RFL_OK;
     }
 
@@ -547,6 +941,19 @@ rfl_lookup_slot(rfl_lookup_t *lk, rfl_slot_kind_t kind, rfl_str_t a,
 
 
 static void
+rfl_lookup_found(rfl_lookup_t *lk, rfl_evidence_t evidence,
+    const rfl_slot_t *slot)
+{
+    if (slot->is_group) {
+        rfl_lookup_ambiguous(lk, slot->id);
+
+    } else {
+        rfl_lookup_matched(lk, evidence, slot->id);
+    }
+}
+
+
+static void
 rfl_lookup_matched(rfl_lookup_t *lk, rfl_evidence_t evidence, uint32_t id)
 {
     lk->attribution->outcome = RFL_OUTCOME_MATCHED;
@@ -561,6 +968,7 @@ rfl_lookup_ambiguous(rfl_lookup_t *lk, uint32_t id)
     rfl_explain(lk->trace, "nothing tells these links apart: their group");
 
     lk->attribution->outcome = RFL_OUTCOME_AMBIGUOUS;
+    lk->attribution->evidence = RFL_EVIDENCE_NONE;
     lk->attribution->id = id;
 }
 
@@ -627,6 +1035,363 @@ rfl_landing_forms(rfl_landing_t *l, unsigned form, u_char *buf,
     }
 
     l->without_host[form] = rfl_str(buf + host_len, len);
+}
+
+
+/* Whether there is an argument that may carry one. */
+
+static int
+rfl_has_tag(const rfl_request_t *request)
+{
+    u_char     buf[RFL_TAG_MAX];
+    rfl_str_t  query, tag;
+
+    query = rfl_tags_of(request);
+
+    return rfl_tag_next(request->tag_names, &query, buf, &tag);
+}
+
+
+/* The query in which tags are looked for; empty: none is. */
+
+static rfl_str_t
+rfl_tags_of(const rfl_request_t *request)
+{
+    rfl_url_t  url;
+
+    if (request->tag_names == NULL || request->tag_names->n == 0
+        || request->landing.len == 0
+        || memchr(request->landing.data, '?', request->landing.len) == NULL)
+    {
+        return rfl_str(NULL, 0);
+    }
+
+    rfl_url_parse_target(request->landing, &url);
+
+    return url.query;
+}
+
+
+/*
+ * The next argument that may carry a tag; *query is moved behind it.  *tag is
+ * its value, decoded into buf of RFL_TAG_MAX bytes.  0: there is none.
+ */
+
+static int
+rfl_tag_next(const rfl_names_t *names, rfl_str_t *query, u_char *buf,
+    rfl_str_t *tag)
+{
+    size_t         len;
+    rfl_str_t      arg, name;
+    const u_char  *mark;
+
+    while (query->len != 0) {
+        mark = memchr(query->data, '&', query->len);
+        len = mark != NULL ? (size_t) (mark - query->data) : query->len;
+
+        arg = rfl_str(query->data, len);
+
+        if (mark != NULL) {
+            len++;
+        }
+
+        *query = rfl_str(query->data + len, query->len - len);
+
+        mark = arg.len != 0 ? memchr(arg.data, '=', arg.len) : NULL;
+
+        if (mark == NULL) {
+            continue;
+        }
+
+        name = rfl_str(arg.data, (size_t) (mark - arg.data));
+        mark++;
+
+        if (rfl_tag_is_named(names, name)
+            && rfl_tag_value(rfl_str(mark, arg.len - name.len - 1), buf, tag))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+rfl_tag_is_named(const rfl_names_t *names, rfl_str_t name)
+{
+    size_t         i, k;
+    const u_char  *p, *end;
+
+    end = name.data + name.len;
+
+    for (i = 0; i < names->n; i++) {
+        p = name.data;
+
+        for (k = 0; k < names->names[i].len && p < end; k++) {
+            if (rfl_decode(&p, end) != names->names[i].data[k]) {
+                break;
+            }
+        }
+
+        if (k == names->names[i].len && p == end) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* 0: it is empty, or longer than a tag can be. */
+
+static int
+rfl_tag_value(rfl_str_t value, u_char *buf, rfl_str_t *tag)
+{
+    size_t         len;
+    const u_char  *p, *end;
+
+    p = value.data;
+    end = p + value.len;
+
+    for (len = 0; p < end; len++) {
+
+        if (len == RFL_TAG_MAX) {
+            return 0;
+        }
+
+        buf[len] = rfl_decode(&p, end);
+    }
+
+    *tag = rfl_str(buf, len);
+
+    return len != 0;
+}
+
+
+/* One byte, percent-encoded or not; a "%" that starts no triplet is one. */
+
+static u_char
+rfl_decode(const u_char **p, const u_char *end)
+{
+    int            high, low;
+    const u_char  *s;
+
+    s = *p;
+
+    if (*s == '%' && end - s >= 3) {
+        high = rfl_hex(s[1]);
+        low = rfl_hex(s[2]);
+
+        if (high >= 0 && low >= 0) {
+            *p += 3;
+            return (u_char) (high << 4 | low);
+        }
+    }
+
+    *p += 1;
+
+    return *s;
+}
+
+
+static int
+rfl_hex(u_char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c = rfl_lower(c);
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
+}
+
+
+int
+rfl_follow_up(rfl_registry_t *registry, const rfl_request_t *request,
+    rfl_str_t location, const rfl_own_hosts_t *server_names)
+{
+    u_char             buf[RFL_FOLLOW_MAX];
+    rfl_request_t      next;
+    rfl_attribution_t  a;
+
+    next = *request;
+
+    if (!rfl_follow_resolve(&next, rfl_str_trim(location), server_names, buf)) {
+        return 0;
+    }
+
+    rfl_attribute(registry, &next, &a, NULL);
+
+    return a.outcome == RFL_OUTCOME_MATCHED
+           || a.outcome == RFL_OUTCOME_AMBIGUOUS;
+}
+
+
+/*
+ * Sets next's host and landing.  0: it leads to nothing of ours.  A browser
+ * takes "/\" for "//"; that is no way to name our own host.
+ */
+
+static int
+rfl_follow_resolve(rfl_request_t *next, rfl_str_t location,
+    const rfl_own_hosts_t *server_names, u_char *buf)
+{
+    size_t  skip;
+
+    static const rfl_str_t  http = rfl_string("http://");
+    static const rfl_str_t  https = rfl_string("https://");
+
+    if (location.len == 0) {
+        return 0;
+    }
+
+    skip = 0;
+
+    if (location.len >= http.len
+        && rfl_str_caseeq(rfl_str(location.data, http.len), http))
+    {
+        skip = http.len;
+
+    } else if (location.len >= https.len
+               && rfl_str_caseeq(rfl_str(location.data, https.len), https))
+    {
+        skip = https.len;
+
+    } else if (location.len >= 2
+               && location.data[0] == '/' && location.data[1] == '/')
+    {
+        skip = 2;
+    }
+
+    if (skip != 0) {
+        return rfl_follow_url(next, rfl_str(location.data + skip,
+                                            location.len - skip),
+                              server_names);
+    }
+
+    if (location.data[0] == '\\'
+        || (location.len >= 2 && location.data[1] == '\\')
+        || rfl_follow_has_scheme(location))
+    {
+        return 0;
+    }
+
+    if (location.data[0] == '/') {
+        next->landing = location;
+        return 1;
+    }
+
+    return rfl_follow_relative(next, location, buf);
+}
+
+
+/* rest: what follows "//". */
+
+static int
+rfl_follow_url(rfl_request_t *next, rfl_str_t rest,
+    const rfl_own_hosts_t *server_names)
+{
+    size_t     i, start;
+    rfl_url_t  url;
+
+    static const rfl_str_t  root = rfl_string("/");
+
+    start = 0;
+
+    for (i = 0; i < rest.len; i++) {
+
+        if (rest.data[i] == '/' || rest.data[i] == '?'
+            || rest.data[i] == '#')
+        {
+            break;
+        }
+
+        if (rest.data[i] == '@') {
+            start = i + 1;
+        }
+    }
+
+    if (rfl_url_parse_host(rfl_str(rest.data + start, i - start), &url, NULL)
+        != RFL_OK
+        || !rfl_is_own_host(&url, next->host, server_names))
+    {
+        return 0;
+    }
+
+    next->host = url.host;
+    next->landing = i < rest.len ? rfl_str(rest.data + i, rest.len - i) : root;
+
+    return 1;
+}
+
+
+/*
+ * RFC 3986, 5.2.2 and 5.2.3; dot segments are removed where landings are
+ * compared.  A fragment alone is the same page again.
+ */
+
+static int
+rfl_follow_relative(rfl_request_t *next, rfl_str_t location, u_char *buf)
+{
+    size_t     len;
+    rfl_url_t  base;
+
+    if (location.data[0] == '#') {
+        return 1;
+    }
+
+    rfl_url_parse_target(next->landing, &base);
+
+    len = base.path.len;
+
+    if (location.data[0] != '?') {
+        while (base.path.data[len - 1] != '/') {
+            len--;
+        }
+    }
+
+    if (len > RFL_FOLLOW_MAX || location.len > RFL_FOLLOW_MAX - len) {
+        return 0;
+    }
+
+    memcpy(buf, base.path.data, len);
+    memcpy(buf + len, location.data, location.len);
+
+    next->landing = rfl_str(buf, len + location.len);
+
+    return 1;
+}
+
+
+/* RFC 3986, 3.1: "mailto:", but not "a/b:c" and not "?x=y:z". */
+
+static int
+rfl_follow_has_scheme(rfl_str_t location)
+{
+    size_t  i;
+    u_char  c;
+
+    for (i = 0; i < location.len; i++) {
+        c = rfl_lower(location.data[i]);
+
+        if (c == ':') {
+            return i != 0;
+        }
+
+        if (c >= 'a' && c <= 'z') {
+            continue;
+        }
+
+        if (i == 0
+            || !((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'))
+        {
+            return 0;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -8,16 +8,29 @@
 #ifndef RFL_ATTRIBUTION_H
 #define RFL_ATTRIBUTION_H
 
+#include "rfl_pattern.h"
 #include "rfl_referrer.h"
 #include "rfl_registry.h"
 
 
+/* Of a landing's query, so many arguments that may carry a tag are tried. */
+
+#define RFL_TAGS_TRIED   16
+
+/* A redirect's relative Location and the path it is relative to. */
+
+#define RFL_FOLLOW_MAX   (4 * RFL_URL_MAX)
+
+
 typedef struct {
     rfl_str_t               referer;     /* empty: none */
+    rfl_str_t               sec_fetch_site;      /* empty: none */
     rfl_str_t               landing;     /* request target, as sent */
     rfl_str_t               host;        /* the site's host */
     const rfl_own_hosts_t  *own_hosts;   /* or NULL */
     const rfl_names_t      *tag_names;   /* or NULL */
+    rfl_patterns_t         *patterns;    /* of this registry; NULL: a pattern
+                                            is compiled each time */
 } rfl_request_t;
 
 
@@ -25,9 +38,12 @@ typedef struct {
     rfl_outcome_t   outcome;
     rfl_evidence_t  evidence;            /* MATCHED only, else NONE */
     uint32_t        id;                  /* MATCHED: link, AMBIGUOUS: group */
-    unsigned        other_landing:1;     /* evidence exact or prefix, and the
-                                            landing is not the link's target */
-    unsigned        lookup_failed:1;     /* UNREGISTERED for lack of data */
+    unsigned        other_landing:1;     /* evidence exact, regex or prefix,
+                                            and the landing is not the link's
+                                            target */
+    unsigned        lookup_failed:1;     /* not MATCHED for lack of data */
+    unsigned        regex_limit:1;       /* a pattern gave up: a miss to be
+                                            counted */
 } rfl_attribution_t;
 
 
@@ -43,12 +59,28 @@ typedef struct {
 
 
 /*
- * registry NULL: it is not available, lookup_failed is set.  The function
- * begins and ends its own read transaction.  It allocates nothing.
+ * registry NULL: it is not available, lookup_failed is set where it was
+ * needed.  The function begins and ends its own read transaction.  It
+ * allocates nothing but to compile a pattern that is not in the cache.
  */
 
 void rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
     rfl_attribution_t *attribution, const rfl_trace_t *trace);
+
+
+/*
+ * Whether a redirect's follow-up will be counted here: the response's Location
+ * leads to the request's host or to one of server_names (NULL: none), ports
+ * aside, and the request that follows, with the same Referer and Fetch
+ * Metadata, will match a link or be ambiguous.
+ *
+ * location: absolute, "//host/path", or relative to the landing (RFC 3986,
+ * 5.2); percent-encoded or not.  A relative one that gets longer than
+ * RFL_FOLLOW_MAX with the landing's path leads nowhere.
+ */
+
+int rfl_follow_up(rfl_registry_t *registry, const rfl_request_t *request,
+    rfl_str_t location, const rfl_own_hosts_t *server_names);
 
 
 #endif /* RFL_ATTRIBUTION_H */

@@ -62,6 +62,7 @@ _Static_assert(RFL_CELL_FIELDS == 16, "a cell is 128 bytes");
 #define RFL_ZONE_CLASSES        24       /* by rfl_cell_field_t, matched */
 #define RFL_ZONE_LOOKUP_ERRORS  40
 #define RFL_ZONE_OVERFLOW       41
+#define RFL_ZONE_REGEX_LIMITS   42
 #define RFL_ZONE_FIELDS         64
 
 typedef struct {

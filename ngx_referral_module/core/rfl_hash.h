@@ -18,4 +18,23 @@ typedef struct {
 rfl_hash_t rfl_hash(const void *data, size_t len);
 
 
+/*
+ * For tables in memory whose keys strangers choose: the values of a secret
+ * mean nothing to any other process, and must not be stored.
+ */
+
+#define RFL_HASH_SECRET  192
+
+typedef struct {
+    u_char  bytes[RFL_HASH_SECRET];
+} rfl_hash_secret_t;
+
+/* RFL_ERROR: the system has no random bytes (yet). */
+
+rfl_rc_t rfl_hash_secret(rfl_hash_secret_t *secret);
+
+rfl_hash_t rfl_hash_seeded(const void *data, size_t len,
+    const rfl_hash_secret_t *secret);
+
+
 #endif /* RFL_HASH_H */

@@ -5,6 +5,7 @@
  *     https://Blog.Example/2024/launch/?utm_...   with a scheme, host in ASCII
  *     example,blog)/2024/launch                   canonical: the SURT
  *     "exact\nexample,blog)/2024/launch\n"        hashed: the key
+ *     "tag\n\n/pricing\npartner42"                for match type tag
  *
  * What the canonical form levels, one link may be written in many ways and
  * has one key.  The scheme and the port are no part of it: a site that moved
@@ -13,6 +14,7 @@
 
 #include "rfl_identity.h"
 #include "rfl_hash.h"
+#include "rfl_pattern.h"
 
 #include <idn2.h>
 
@@ -20,11 +22,18 @@
 /* The text the key is the hash of; a match type's name is a short word. */
 
 #define RFL_IDENTITY_TEXT_MAX                                                 \
-    (RFL_WORD_MAX + 2 + RFL_SURT_MAX + sizeof(((rfl_identity_t *) 0)->target))
+    (RFL_WORD_MAX + 3 + RFL_SURT_MAX + RFL_TAG_MAX                            \
+     + sizeof(((rfl_identity_t *) 0)->target))
 
 
 static rfl_rc_t rfl_identity_source(const rfl_link_t *link,
     rfl_identity_t *id, rfl_error_t *err);
+static rfl_rc_t rfl_identity_address(rfl_str_t value, rfl_match_type_t type,
+    rfl_identity_t *id, rfl_error_t *err);
+static rfl_rc_t rfl_identity_regex(rfl_str_t value, rfl_identity_t *id,
+    rfl_error_t *err);
+static rfl_rc_t rfl_identity_tag(const rfl_link_t *link, rfl_identity_t *id,
+    rfl_error_t *err);
 static const char *rfl_identity_judge(const rfl_identity_t *id,
     rfl_match_type_t type);
 static rfl_rc_t rfl_identity_target(const rfl_link_t *link,
@@ -63,18 +72,56 @@ rfl_identity(const rfl_link_t *link, rfl_identity_t *id, rfl_error_t *err)
         return rc;
     }
 
+    rc = rfl_identity_tag(link, id, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
     id->key = rfl_identity_key(link->match_type, id);
 
     return RFL_OK;
 }
 
 
+rfl_str_t
+rfl_identity_pattern(rfl_str_t source)
+{
+    size_t         start;
+    const u_char  *slash;
+
+    source = rfl_str_trim(source);
+    start = rfl_identity_scheme(source);
+
+    if (start == 0 && source.len >= 2
+        && source.data[0] == '/' && source.data[1] == '/')
+    {
+        start = 2;
+    }
+
+    if (start == source.len) {
+        return rfl_str(NULL, 0);
+    }
+
+    slash = memchr(source.data + start, '/', source.len - start);
+
+    if (slash == NULL) {
+        return rfl_str(NULL, 0);
+    }
+
+    return rfl_str(slash, source.len - (size_t) (slash - source.data));
+}
+
+
 rfl_match_type_t
-rfl_identity_guess(rfl_str_t source)
+rfl_identity_guess(rfl_str_t source, rfl_str_t tag)
 {
     size_t  i;
 
     source = rfl_str_trim(source);
+
+    if (source.len == 0) {
+        return rfl_str_trim(tag).len != 0 ? RFL_MATCH_TAG : RFL_MATCH_EXACT;
+    }
 
     for (i = 0; i < source.len; i++) {
         if (source.data[i] == '/' || source.data[i] == '?'
@@ -84,7 +131,7 @@ rfl_identity_guess(rfl_str_t source)
         }
     }
 
-    return source.len != 0 ? RFL_MATCH_HOST : RFL_MATCH_EXACT;
+    return RFL_MATCH_HOST;
 }
 
 
@@ -92,18 +139,50 @@ static rfl_rc_t
 rfl_identity_source(const rfl_link_t *link, rfl_identity_t *id,
     rfl_error_t *err)
 {
+    rfl_str_t  value;
+
+    id->segments = 0;
+
+    value = rfl_str_trim(link->source);
+
+    if (link->match_type == RFL_MATCH_TAG) {
+        id->source.len = 0;
+        id->source.host_len = 0;
+        id->source.path_start = 0;
+        id->source.path_len = 0;
+        id->source.is_address = 0;
+        id->source.is_app = 0;
+
+        return value.len == 0 ? RFL_OK
+                              : rfl_link_invalid(err, rfl_cstr("source"), value,
+                                                 "a tag link has no source, "
+                                                 "its tag is enough");
+    }
+
+    if (value.len == 0) {
+        return rfl_link_invalid(err, rfl_cstr("source"), value,
+                                "a link needs a source");
+    }
+
+    if (link->match_type == RFL_MATCH_REGEX) {
+        return rfl_identity_regex(value, id, err);
+    }
+
+    return rfl_identity_address(value, link->match_type, id, err);
+}
+
+
+static rfl_rc_t
+rfl_identity_address(rfl_str_t value, rfl_match_type_t type,
+    rfl_identity_t *id, rfl_error_t *err)
+{
     u_char       buf[RFL_URL_MAX];
     rfl_rc_t     rc;
-    rfl_str_t    field, value;
+    rfl_str_t    field;
     rfl_url_t    url;
     const char  *fault;
 
     field = rfl_cstr("source");
-    value = rfl_str_trim(link->source);
-
-    if (value.len == 0) {
-        return rfl_link_invalid(err, field, value, "a link needs a source");
-    }
 
     rc = rfl_identity_url(field, value, buf, &url, err);
     if (rc != RFL_OK) {
@@ -112,19 +191,82 @@ rfl_identity_source(const rfl_link_t *link, rfl_identity_t *id,
 
     rfl_surt(&url, &id->source);
 
-    id->segments = 0;
-
-    if (link->match_type == RFL_MATCH_PREFIX && id->source.path_len > 1) {
+    if (type == RFL_MATCH_PREFIX && id->source.path_len > 1) {
         id->segments = rfl_identity_count(id->source.buf
                                           + id->source.path_start,
                                           id->source.path_len, '/');
     }
 
-    fault = rfl_identity_judge(id, link->match_type);
+    fault = rfl_identity_judge(id, type);
 
     if (fault != NULL) {
         return rfl_link_invalid(err, field, value, "%s", fault);
     }
+
+    return RFL_OK;
+}
+
+
+/*
+ * The pattern is kept as it is: no rule of URLs applies to it.  An anchor
+ * right behind the "/" it begins with is taken for a misunderstanding.
+ */
+
+_Static_assert(RFL_PATTERN_MAX == 1024, "change the message too");
+_Static_assert(RFL_HOST_MAX + 16 + 1 + RFL_PATTERN_MAX <= RFL_SURT_MAX,
+               "a host and a pattern fit into a SURT");
+
+static rfl_rc_t
+rfl_identity_regex(rfl_str_t value, rfl_identity_t *id, rfl_error_t *err)
+{
+    u_char       buf[RFL_URL_MAX], *p;
+    rfl_rc_t     rc;
+    rfl_str_t    field, pattern;
+    rfl_url_t    url;
+    const char  *fault;
+
+    field = rfl_cstr("source");
+    pattern = rfl_identity_pattern(value);
+
+    rc = rfl_identity_url(field, rfl_str(value.data, value.len - pattern.len),
+                          buf, &url, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    fault = NULL;
+
+    if (pattern.len == 0 || url.has_query || url.has_fragment) {
+        fault = "the source of a regex link is a host and a pattern that "
+                "begins with \"/\": blog.example/20\\d\\d/";
+
+    } else if (url.scheme == RFL_SCHEME_ANDROID_APP) {
+        fault = "the source of a regex link is a site, no app";
+
+    } else if (pattern.len > RFL_PATTERN_MAX) {
+        fault = "the pattern is longer than 1024 bytes";
+
+    } else if (pattern.len > 1 && pattern.data[1] == '^') {
+        fault = "the pattern begins with the \"/\" behind the host and is "
+                "searched for in the full Referer, so \"^\" cannot match";
+    }
+
+    if (fault != NULL) {
+        return rfl_link_invalid(err, field, value, "%s", fault);
+    }
+
+    id->source.is_app = 0;
+    id->source.is_address = (url.host_kind != RFL_HOST_NAME);
+    id->source.host_len = rfl_surt_host(&url, id->source.buf);
+
+    p = id->source.buf + id->source.host_len;
+    *p++ = ')';
+
+    memcpy(p, pattern.data, pattern.len);
+
+    id->source.path_start = id->source.host_len + 1;
+    id->source.path_len = pattern.len;
+    id->source.len = id->source.path_start + pattern.len;
 
     return RFL_OK;
 }
@@ -248,6 +390,41 @@ rfl_identity_target(const rfl_link_t *link, rfl_identity_t *id,
 }
 
 
+static rfl_rc_t
+rfl_identity_tag(const rfl_link_t *link, rfl_identity_t *id, rfl_error_t *err)
+{
+    rfl_str_t                value;
+    const char              *fault;
+    const rfl_link_field_t  *field;
+
+    value = rfl_str_trim(link->tag);
+    id->tag_len = value.len;
+
+    if (value.len == 0) {
+        return link->match_type != RFL_MATCH_TAG
+               ? RFL_OK
+               : rfl_link_invalid(err, rfl_cstr("tag"), value,
+                                  "a tag link needs a tag");
+    }
+
+    if (value.len > RFL_TAG_MAX) {
+        return rfl_link_invalid(err, rfl_cstr("tag"), value,
+                                "is longer than %d bytes", RFL_TAG_MAX);
+    }
+
+    field = rfl_link_field(rfl_cstr("tag"));
+    fault = field->check(value);
+
+    if (fault != NULL) {
+        return rfl_link_invalid(err, field->name, value, "%s", fault);
+    }
+
+    memcpy(id->tag, value.data, value.len);
+
+    return RFL_OK;
+}
+
+
 /* Public and permanent: keys are in scripts, dashboards and other servers. */
 
 static uint64_t
@@ -275,6 +452,13 @@ rfl_identity_key(rfl_match_type_t type, const rfl_identity_t *id)
 
     memcpy(p, id->target, id->target_len);
     p += id->target_len;
+
+    if (type == RFL_MATCH_TAG) {
+        *p++ = '\n';
+
+        memcpy(p, id->tag, id->tag_len);
+        p += id->tag_len;
+    }
 
     key = rfl_hash(text, (size_t) (p - text)).low;
 

@@ -21,21 +21,28 @@ typedef struct {
     unsigned    target_has_host:1;
     unsigned    target_has_query:1;
     unsigned    segments;            /* of a prefix link's path, root: 0 */
+    u_char      tag[RFL_TAG_MAX];
+    size_t      tag_len;             /* 0: no tag */
     uint64_t    key;
 } rfl_identity_t;
 
 
 /*
- * Reads link->match_type, source and target.
+ * Reads link->match_type, source, target and tag.
  *
  *   exact    a URL; without a scheme https is assumed
  *   prefix   a URL without query, at most RFL_SEGMENTS_MAX path segments
  *   host     a host or a URL of its root
  *   domain   likewise, a name (no address), at most RFL_LABELS_MAX labels
+ *   regex    a host, then a pattern, see rfl_identity_pattern(); here only
+ *            its length is judged.  id->source is "example,blog)" and the
+ *            pattern
+ *   tag      none: id->source is empty; the link has a tag
  *
  * A target is a path ("/pricing?plan=1") or a URL.  The tag arguments of a
  * target stay in it: which argument names carry tags is configuration.
- * RFL_INVALID names the field, the text and the fault.
+ * A tag is compared by its bytes; it is a part of the key for match type tag
+ * alone.  RFL_INVALID names the field, the text and the fault.
  *
  * Sets id->key; does not touch link.
  */
@@ -45,11 +52,24 @@ rfl_rc_t rfl_identity(const rfl_link_t *link, rfl_identity_t *id,
 
 
 /*
- * The match type people mean when they give only an address: "host" for a
- * bare host without scheme and path ("news.example"), else "exact".
+ * The pattern in a regex link's source: all from the first "/" behind the
+ * host on, that "/" included.  It is searched for in the full Referer, so
+ *
+ *     blog.example/20\d\d/        or https://blog.example/20\d\d/
+ *
+ * finds https://blog.example/2024/launch.  Empty: the source has none.
  */
 
-rfl_match_type_t rfl_identity_guess(rfl_str_t source);
+rfl_str_t rfl_identity_pattern(rfl_str_t source);
+
+
+/*
+ * The match type people mean when they name none: "host" for a bare host
+ * without scheme and path ("news.example"), "tag" for a tag without a source,
+ * else "exact".
+ */
+
+rfl_match_type_t rfl_identity_guess(rfl_str_t source, rfl_str_t tag);
 
 
 #endif /* RFL_IDENTITY_H */

@@ -263,7 +263,7 @@ const rfl_link_field_t  rfl_link_fields[] = {
 
     { rfl_string("source"), RFL_FIELD_URL,
       offsetof(rfl_link_t, source), RFL_URL_MAX, 1, NULL, 0, 0,
-      "the page, host or domain that carries the link",
+      "the page, host or domain that carries the link; a tag link has none",
       1, rfl_link_check_line },
 
     { rfl_string("match_type"), RFL_FIELD_MATCH_TYPE,

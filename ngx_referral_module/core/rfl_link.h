@@ -4,7 +4,7 @@
  *
  * All fields are slices; numbers and dates are kept as the text they were
  * validated from.  source, match_type, target (and the tag, for match type
- * "tag") are the identity and never change.
+ * "tag") are the identity and never change; the tag of any other link may.
  */
 
 #ifndef RFL_LINK_H
@@ -20,7 +20,8 @@ typedef struct {
     uint64_t          created;           /* seconds since the epoch */
     rfl_match_type_t  match_type;
 
-    rfl_str_t         source;            /* as given, trimmed */
+    rfl_str_t         source;            /* as given, trimmed; a tag link has
+                                            none */
     rfl_str_t         target;            /* as given, trimmed, or empty */
     rfl_str_t         tag;
     rfl_str_t         name;

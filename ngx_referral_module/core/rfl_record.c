@@ -30,6 +30,10 @@ rfl_record(rfl_zone_t *zone, rfl_counters_t *counters,
         rfl_counters_add(&zone->n[RFL_ZONE_LOOKUP_ERRORS], 1);
     }
 
+    if (a->regex_limit) {
+        rfl_counters_add(&zone->n[RFL_ZONE_REGEX_LIMITS], 1);
+    }
+
     if (rfl_outcome_has_class(a->outcome)
         && record->class == RFL_CLASS_CLICK)
     {

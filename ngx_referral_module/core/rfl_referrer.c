@@ -19,8 +19,6 @@ static int rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host);
 static rfl_str_t rfl_referrer_without_port(rfl_str_t host);
 static int rfl_referrer_host_ends(const u_char *p, const u_char *end);
 static int rfl_referrer_is_digit(u_char c);
-static int rfl_referrer_is_own(const rfl_url_t *url, rfl_str_t host,
-    const rfl_own_hosts_t *own);
 static int rfl_referrer_is_name_of(rfl_str_t name, rfl_str_t host);
 static int rfl_referrer_is_below(rfl_str_t host, rfl_str_t parent);
 static rfl_str_t rfl_referrer_canonical(const rfl_url_t *url, u_char *buf);
@@ -61,7 +59,7 @@ rfl_referrer_parse(rfl_str_t referer, rfl_str_t host,
     }
 
     if (url->scheme != RFL_SCHEME_ANDROID_APP
-        && rfl_referrer_is_own(url, host, own))
+        && rfl_is_own_host(url, host, own))
     {
         return RFL_REFERRER_INTERNAL;
     }
@@ -272,8 +270,8 @@ rfl_referrer_is_digit(u_char c)
 
 /* The long way. */
 
-static int
-rfl_referrer_is_own(const rfl_url_t *url, rfl_str_t host,
+int
+rfl_is_own_host(const rfl_url_t *url, rfl_str_t host,
     const rfl_own_hosts_t *own)
 {
     size_t                 i;

@@ -55,4 +55,13 @@ rfl_referrer_kind_t rfl_referrer(rfl_str_t referer, rfl_str_t host,
     const rfl_own_hosts_t *own, rfl_url_t *url);
 
 
+/*
+ * Whether a host is the site's (as above) or one of own (may be NULL); the
+ * scheme must not be android-app.
+ */
+
+int rfl_is_own_host(const rfl_url_t *url, rfl_str_t host,
+    const rfl_own_hosts_t *own);
+
+
 #endif /* RFL_REFERRER_H */

@@ -33,6 +33,7 @@
 
 #include "rfl_counters.h"
 #include "rfl_hash.h"
+#include "rfl_pattern.h"
 
 
 #define RFL_REGISTRY_VERSION  1
@@ -48,13 +49,16 @@
 #define RFL_SLOT_GROUP        0x40000000u
 #define RFL_SLOT_HAS_TARGET   0x80000000u
 
-/* A link stands in at most three slots, beside its host's entry. */
+/*
+ * A link stands in at most five slots, beside its host's entry; one of them
+ * never forms a group.
+ */
 
-#define RFL_LINK_SLOTS_MAX    3
+#define RFL_LINK_SLOTS_MAX    5
 
-/* An add may take three ids: the link's and those of two new groups. */
+/* An add may take five ids: the link's and those of four new groups. */
 
-#define RFL_ADD_IDS_MAX       3
+#define RFL_ADD_IDS_MAX       5
 
 /* Group keys that hit another key try the next ones. */
 
@@ -79,6 +83,8 @@
 #define RFL_SOURCE_HASH       32
 #define RFL_SOURCE_SURT_MAX   (RFL_STORE_KEY_MAX - RFL_SOURCE_TAIL)
 
+#define RFL_PATTERNS_SIZE     (4 * RFL_PATTERNS_PER_HOST)
+
 /* What of a text an error message shows. */
 
 #define RFL_SHOWN_MAX         200
@@ -91,6 +97,7 @@ enum {
     RFL_DBI_SOURCES,
     RFL_DBI_SLOTS,
     RFL_DBI_MEMBERS,
+    RFL_DBI_PATTERNS,
     RFL_DBIS
 };
 
@@ -150,6 +157,9 @@ struct rfl_registry_s {
 
 _Static_assert(RFL_SURT_MAX + RFL_SURT_MAX + RFL_HOST_MAX + 16
                <= RFL_SLOT_TEXT_MAX, "a slot's text holds source and target");
+_Static_assert(RFL_SLOT_KINDS <= 16, "a slot's kind has four bits");
+_Static_assert(RFL_LINK_GROUPS_MAX == RFL_LINK_SLOTS_MAX - 1,
+               "a link's groups fit where they are asked for");
 
 
 static rfl_rc_t registry_check_version(rfl_registry_t *r, rfl_error_t *err);
@@ -177,6 +187,9 @@ static rfl_rc_t registry_known(rfl_registry_t *r, rfl_link_t *link,
 static int registry_same_identity(rfl_registry_t *r, const rfl_link_t *link,
     const rfl_link_t *known);
 static rfl_rc_t registry_check_room(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_check_ids(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_check_pattern(rfl_registry_t *r,
+    const rfl_link_t *link, rfl_error_t *err);
 static uint32_t registry_next_id(rfl_registry_t *r);
 static uint32_t registry_issue_id(rfl_registry_t *r);
 static rfl_rc_t registry_encode(rfl_registry_t *r, const rfl_link_t *link,
@@ -185,10 +198,18 @@ static rfl_rc_t registry_insert(rfl_registry_t *r, const rfl_link_t *link,
     size_t record_len, int is_new, rfl_error_t *err);
 static rfl_rc_t registry_retire(rfl_registry_t *r, const rfl_link_t *link,
     size_t record_len, rfl_error_t *err);
+static rfl_rc_t registry_move_tag(rfl_registry_t *r, uint32_t id,
+    rfl_error_t *err);
+static rfl_str_t registry_source_text(const rfl_identity_t *identity,
+    rfl_match_type_t type, u_char *buf);
 static size_t registry_source_key(const rfl_identity_t *identity,
     const rfl_link_t *link, u_char *key);
 static size_t registry_slot_names(const rfl_identity_t *identity,
     rfl_match_type_t type, rfl_slot_name_t *names);
+static size_t registry_source_names(const rfl_identity_t *identity,
+    rfl_match_type_t type, rfl_slot_name_t *names);
+static size_t registry_tag_names(const rfl_identity_t *identity,
+    rfl_slot_name_t *names);
 static uint32_t registry_host_flags(const rfl_identity_t *identity,
     rfl_match_type_t type);
 static rfl_rc_t registry_mark_host(rfl_registry_t *r, rfl_str_t host,
@@ -196,6 +217,14 @@ static rfl_rc_t registry_mark_host(rfl_registry_t *r, rfl_str_t host,
 static rfl_rc_t registry_sweep_host(rfl_registry_t *r, rfl_str_t host,
     rfl_error_t *err);
 static rfl_rc_t registry_host_has_pages(rfl_registry_t *r, rfl_str_t host);
+static rfl_rc_t registry_patterns(rfl_registry_t *r, rfl_hash_t hash,
+    rfl_registry_ids_t *ids);
+static rfl_rc_t registry_put_pattern(rfl_registry_t *r, rfl_str_t host,
+    uint32_t id, rfl_error_t *err);
+static rfl_rc_t registry_drop_pattern(rfl_registry_t *r, rfl_str_t host,
+    uint32_t id, rfl_error_t *err);
+static rfl_rc_t registry_save_patterns(rfl_registry_t *r, rfl_hash_t hash,
+    const u_char *ids, size_t n, rfl_error_t *err);
 
 static rfl_hash_t slot_hash(rfl_registry_t *r, const rfl_slot_name_t *name);
 static rfl_rc_t slot_load(rfl_registry_t *r, rfl_hash_t hash,
@@ -237,6 +266,7 @@ static rfl_rc_t group_first_member(rfl_registry_t *r, uint32_t id,
 static rfl_rc_t registry_damaged(rfl_registry_t *r, rfl_error_t *err,
     rfl_rc_t rc, const char *what, uint64_t which);
 static int registry_shown(rfl_str_t text);
+static rfl_str_t registry_name(const rfl_link_t *link);
 static int slot_kind_has_target(rfl_slot_kind_t kind);
 static int link_is_page(rfl_match_type_t type);
 static uint64_t member_key(uint32_t group, uint32_t link_id);
@@ -248,7 +278,8 @@ static const rfl_store_dbi_t  registry_dbis[RFL_DBIS] = {
     { "keys",    RFL_KEY_U64 },
     { "sources", RFL_KEY_BYTES },
     { "slots",   RFL_KEY_U64 },
-    { "members", RFL_KEY_U64 }
+    { "members", RFL_KEY_U64 },
+    { "patterns", RFL_KEY_BYTES }
 };
 
 
@@ -256,10 +287,12 @@ static const struct {
     rfl_slot_kind_t  source;
     rfl_slot_kind_t  target;
 } registry_kinds[RFL_MATCH_TYPES] = {
-    { RFL_SLOT_PAGE,   RFL_SLOT_PAGE_TARGET },       /* exact */
-    { RFL_SLOT_PREFIX, RFL_SLOT_PREFIX_TARGET },     /* prefix */
-    { RFL_SLOT_HOST,   RFL_SLOT_HOST_TARGET },       /* host */
-    { RFL_SLOT_DOMAIN, RFL_SLOT_DOMAIN_TARGET }      /* domain */
+    [RFL_MATCH_EXACT]  = { RFL_SLOT_PAGE,    RFL_SLOT_PAGE_TARGET },
+    [RFL_MATCH_PREFIX] = { RFL_SLOT_PREFIX,  RFL_SLOT_PREFIX_TARGET },
+    [RFL_MATCH_HOST]   = { RFL_SLOT_HOST,    RFL_SLOT_HOST_TARGET },
+    [RFL_MATCH_DOMAIN] = { RFL_SLOT_DOMAIN,  RFL_SLOT_DOMAIN_TARGET },
+    [RFL_MATCH_REGEX]  = { RFL_SLOT_PATTERN, RFL_SLOT_PATTERN_TARGET },
+    [RFL_MATCH_TAG]    = { RFL_SLOT_TAG,     RFL_SLOT_TAG_TARGET }
 };
 
 
@@ -707,6 +740,14 @@ rfl_registry_slot(rfl_registry_t *r, rfl_slot_kind_t kind, rfl_str_t a,
 
 
 rfl_rc_t
+rfl_registry_patterns(rfl_registry_t *r, rfl_str_t host,
+    rfl_registry_ids_t *ids)
+{
+    return registry_patterns(r, rfl_hash(host.data, host.len), ids);
+}
+
+
+rfl_rc_t
 rfl_registry_link(rfl_registry_t *r, uint32_t id, rfl_link_t *link)
 {
     return registry_record(r, id, RFL_STATE_LINK, link);
@@ -1032,6 +1073,11 @@ rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
     }
 
     rc = registry_check_room(r, err);
+
+    if (rc == RFL_OK && link->match_type == RFL_MATCH_REGEX) {
+        rc = registry_check_pattern(r, link, err);
+    }
+
     if (rc != RFL_OK) {
         return rc;
     }
@@ -1061,6 +1107,7 @@ rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
 rfl_rc_t
 rfl_registry_update(rfl_registry_t *r, rfl_link_t *link, rfl_error_t *err)
 {
+    int         new_tag;
     size_t      len;
     rfl_rc_t    rc;
     rfl_link_t  old, new;
@@ -1089,6 +1136,28 @@ rfl_registry_update(rfl_registry_t *r, rfl_link_t *link, rfl_error_t *err)
     new.source = old.source;
     new.target = old.target;
 
+    if (old.match_type == RFL_MATCH_TAG) {
+        new.tag = old.tag;
+    }
+
+    new_tag = !rfl_str_eq(new.tag, old.tag);
+
+    if (new_tag) {
+        rc = registry_check_ids(r, err);
+
+        if (rc == RFL_OK) {
+            rc = rfl_identity(&old, &r->stored, err);
+        }
+
+        if (rc == RFL_OK) {
+            rc = rfl_identity(&new, &r->identity, err);
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
     rc = registry_encode(r, &new, &len, err);
     if (rc != RFL_OK) {
         return rc;
@@ -1096,6 +1165,13 @@ rfl_registry_update(rfl_registry_t *r, rfl_link_t *link, rfl_error_t *err)
 
     rc = rfl_store_put_u32(r->store, RFL_DBI_RECORDS, new.id,
                            rfl_str(r->record, len), 0, err);
+
+    /* the slices of old, and of new what it has of old, end here */
+
+    if (rc == RFL_OK && new_tag) {
+        rc = registry_move_tag(r, new.id, err);
+    }
+
     if (rc != RFL_OK) {
         r->failed = rc;
         return rc;
@@ -1183,8 +1259,11 @@ registry_known(rfl_registry_t *r, rfl_link_t *link, uint32_t *id,
 {
     u_char           key[RFL_KEY_LEN];
     rfl_rc_t         rc;
+    rfl_str_t        name;
     rfl_link_t       known;
     rfl_key_value_t  value;
+
+    name = registry_name(link);
 
     rc = registry_get_key(r, r->identity.key, &value);
     if (rc == RFL_NOT_FOUND) {
@@ -1200,8 +1279,7 @@ registry_known(rfl_registry_t *r, rfl_link_t *link, uint32_t *id,
     if (value.state == RFL_STATE_GROUP) {
         return rfl_fail(err, RFL_INVALID, "%.*s: its key %.*s is that of a "
                         "group already; it cannot be registered here",
-                        registry_shown(link->source), link->source.data,
-                        RFL_KEY_LEN, key);
+                        registry_shown(name), name.data, RFL_KEY_LEN, key);
     }
 
     rc = registry_record(r, value.id, value.state, &known);
@@ -1212,9 +1290,9 @@ registry_known(rfl_registry_t *r, rfl_link_t *link, uint32_t *id,
     if (!registry_same_identity(r, link, &known)) {
         return rfl_fail(err, RFL_INVALID, "%.*s: its key %.*s is that of "
                         "another link, %.*s; both cannot be registered",
-                        registry_shown(link->source), link->source.data,
-                        RFL_KEY_LEN, key, registry_shown(known.source),
-                        known.source.data);
+                        registry_shown(name), name.data, RFL_KEY_LEN, key,
+                        registry_shown(registry_name(&known)),
+                        registry_name(&known).data);
     }
 
     *id = value.id;
@@ -1228,8 +1306,8 @@ registry_known(rfl_registry_t *r, rfl_link_t *link, uint32_t *id,
     link->id = value.id;
 
     return rfl_fail(err, RFL_EXISTS, "%.*s: it is registered already, with "
-                    "the key %.*s", registry_shown(link->source),
-                    link->source.data, RFL_KEY_LEN, key);
+                    "the key %.*s", registry_shown(name), name.data,
+                    RFL_KEY_LEN, key);
 }
 
 
@@ -1246,7 +1324,8 @@ registry_same_identity(rfl_registry_t *r, const rfl_link_t *link,
     }
 
     if (rfl_str_eq(link->source, known->source)
-        && rfl_str_eq(link->target, known->target))
+        && rfl_str_eq(link->target, known->target)
+        && rfl_str_eq(link->tag, known->tag))
     {
         return 1;
     }
@@ -1265,7 +1344,14 @@ registry_same_identity(rfl_registry_t *r, const rfl_link_t *link,
     a = rfl_str(r->identity.target, r->identity.target_len);
     b = rfl_str(r->stored.target, r->stored.target_len);
 
-    return rfl_str_eq(a, b);
+    if (!rfl_str_eq(a, b)) {
+        return 0;
+    }
+
+    a = rfl_str(r->identity.tag, r->identity.tag_len);
+    b = rfl_str(r->stored.tag, r->stored.tag_len);
+
+    return link->match_type != RFL_MATCH_TAG || rfl_str_eq(a, b);
 }
 
 
@@ -1278,6 +1364,13 @@ registry_check_room(rfl_registry_t *r, rfl_error_t *err)
                         r->meta.max_links);
     }
 
+    return registry_check_ids(r, err);
+}
+
+
+static rfl_rc_t
+registry_check_ids(rfl_registry_t *r, rfl_error_t *err)
+{
     if ((uint64_t) registry_next_id(r) + RFL_ADD_IDS_MAX
         > RFL_COUNTERS_MAX_IDS)
     {
@@ -1285,6 +1378,58 @@ registry_check_room(rfl_registry_t *r, rfl_error_t *err)
                         "would be %u and the last one is %u, and ids are "
                         "never reused; begin a new registry",
                         registry_next_id(r), RFL_COUNTERS_MAX_IDS - 1);
+    }
+
+    return RFL_OK;
+}
+
+
+/*
+ * Whether the pattern compiles, and whether the host has room for it.  Asked
+ * before anything is written: a bad row of an import spoils nothing.
+ */
+
+static rfl_rc_t
+registry_check_pattern(rfl_registry_t *r, const rfl_link_t *link,
+    rfl_error_t *err)
+{
+    rfl_rc_t             rc;
+    rfl_str_t            host, text;
+    rfl_error_t          why;
+    rfl_pattern_t       *pattern;
+    rfl_registry_ids_t   ids;
+
+    host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
+    text = rfl_str(r->identity.source.buf + r->identity.source.path_start,
+                   r->identity.source.path_len);
+
+    rc = rfl_pattern_compile(&pattern, text, &why);
+    rfl_pattern_free(pattern);
+
+    if (rc == RFL_INVALID) {
+        return rfl_link_invalid(err, rfl_cstr("source"), link->source, "%s",
+                                why.text);
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "%s", why.text);
+    }
+
+    rc = rfl_registry_patterns(r, host, &ids);
+
+    if (rc == RFL_NOT_FOUND) {
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "patterns of the host",
+                                rfl_hash(host.data, host.len).low);
+    }
+
+    if (ids.n >= RFL_PATTERNS_PER_HOST) {
+        return rfl_fail(err, RFL_FULL, "%.*s: its host has %d regex links, "
+                        "that is the limit", registry_shown(link->source),
+                        link->source.data, RFL_PATTERNS_PER_HOST);
     }
 
     return RFL_OK;
@@ -1326,8 +1471,8 @@ registry_encode(rfl_registry_t *r, const rfl_link_t *link, size_t *len,
 
     if (n == 0) {
         return rfl_fail(err, RFL_INVALID, "%.*s: its fields together exceed "
-                        "%d bytes", registry_shown(link->source),
-                        link->source.data, RFL_LINK_RECORD_MAX);
+                        "%d bytes", registry_shown(registry_name(link)),
+                        registry_name(link).data, RFL_LINK_RECORD_MAX);
     }
 
     return RFL_OK;
@@ -1387,12 +1532,19 @@ registry_insert(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
         }
     }
 
-    if (link_is_page(link->match_type)) {
-        host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
+    host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
 
+    if (link_is_page(link->match_type)) {
         rc = registry_mark_host(r, host, registry_host_flags(&r->identity,
                                                         link->match_type),
                                 err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (link->match_type == RFL_MATCH_REGEX) {
+        rc = registry_put_pattern(r, host, link->id, err);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -1448,9 +1600,16 @@ registry_retire(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
         }
     }
 
-    if (link->match_type != RFL_MATCH_DOMAIN) {
-        host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
+    host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
 
+    if (link->match_type == RFL_MATCH_REGEX) {
+        rc = registry_drop_pattern(r, host, link->id, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (link->match_type == RFL_MATCH_HOST || link_is_page(link->match_type)) {
         rc = registry_sweep_host(r, host, err);
         if (rc != RFL_OK) {
             return rc;
@@ -1465,31 +1624,84 @@ registry_retire(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
 }
 
 
+/* The slots of the old tag (r->stored) for those of the new (r->identity). */
+
+static rfl_rc_t
+registry_move_tag(rfl_registry_t *r, uint32_t id, rfl_error_t *err)
+{
+    size_t           i, n;
+    rfl_rc_t         rc;
+    rfl_slot_name_t  names[RFL_LINK_SLOTS_MAX];
+
+    n = registry_tag_names(&r->stored, names);
+
+    for (i = 0; i < n; i++) {
+        rc = slot_leave(r, &names[i], id, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    n = registry_tag_names(&r->identity, names);
+
+    for (i = 0; i < n; i++) {
+        rc = slot_join(r, &names[i], id, r->identity.target_len != 0, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
 /*
- * "host)" of a host or domain link sorts before "host)/...".  A cut SURT
- * keeps its host, 253 bytes at most, so scans by host find it.
+ * "host)" of a host or domain link sorts before "host)/...", and ")tag" of a
+ * tag link before all hosts.
  */
+
+static rfl_str_t
+registry_source_text(const rfl_identity_t *identity, rfl_match_type_t type,
+    u_char *buf)
+{
+    const rfl_surt_t  *surt;
+
+    surt = &identity->source;
+
+    if (type == RFL_MATCH_TAG) {
+        buf[0] = ')';
+        memcpy(buf + 1, identity->tag, identity->tag_len);
+
+        return rfl_str(buf, identity->tag_len + 1);
+    }
+
+    return rfl_str(surt->buf, link_is_page(type) ? surt->len
+                                                 : surt->host_len + 1);
+}
+
+
+/* A cut SURT keeps its host, 253 bytes at most, so scans by host find it. */
 
 static size_t
 registry_source_key(const rfl_identity_t *identity, const rfl_link_t *link,
     u_char *key)
 {
-    u_char            *p;
-    size_t             len;
-    rfl_hash_t         hash;
-    const rfl_surt_t  *surt;
+    u_char      *p, buf[RFL_TAG_MAX + 1];
+    size_t       len;
+    rfl_str_t    text;
+    rfl_hash_t   hash;
 
-    surt = &identity->source;
-    len = link_is_page(link->match_type) ? surt->len : surt->host_len + 1;
+    text = registry_source_text(identity, link->match_type, buf);
+    len = text.len;
 
     if (len <= RFL_SOURCE_SURT_MAX) {
-        memcpy(key, surt->buf, len);
+        memcpy(key, text.data, len);
 
     } else {
-        hash = rfl_hash(surt->buf, len);
+        hash = rfl_hash(text.data, len);
         len = RFL_SOURCE_SURT_MAX;
 
-        memcpy(key, surt->buf, len - RFL_SOURCE_HASH);
+        memcpy(key, text.data, len - RFL_SOURCE_HASH);
         rfl_key_text(hash.high, key + len - RFL_SOURCE_HASH);
         rfl_key_text(hash.low, key + len - RFL_KEY_LEN);
     }
@@ -1508,6 +1720,19 @@ registry_source_key(const rfl_identity_t *identity, const rfl_link_t *link,
 
 static size_t
 registry_slot_names(const rfl_identity_t *identity, rfl_match_type_t type,
+    rfl_slot_name_t *names)
+{
+    size_t  n;
+
+    n = type != RFL_MATCH_TAG ? registry_source_names(identity, type, names)
+                              : 0;
+
+    return n + registry_tag_names(identity, names + n);
+}
+
+
+static size_t
+registry_source_names(const rfl_identity_t *identity, rfl_match_type_t type,
     rfl_slot_name_t *names)
 {
     rfl_str_t  source, host, target;
@@ -1539,13 +1764,44 @@ registry_slot_names(const rfl_identity_t *identity, rfl_match_type_t type,
 }
 
 
+static size_t
+registry_tag_names(const rfl_identity_t *identity, rfl_slot_name_t *names)
+{
+    if (identity->tag_len == 0) {
+        return 0;
+    }
+
+    names[0].kind = RFL_SLOT_TAG;
+    names[0].a = rfl_str(identity->tag, identity->tag_len);
+    names[0].b = rfl_str(NULL, 0);
+
+    names[1].kind = RFL_SLOT_TAG_TARGET;
+    names[1].a = names[0].a;
+    names[1].b = rfl_str(identity->target, identity->target_len);
+
+    return 2;
+}
+
+
 static uint32_t
 registry_host_flags(const rfl_identity_t *identity, rfl_match_type_t type)
 {
     uint32_t  flags;
 
-    flags = type == RFL_MATCH_EXACT ? RFL_HOST_PAGES
-                                    : RFL_HOST_DEPTH(identity->segments);
+    switch (type) {
+
+    case RFL_MATCH_EXACT:
+        flags = RFL_HOST_PAGES;
+        break;
+
+    case RFL_MATCH_PREFIX:
+        flags = RFL_HOST_DEPTH(identity->segments);
+        break;
+
+    default:
+        flags = RFL_HOST_REGEX;
+        break;
+    }
 
     flags |= identity->target_len != 0 ? RFL_HOST_TARGETS : RFL_HOST_BLANKS;
 
@@ -1674,6 +1930,117 @@ registry_host_has_pages(rfl_registry_t *r, rfl_str_t host)
     rfl_cursor_close(cursor);
 
     return rc;
+}
+
+
+static rfl_rc_t
+registry_patterns(rfl_registry_t *r, rfl_hash_t hash, rfl_registry_ids_t *ids)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  value;
+
+    rc = rfl_store_get(r->store, RFL_DBI_PATTERNS, rfl_str(&hash, sizeof(hash)),
+                       &value);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (value.len == 0 || value.len > RFL_PATTERNS_SIZE || value.len % 4 != 0)
+    {
+        return RFL_DAMAGED;
+    }
+
+    ids->data = value.data;
+    ids->n = value.len / 4;
+
+    return RFL_OK;
+}
+
+
+/* In its place: a link that was removed and returns has its old, lower id. */
+
+static rfl_rc_t
+registry_put_pattern(rfl_registry_t *r, rfl_str_t host, uint32_t id,
+    rfl_error_t *err)
+{
+    u_char              buf[RFL_PATTERNS_SIZE];
+    size_t              i;
+    rfl_rc_t            rc;
+    rfl_hash_t          hash;
+    rfl_registry_ids_t  ids;
+
+    hash = rfl_hash(host.data, host.len);
+
+    rc = registry_patterns(r, hash, &ids);
+
+    if (rc == RFL_NOT_FOUND) {
+        ids.n = 0;
+
+    } else if (rc != RFL_OK || ids.n >= RFL_PATTERNS_PER_HOST) {
+        return registry_damaged(r, err, rc != RFL_OK ? rc : RFL_DAMAGED,
+                                "patterns of the host", hash.low);
+    }
+
+    for (i = 0; i < ids.n && rfl_registry_id(&ids, i) < id; i++) {
+        /* void */
+    }
+
+    if (ids.n != 0) {
+        memcpy(buf, ids.data, 4 * i);
+        memcpy(buf + 4 * i + 4, ids.data + 4 * i, 4 * (ids.n - i));
+    }
+
+    memcpy(buf + 4 * i, &id, 4);
+
+    return registry_save_patterns(r, hash, buf, ids.n + 1, err);
+}
+
+
+static rfl_rc_t
+registry_drop_pattern(rfl_registry_t *r, rfl_str_t host, uint32_t id,
+    rfl_error_t *err)
+{
+    u_char              buf[RFL_PATTERNS_SIZE];
+    size_t              i;
+    rfl_rc_t            rc;
+    rfl_hash_t          hash;
+    rfl_registry_ids_t  ids;
+
+    hash = rfl_hash(host.data, host.len);
+
+    rc = registry_patterns(r, hash, &ids);
+
+    for (i = 0; rc == RFL_OK && rfl_registry_id(&ids, i) != id; /* void */ ) {
+        if (++i == ids.n) {
+            rc = RFL_DAMAGED;
+        }
+    }
+
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "patterns of the host", hash.low);
+    }
+
+    memcpy(buf, ids.data, 4 * i);
+    memcpy(buf + 4 * i, ids.data + 4 * i + 4, 4 * (ids.n - i - 1));
+
+    return registry_save_patterns(r, hash, buf, ids.n - 1, err);
+}
+
+
+static rfl_rc_t
+registry_save_patterns(rfl_registry_t *r, rfl_hash_t hash, const u_char *ids,
+    size_t n, rfl_error_t *err)
+{
+    rfl_str_t  key;
+
+    key = rfl_str(&hash, sizeof(hash));
+
+    if (n == 0) {
+        return rfl_store_del(r->store, RFL_DBI_PATTERNS, key, err);
+    }
+
+    return rfl_store_put(r->store, RFL_DBI_PATTERNS, key, rfl_str(ids, 4 * n),
+                         0, err);
 }
 
 
@@ -2397,17 +2764,40 @@ registry_shown(rfl_str_t text)
 }
 
 
+/* What people know a link by, in messages. */
+
+static rfl_str_t
+registry_name(const rfl_link_t *link)
+{
+    return link->match_type == RFL_MATCH_TAG ? link->tag : link->source;
+}
+
+
 static int
 slot_kind_has_target(rfl_slot_kind_t kind)
 {
-    return kind == RFL_SLOT_LANDING || kind >= RFL_SLOT_HOST_TARGET;
+    switch (kind) {
+
+    case RFL_SLOT_LANDING:
+    case RFL_SLOT_HOST_TARGET:
+    case RFL_SLOT_DOMAIN_TARGET:
+    case RFL_SLOT_PAGE_TARGET:
+    case RFL_SLOT_PREFIX_TARGET:
+    case RFL_SLOT_TAG_TARGET:
+    case RFL_SLOT_PATTERN_TARGET:
+        return 1;
+
+    default:
+        return 0;
+    }
 }
 
 
 static int
 link_is_page(rfl_match_type_t type)
 {
-    return type == RFL_MATCH_EXACT || type == RFL_MATCH_PREFIX;
+    return type == RFL_MATCH_EXACT || type == RFL_MATCH_PREFIX
+           || type == RFL_MATCH_REGEX;
 }
 
 

@@ -9,6 +9,7 @@
  *     sources  SURT, 0, id     -> (empty) people's order: by host and page
  *     slots    hash of a slot  -> entries of 16 bytes: the request path
  *     members  group, link     -> clicks of the group when the link joined
+ *     patterns hash of a host  -> ids of its regex links, ascending
  *
  * A slot is what a request can ask for in one probe: this host, this page,
  * this prefix, this landing on this host.  It holds one link, or, when
@@ -29,8 +30,10 @@
 /*
  * Slot kinds.  Every link stands in the slot of its match type and in the
  * _TARGET slot of its match type (with an empty target if it has none: that
- * one holds one link, never a group); a page link (exact or prefix) also
- * stands in LANDING, or in BLANK if it has no target.
+ * one holds one link, never a group, but for TAG_TARGET); a page link (exact,
+ * prefix or regex) also stands in LANDING, or in BLANK if it has no target;
+ * a link with a tag, whatever its match type, stands in TAG and TAG_TARGET.
+ * The numbers are stored.
  */
 
 typedef enum {
@@ -43,7 +46,12 @@ typedef enum {
     RFL_SLOT_HOST_TARGET,        /* host SURT, target */
     RFL_SLOT_DOMAIN_TARGET,
     RFL_SLOT_PAGE_TARGET,        /* SURT, target */
-    RFL_SLOT_PREFIX_TARGET
+    RFL_SLOT_PREFIX_TARGET,
+    RFL_SLOT_TAG,                /* tag */
+    RFL_SLOT_TAG_TARGET,         /* tag, target */
+    RFL_SLOT_PATTERN,            /* host SURT, ")", pattern */
+    RFL_SLOT_PATTERN_TARGET,
+    RFL_SLOT_KINDS
 } rfl_slot_kind_t;
 
 
@@ -59,6 +67,7 @@ typedef enum {
 #define RFL_HOST_BLANKS          0x04        /* page links without one */
 #define RFL_HOST_TARGET_HOSTS    0x08        /* targets that name a host */
 #define RFL_HOST_TARGET_QUERIES  0x10        /* targets with a query */
+#define RFL_HOST_REGEX           0x20        /* regex links */
 #define RFL_HOST_DEPTH(n)        (0x80u << (n))      /* n: 0 .. 16 */
 
 
@@ -75,7 +84,8 @@ typedef struct {
     uint64_t         key;
     rfl_slot_kind_t  kind;
     uint32_t         links;      /* members now; 0 or 1: dormant */
-    rfl_str_t        text;       /* SURT or host, '\n', target: for people */
+    rfl_str_t        text;       /* SURT, host or tag, '\n', target: for
+                                    people */
 } rfl_group_t;
 
 
@@ -131,6 +141,30 @@ rfl_rc_t rfl_registry_meta(rfl_registry_t *r, rfl_registry_meta_t *meta);
 
 rfl_rc_t rfl_registry_slot(rfl_registry_t *r, rfl_slot_kind_t kind,
     rfl_str_t a, rfl_str_t b, rfl_slot_t *slot);
+
+
+/*
+ * The regex links of a host (its SURT) in the order of their ids, which is
+ * that of their registration.  RFL_NOT_FOUND: it has none.
+ */
+
+typedef struct {
+    const u_char  *data;
+    size_t         n;            /* at most RFL_PATTERNS_PER_HOST */
+} rfl_registry_ids_t;
+
+rfl_rc_t rfl_registry_patterns(rfl_registry_t *r, rfl_str_t host,
+    rfl_registry_ids_t *ids);
+
+static inline uint32_t
+rfl_registry_id(const rfl_registry_ids_t *ids, size_t i)
+{
+    uint32_t  id;
+
+    memcpy(&id, ids->data + 4 * i, 4);
+
+    return id;
+}
 
 
 /* A registered link by id; RFL_NOT_FOUND if retired or no link. */
@@ -207,9 +241,11 @@ void rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,
 /*
  * add: fills link's key, id, revision, created (now, unless it is non-zero
  * already).  RFL_EXISTS when it is registered (key and id are filled with the
- * registered one's), RFL_INVALID as rfl_identity(), RFL_FULL beyond max_links.
+ * registered one's), RFL_INVALID as rfl_identity() and for a pattern that does
+ * not compile, RFL_FULL beyond max_links or RFL_PATTERNS_PER_HOST.
  * update: stores the editable fields of a link that is registered, by its id;
- * identity fields are taken from the stored record.
+ * identity fields are taken from the stored record.  A new tag may form
+ * groups, so this issues ids, too.
  * remove: RFL_NOT_FOUND when it is not registered.
  */
 

@@ -105,7 +105,12 @@ rfl_runtime_registry(rfl_runtime_t *rt)
     if (rt->keeps) {
         (void) rfl_registry_set_max_links(rt->registry, rt->conf->max_links,
                                           &rt->registry_error);
+        return;
     }
+
+    /* without memory each pattern is compiled anew */
+
+    rt->patterns = rfl_patterns_create(RFL_RUNTIME_PATTERNS);
 }
 
 
@@ -286,6 +291,9 @@ rfl_runtime_drop_orphan(rfl_runtime_t *rt)
 static void
 rfl_runtime_drop_registry(rfl_runtime_t *rt)
 {
+    rfl_patterns_free(rt->patterns);
+    rt->patterns = NULL;
+
     rfl_registry_close(rt->registry);
     rt->registry = NULL;
 }

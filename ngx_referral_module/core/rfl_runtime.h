@@ -11,8 +11,14 @@
 #ifndef RFL_RUNTIME_H
 #define RFL_RUNTIME_H
 
+#include "rfl_pattern.h"
 #include "rfl_record.h"
 #include "rfl_report.h"
+
+
+/* Compiled patterns a process keeps; the least recently used one goes. */
+
+#define RFL_RUNTIME_PATTERNS  16384
 
 
 /* Strings are terminated by a zero and outlive the runtime. */
@@ -40,6 +46,8 @@ typedef struct {
                                                     writable environments */
 
     rfl_registry_t            *registry;         /* NULL: not available */
+    rfl_patterns_t            *patterns;         /* of this registry, compiled;
+                                                    NULL in the keeper */
     rfl_ledger_t              *ledger;           /* read only */
     rfl_counters_t            *counters;
     rfl_counters_t            *orphan;           /* the keeper's: a file that

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 
-/* "exact, prefix, host, domain", and room for more. */
+/* "exact, prefix, host, domain, regex, tag", and room for more. */
 
 #define RFL_TYPES_TEXT  128
 
@@ -21,7 +21,9 @@ const rfl_str_t  rfl_match_type_names[RFL_MATCH_TYPES] = {
     [RFL_MATCH_EXACT]  = rfl_string("exact"),
     [RFL_MATCH_PREFIX] = rfl_string("prefix"),
     [RFL_MATCH_HOST]   = rfl_string("host"),
-    [RFL_MATCH_DOMAIN] = rfl_string("domain")
+    [RFL_MATCH_DOMAIN] = rfl_string("domain"),
+    [RFL_MATCH_REGEX]  = rfl_string("regex"),
+    [RFL_MATCH_TAG]    = rfl_string("tag")
 };
 
 

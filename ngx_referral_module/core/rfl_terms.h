@@ -9,13 +9,18 @@
 #include "rfl_base.h"
 
 
-/* The first four are the match types of the web archive's CDX server. */
+/*
+ * The first four are the match types of the web archive's CDX server.  Their
+ * numbers are stored.
+ */
 
 typedef enum {
     RFL_MATCH_EXACT = 0,
     RFL_MATCH_PREFIX,
     RFL_MATCH_HOST,
     RFL_MATCH_DOMAIN,
+    RFL_MATCH_REGEX,
+    RFL_MATCH_TAG,
     RFL_MATCH_TYPES
 } rfl_match_type_t;
 

@@ -992,6 +992,7 @@ rfl_view_health(rfl_view_t *v, rfl_buf_t *b, const rfl_zone_t *zone)
 
     rfl_view_member_u64(b, "overflow", zone->n[RFL_ZONE_OVERFLOW]);
     rfl_view_member_u64(b, "lookup_errors", zone->n[RFL_ZONE_LOOKUP_ERRORS]);
+    rfl_view_member_u64(b, "regex_limits", zone->n[RFL_ZONE_REGEX_LIMITS]);
 
     if (rt->registry != NULL) {
         rfl_store_stat(rfl_registry_store(rt->registry), &stat);

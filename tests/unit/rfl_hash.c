@@ -114,6 +114,38 @@ no_bytes_at_no_address_hash_as_the_empty_text(void **state)
 }
 
 
+/* Equal secrets agree at every length; another secret gives other values. */
+
+static void
+a_secret_changes_the_values(void **state)
+{
+    size_t             len;
+    u_char             bytes[BYTES];
+    rfl_hash_t         a, b;
+    rfl_hash_secret_t  one, copy, other;
+
+    memset(bytes, 7, sizeof(bytes));
+
+    assert_int_equal(rfl_hash_secret(&one), RFL_OK);
+    assert_int_equal(rfl_hash_secret(&other), RFL_OK);
+    copy = one;
+
+    for (len = 0; len < 600; len++) {
+        a = rfl_hash_seeded(guard_copy(bytes, len), len, &one);
+        b = rfl_hash_seeded(guard_copy(bytes, len), len, &copy);
+        assert_true(a.low == b.low && a.high == b.high);
+
+        b = rfl_hash_seeded(bytes, len, &other);
+        assert_true(a.low != b.low && a.high != b.high);
+
+        b = rfl_hash(bytes, len);
+        assert_true(a.low != b.low && a.high != b.high);
+
+        guard_free_all();
+    }
+}
+
+
 int
 main(void)
 {
@@ -121,7 +153,8 @@ main(void)
         cmocka_unit_test(texts_hash_to_the_values_fixed_for_ever),
         cmocka_unit_test(
                 bytes_of_every_length_class_hash_to_the_values_fixed_for_ever),
-        cmocka_unit_test(no_bytes_at_no_address_hash_as_the_empty_text)
+        cmocka_unit_test(no_bytes_at_no_address_hash_as_the_empty_text),
+        cmocka_unit_test(a_secret_changes_the_values)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "rfl_identity.h"
 #include "rfl_hash.h"
+#include "rfl_pattern.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,14 +33,30 @@ typedef struct {
 
 typedef struct {
     const char       *source;
+    const char       *tag;
     rfl_match_type_t  wanted;
 } guess_row_t;
+
+typedef struct {
+    rfl_match_type_t  type;
+    const char       *source;
+    const char       *target;
+    const char       *tag;
+    const char       *text;
+} tag_row_t;
+
+typedef struct {
+    const char       *source;
+    const char       *pattern;
+} pattern_row_t;
 
 
 #define EXACT   RFL_MATCH_EXACT
 #define PREFIX  RFL_MATCH_PREFIX
 #define HOST    RFL_MATCH_HOST
 #define DOMAIN  RFL_MATCH_DOMAIN
+#define REGEX   RFL_MATCH_REGEX
+#define TAG     RFL_MATCH_TAG
 
 /* b, u with diaeresis, cher */
 
@@ -158,7 +175,59 @@ static const identity_row_t  identity_rows[] = {
 
     { DOMAIN, "example", "", "domain\nexample\n" },
     { DOMAIN, "https://www.blog.example/", "", "domain\nexample,blog\n" },
-    { DOMAIN, "a.b.c.d.e.f.g.h", "", "domain\nh,g,f,e,d,c,b,a\n" }
+    { DOMAIN, "a.b.c.d.e.f.g.h", "", "domain\nh,g,f,e,d,c,b,a\n" },
+
+    /* of a regex link the host is levelled, the pattern never */
+
+    { REGEX, "https://WWW.Blog.Example.:443/20\\d\\d/", "",
+      "regex\nexample,blog)/20\\d\\d/\n" },
+    { REGEX, "blog.example/20\\d\\d/", "",
+      "regex\nexample,blog)/20\\d\\d/\n" },
+    { REGEX, " //blog.example/20\\d\\d/ ", "",
+      "regex\nexample,blog)/20\\d\\d/\n" },
+    { REGEX, "blog.example/20\\d\\d", "/pricing/",
+      "regex\nexample,blog)/20\\d\\d\n/pricing" },
+    { REGEX, "blog.example/./a/../%6c?utm_source=x#y@z://", "",
+      "regex\nexample,blog)/./a/../%6c?utm_source=x#y@z://\n" },
+    { REGEX, "blog.example/", "", "regex\nexample,blog)/\n" },
+    { REGEX, "blog.example//", "", "regex\nexample,blog)//\n" },
+    { REGEX, "blog.example/caf\xc3\xa9", "",
+      "regex\nexample,blog)/caf\xc3\xa9\n" },
+    { REGEX, BUECHER ".example/x", "",
+      "regex\nexample,xn--bcher-kva)/x\n" },
+    { REGEX, "http://[2001:DB8:0::1]:80/x", "",
+      "regex\n[2001:db8::1])/x\n" },
+    { REGEX, "192.0.2.7/x", "", "regex\n192.0.2.7)/x\n" },
+};
+
+
+/* A tag is part of the key where it is all there is. */
+
+static const tag_row_t  tag_rows[] = {
+    { TAG, "", "", "partner42", "tag\n\n\npartner42" },
+    { TAG, " ", " ", " partner42\n", "tag\n\n\npartner42" },
+    { TAG, "", "/pricing/", "partner42", "tag\n\n/pricing\npartner42" },
+    { TAG, "", "https://WWW.shop.example/p", "x",
+      "tag\n\nexample,shop)/p\nx" },
+    { TAG, "", "", "Partner%20+42", "tag\n\n\nPartner%20+42" },
+    { EXACT, "blog.example/x", "/p", "partner42",
+      "exact\nexample,blog)/x\n/p" },
+    { REGEX, "blog.example/x", "", "partner42", "regex\nexample,blog)/x\n" },
+};
+
+
+static const pattern_row_t  pattern_rows[] = {
+    { "blog.example/20\\d\\d/",       "/20\\d\\d/" },
+    { " https://blog.example/x/y ",   "/x/y" },
+    { "//blog.example/x",             "/x" },
+    { "blog.example/a://b",           "/a://b" },
+    { "[::1]/x",                      "/x" },
+    { "blog.example/",                "/" },
+    { "blog.example",                 "" },
+    { "https://blog.example",         "" },
+    { "https://",                     "" },
+    { "//",                           "" },
+    { "",                             "" },
 };
 
 
@@ -226,24 +295,47 @@ static const refuse_row_t  refuse_rows[] = {
     { EXACT, "blog.example/x", "https://\xff.example/",
       "target \"https://?.example/\": the host is no valid" },
 
-    { RFL_MATCH_TYPES, "blog.example/x", "", "match_type 4 is unknown" },
+    { REGEX, "", "", "source \"\": a link needs a source" },
+    { REGEX, "blog.example", "", "is a host and a pattern" },
+    { REGEX, "https://blog.example", "", "is a host and a pattern" },
+    { REGEX, "blog.example?x/y", "", "is a host and a pattern" },
+    { REGEX, "blog.example#x/y", "", "is a host and a pattern" },
+    { REGEX, "/20\\d\\d/", "", "the host is missing" },
+    { REGEX, ".*\\.example/x", "", NULL },
+    { REGEX, "me@blog.example/x", "", "is a mail address" },
+    { REGEX, "ftp://blog.example/x", "", "the scheme is not" },
+    { REGEX, "android-app://com.example.reader/x", "", "is a site, no app" },
+    { REGEX, "blog.example/^https://blog", "", "\"^\" cannot match" },
+    { REGEX, "blog.example/^", "", "\"^\" cannot match" },
+    { REGEX, "blog.example/x", "p", "a path begins with" },
+
+    { TAG, "", "", "tag \"\": a tag link needs a tag" },
+    { TAG, "blog.example", "", "source \"blog.example\": a tag link has no "
+      "source" },
+
+    { RFL_MATCH_TYPES, "blog.example/x", "", "match_type 6 is unknown" },
     { (rfl_match_type_t) -1, "blog.example/x", "", "match_type" }
 };
 
 
 static const guess_row_t  guess_rows[] = {
-    { "news.example",           HOST },
-    { " news.example\n",        HOST },
-    { "news.example:8080",      HOST },
-    { "[2001:db8::1]",          HOST },
-    { BUECHER ".example",       HOST },
-    { "news.example/",          EXACT },
-    { "news.example/a",         EXACT },
-    { "news.example?a",         EXACT },
-    { "news.example#a",         EXACT },
-    { "https://news.example",   EXACT },
-    { "//news.example",         EXACT },
-    { "",                       EXACT }
+    { "news.example",           "", HOST },
+    { " news.example\n",        "", HOST },
+    { "news.example:8080",      "", HOST },
+    { "[2001:db8::1]",          "", HOST },
+    { BUECHER ".example",       "", HOST },
+    { "news.example/",          "", EXACT },
+    { "news.example/a",         "", EXACT },
+    { "news.example?a",         "", EXACT },
+    { "news.example#a",         "", EXACT },
+    { "https://news.example",   "", EXACT },
+    { "//news.example",         "", EXACT },
+    { "",                       "", EXACT },
+    { "",                       "partner42", TAG },
+    { " ",                      "partner42", TAG },
+    { "",                       " ", EXACT },
+    { "news.example",           "partner42", HOST },
+    { "news.example/a",         "partner42", EXACT }
 };
 
 
@@ -538,6 +630,120 @@ long_hosts_beyond_ascii_are_judged_by_their_ascii_form(void **state)
 
 
 static void
+a_tag_is_part_of_the_key_of_a_tag_link_alone(void **state)
+{
+    size_t            i;
+    rfl_link_t        link;
+    rfl_error_t       err;
+    const tag_row_t  *row;
+
+    for (i = 0; i < sizeof(tag_rows) / sizeof(tag_rows[0]); i++) {
+        row = &tag_rows[i];
+
+        memset(&link, 0, sizeof(link));
+        link.match_type = row->type;
+        link.source = rfl_cstr(row->source);
+        link.target = rfl_cstr(row->target);
+        link.tag = rfl_str(guard_copy(row->tag, strlen(row->tag)),
+                           strlen(row->tag));
+
+        if (rfl_identity(&link, &identity, &err) != RFL_OK) {
+            fail_msg("%s: %s", row->tag, err.text);
+        }
+
+        assert_int_equal(identity.key,
+                         rfl_hash(row->text, strlen(row->text)).low);
+        assert_true(rfl_str_eq(rfl_str(identity.tag, identity.tag_len),
+                               rfl_str_trim(rfl_cstr(row->tag))));
+        assert_int_equal(identity.source.len == 0, row->type == TAG);
+    }
+
+    guard_free_all();
+}
+
+
+static void
+a_tag_has_up_to_128_bytes_and_survives_in_a_query(void **state)
+{
+    char         tag[RFL_TAG_MAX + 2];
+    size_t       i;
+    rfl_link_t   link;
+    rfl_error_t  err;
+
+    static const char *const  refused[] = { "a b", "a&b", "a=b", "a#b",
+                                            "a\nb", "a\x7f" };
+
+    memset(&link, 0, sizeof(link));
+    memset(tag, 'x', sizeof(tag));
+
+    link.match_type = TAG;
+    link.tag = rfl_str(tag, RFL_TAG_MAX);
+    assert_int_equal(rfl_identity(&link, &identity, &err), RFL_OK);
+    assert_int_equal(identity.tag_len, RFL_TAG_MAX);
+
+    link.tag = rfl_str(tag, RFL_TAG_MAX + 1);
+    assert_int_equal(rfl_identity(&link, &identity, &err), RFL_INVALID);
+    assert_non_null(strstr(err.text, "longer than 128 bytes"));
+
+    for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        link.match_type = TAG;
+        link.source = rfl_cstr("");
+        link.tag = rfl_cstr(refused[i]);
+        assert_int_equal(rfl_identity(&link, &identity, &err), RFL_INVALID);
+        assert_non_null(strstr(err.text, "tag \"a"));
+
+        link.match_type = HOST;
+        link.source = rfl_cstr("news.example");
+        assert_int_equal(rfl_identity(&link, &identity, &err), RFL_INVALID);
+    }
+}
+
+
+static void
+a_pattern_has_up_to_1024_bytes(void **state)
+{
+    u_char       source[12 + RFL_PATTERN_MAX + 1];
+    rfl_error_t  err;
+
+    memset(source, 'x', sizeof(source));
+    memcpy(source, "blog.example/", 13);
+
+    assert_int_equal(identify(REGEX, rfl_str(source, 12 + RFL_PATTERN_MAX),
+                              rfl_str(NULL, 0), &identity, &err), RFL_OK);
+    assert_int_equal(identity.source.host_len, 12);
+    assert_int_equal(identity.source.path_start, 13);
+    assert_int_equal(identity.source.path_len, RFL_PATTERN_MAX);
+
+    assert_int_equal(identify(REGEX, rfl_str(source, sizeof(source)),
+                              rfl_str(NULL, 0), &identity, &err),
+                     RFL_INVALID);
+    assert_non_null(strstr(err.text, "longer than 1024 bytes"));
+
+    guard_free_all();
+}
+
+
+static void
+the_pattern_is_cut_out_of_the_source(void **state)
+{
+    size_t                i, len;
+    rfl_str_t             pattern;
+    const pattern_row_t  *row;
+
+    for (i = 0; i < sizeof(pattern_rows) / sizeof(pattern_rows[0]); i++) {
+        row = &pattern_rows[i];
+        len = strlen(row->source);
+
+        pattern = rfl_identity_pattern(rfl_str(guard_copy(row->source, len),
+                                               len));
+        assert_true(rfl_str_eq(pattern, rfl_cstr(row->pattern)));
+    }
+
+    guard_free_all();
+}
+
+
+static void
 the_match_type_meant_is_guessed(void **state)
 {
     size_t              i;
@@ -549,7 +755,9 @@ the_match_type_meant_is_guessed(void **state)
         assert_int_equal(rfl_identity_guess(
                              rfl_str(guard_copy(row->source,
                                                 strlen(row->source)),
-                                     strlen(row->source))),
+                                     strlen(row->source)),
+                             rfl_str(guard_copy(row->tag, strlen(row->tag)),
+                                     strlen(row->tag))),
                          row->wanted);
     }
 
@@ -616,6 +824,10 @@ main(void)
         cmocka_unit_test(an_assumed_scheme_counts_for_the_limit),
         cmocka_unit_test(
             long_hosts_beyond_ascii_are_judged_by_their_ascii_form),
+        cmocka_unit_test(a_tag_is_part_of_the_key_of_a_tag_link_alone),
+        cmocka_unit_test(a_tag_has_up_to_128_bytes_and_survives_in_a_query),
+        cmocka_unit_test(a_pattern_has_up_to_1024_bytes),
+        cmocka_unit_test(the_pattern_is_cut_out_of_the_source),
         cmocka_unit_test(the_match_type_meant_is_guessed),
     };
 

@@ -437,6 +437,35 @@ an_id_without_a_cell_is_overflow(void **state)
 }
 
 
+/* Whatever came of the request: a match, another link's, or none. */
+
+static void
+a_pattern_that_gave_up_is_counted(void **state)
+{
+    size_t         i, n;
+    fixture_t     *f = *state;
+    rfl_record_t   record;
+
+    n = sizeof(rows) / sizeof(rows[0]);
+
+    for (i = 0; i < n; i++) {
+        record = record_of(&rows[i]);
+        rfl_record(f->zone, f->counters, &record);
+    }
+
+    assert_int_equal(f->zone->n[RFL_ZONE_REGEX_LIMITS], 0);
+
+    for (i = 0; i < n; i++) {
+        record = record_of(&rows[i]);
+        record.attribution.regex_limit = 1;
+        rfl_record(f->zone, f->counters, &record);
+    }
+
+    assert_int_equal(f->zone->n[RFL_ZONE_REGEX_LIMITS], n);
+    assert_int_equal(f->zone->n[RFL_ZONE_OVERFLOW], 0);
+}
+
+
 #define test(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 
@@ -447,7 +476,8 @@ main(void)
         test(each_record_changes_exactly_its_numbers),
         test(the_zones_classes_sum_to_the_matched_requests),
         test(first_seen_stays_and_last_seen_only_advances),
-        test(an_id_without_a_cell_is_overflow)
+        test(an_id_without_a_cell_is_overflow),
+        test(a_pattern_that_gave_up_is_counted)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

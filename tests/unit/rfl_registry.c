@@ -7,6 +7,7 @@
 #include "rfl_registry.h"
 #include "rfl_counters.h"
 #include "rfl_hash.h"
+#include "rfl_pattern.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,15 +77,18 @@ typedef struct {
 typedef struct {
     char              source[MODEL_TEXT];
     char              target[MODEL_TEXT];
+    char              canonical[MODEL_TEXT];     /* target */
     char              host[MODEL_TEXT];
     char              sorted_by[MODEL_TEXT];
+    const char       *tag;
     rfl_match_type_t  type;
     uint64_t          key;
     unsigned          segments;
     unsigned          target_has_host;
     unsigned          target_has_query;
-    unsigned          names[3];
+    unsigned          names[5];
     unsigned          nnames;
+    unsigned          source_names;      /* without those of the tag */
     uint32_t          id;                /* 0: never registered */
     uint32_t          revision;
     unsigned          registered;
@@ -130,7 +134,15 @@ static const slot_row_t  slot_rows[] = {
     { { RFL_MATCH_DOMAIN, "example.org", "" },
       RFL_SLOT_DOMAIN, "org,example", "", 0 },
     { { RFL_MATCH_DOMAIN, "example.org", "https://shop.example/t" },
-      RFL_SLOT_DOMAIN_TARGET, "org,example", "example,shop)/t", 1 }
+      RFL_SLOT_DOMAIN_TARGET, "org,example", "example,shop)/t", 1 },
+    { { RFL_MATCH_REGEX, "https://www.blog.example/20\\d\\d/", "" },
+      RFL_SLOT_PATTERN, "example,blog)/20\\d\\d/", "", 0 },
+    { { RFL_MATCH_REGEX, "https://www.blog.example/20\\d\\d/", "/t" },
+      RFL_SLOT_PATTERN_TARGET, "example,blog)/20\\d\\d/", "/t", 1 },
+    { { RFL_MATCH_REGEX, "https://www.blog.example/20\\d\\d/", "/t" },
+      RFL_SLOT_LANDING, "example,blog", "/t", 1 },
+    { { RFL_MATCH_REGEX, "https://www.blog.example/20\\d\\d/", "" },
+      RFL_SLOT_BLANK, "example,blog", "", 0 }
 };
 
 
@@ -145,6 +157,10 @@ static const char *const  model_targets[] = {
 static const char *const  model_pages[] = { "/", "/p", "/p?x=1" };
 
 static const char *const  model_prefixes[] = { "/", "/p/q" };
+
+static const char *const  model_patterns[] = { "/p\\d+", "/[a-z]{3}$" };
+
+static const char *const  model_tags[] = { "", "t1", "t2" };
 
 
 static model_t   model, model_saved;
@@ -257,6 +273,23 @@ must_add(fixture_t *f, rfl_match_type_t type, const char *source,
 
     if (add(f, type, source, target, &link) != RFL_OK) {
         fail_msg("%s: %s", source, f->err.text);
+    }
+
+    return link;
+}
+
+
+static rfl_link_t
+must_add_tagged(fixture_t *f, rfl_match_type_t type, const char *source,
+    const char *target, const char *tag)
+{
+    rfl_link_t  link;
+
+    link = make_link(type, source, target);
+    link.tag = rfl_cstr(tag);
+
+    if (rfl_registry_add(f->registry, &link, NOW, &f->err) != RFL_OK) {
+        fail_msg("%s %s: %s", source, tag, f->err.text);
     }
 
     return link;
@@ -724,16 +757,28 @@ ids_end_below_the_counter_files_limit(void **state)
 
     f = *state;
 
-    /* one link may need three ids: its own and those of two groups */
+    /* one link may need five ids: its own and those of four groups */
 
-    rfl_registry_set_floor(f->registry, RFL_COUNTERS_MAX_IDS - 3);
+    rfl_registry_set_floor(f->registry, RFL_COUNTERS_MAX_IDS - 5);
 
     begin(f, 1);
     link = must_add(f, RFL_MATCH_HOST, "a.example", "");
-    assert_int_equal(link.id, RFL_COUNTERS_MAX_IDS - 3);
+    assert_int_equal(link.id, RFL_COUNTERS_MAX_IDS - 5);
     assert_int_equal(add(f, RFL_MATCH_HOST, "b.example", "", &link), RFL_FULL);
     assert_non_null(strstr(f->err.text, "67108863"));
     rfl_registry_end(f->registry);
+
+    /* a new tag may need two: also of a link that is there */
+
+    begin(f, 1);
+    link = must_add(f, RFL_MATCH_HOST, "a.example", "");
+    link.note = rfl_cstr("note");
+    assert_int_equal(rfl_registry_update(f->registry, &link, &f->err),
+                     RFL_OK);
+    link.tag = rfl_cstr("tag");
+    assert_int_equal(rfl_registry_update(f->registry, &link, &f->err),
+                     RFL_FULL);
+    commit(f);                           /* a refused tag spoils nothing */
 
     rfl_registry_set_floor(f->registry, UINT32_MAX);
 
@@ -818,6 +863,266 @@ update_changes_all_but_the_identity(void **state)
     assert_int_equal(rfl_registry_update(f->registry, &link, &f->err),
                      RFL_NOT_FOUND);
     commit(f);
+}
+
+
+static void
+a_tag_link_is_found_by_its_tag_alone(void **state)
+{
+    fixture_t             *f;
+    rfl_link_t             link, other, found;
+    rfl_slot_t             slot;
+    rfl_registry_place_t   place;
+
+    f = *state;
+
+    begin(f, 1);
+
+    (void) must_add(f, RFL_MATCH_HOST, "0.example", "");
+    link = must_add_tagged(f, RFL_MATCH_TAG, "", "", "partner42");
+
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "partner42", "", &slot), RFL_OK);
+    assert_int_equal(slot.id, link.id);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG_TARGET, "partner42", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.id, link.id);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "partner4", "", &slot),
+                     RFL_NOT_FOUND);
+
+    /* it is no host's, and stands before all hosts */
+
+    assert_int_equal(slot_of(f, RFL_SLOT_HOST, "", "", &slot), RFL_NOT_FOUND);
+
+    place.len = 0;
+    assert_int_equal(rfl_registry_next_source(f->registry, &place, &found),
+                     RFL_OK);
+    assert_int_equal(found.id, link.id);
+
+    other = make_link(RFL_MATCH_TAG, "", "");
+    other.tag = rfl_cstr("partner42");
+    assert_int_equal(rfl_registry_add(f->registry, &other, NOW, &f->err),
+                     RFL_EXISTS);
+    assert_non_null(strstr(f->err.text, "partner42"));
+
+    /* its tag is its identity: updates do not change it */
+
+    link.tag = rfl_cstr("other");
+    link.note = rfl_cstr("note");
+    assert_int_equal(rfl_registry_update(f->registry, &link, &f->err), RFL_OK);
+    assert_int_equal(rfl_registry_link(f->registry, link.id, &found), RFL_OK);
+    assert_true(rfl_str_eq(found.tag, rfl_cstr("partner42")));
+    assert_true(rfl_str_eq(found.note, rfl_cstr("note")));
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "other", "", &slot),
+                     RFL_NOT_FOUND);
+
+    other = make_link(RFL_MATCH_TAG, "", "");
+    assert_int_equal(rfl_registry_add(f->registry, &other, NOW, &f->err),
+                     RFL_INVALID);
+
+    assert_int_equal(rfl_registry_remove(f->registry, link.key, &f->err),
+                     RFL_OK);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "partner42", "", &slot),
+                     RFL_NOT_FOUND);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG_TARGET, "partner42", "", &slot),
+                     RFL_NOT_FOUND);
+    commit(f);
+}
+
+
+static void
+links_that_share_a_tag_form_groups(void **state)
+{
+    size_t             n;
+    fixture_t         *f;
+    rfl_link_t         links[3];
+    rfl_slot_t         tag, target;
+    rfl_group_t        group;
+    rfl_membership_t   in[RFL_LINK_GROUPS_MAX];
+
+    f = *state;
+
+    begin(f, 1);
+
+    links[0] = must_add_tagged(f, RFL_MATCH_TAG, "", "/t", "x");
+    links[1] = must_add_tagged(f, RFL_MATCH_EXACT, "https://a.example/p", "/t",
+                               "x");
+    links[2] = must_add_tagged(f, RFL_MATCH_DOMAIN, "b.example", "", "x");
+
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "x", "", &tag), RFL_OK);
+    assert_int_equal(tag.is_group, 1);
+    assert_int_equal(rfl_registry_group(f->registry, tag.id, &group), RFL_OK);
+    assert_int_equal(group.links, 3);
+    assert_true(rfl_str_eq(group.text, rfl_cstr("x")));
+
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG_TARGET, "x", "/t", &target),
+                     RFL_OK);
+    assert_int_equal(target.is_group, 1);
+    assert_int_equal(rfl_registry_group(f->registry, target.id, &group),
+                     RFL_OK);
+    assert_int_equal(group.links, 2);
+    assert_true(rfl_str_eq(group.text, rfl_cstr("x\n/t")));
+
+    /* at most four: of the page, its target on the host, tag, its target */
+
+    (void) must_add(f, RFL_MATCH_EXACT, "https://a.example/p", "");
+    (void) must_add(f, RFL_MATCH_EXACT, "https://a.example/q", "/t");
+
+    assert_int_equal(rfl_registry_groups(f->registry, &links[1], in, &n),
+                     RFL_OK);
+    assert_int_equal(n, RFL_LINK_GROUPS_MAX);
+    assert_int_equal(in[2].group.id, tag.id);
+    assert_int_equal(in[3].group.id, target.id);
+
+    /* a link that changes its tag leaves, and takes both slots with it */
+
+    links[1].tag = rfl_cstr("y");
+    assert_int_equal(rfl_registry_update(f->registry, &links[1], &f->err),
+                     RFL_OK);
+
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "x", "", &tag), RFL_OK);
+    assert_int_equal(rfl_registry_group(f->registry, tag.id, &group), RFL_OK);
+    assert_int_equal(group.links, 2);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG_TARGET, "x", "/t", &target),
+                     RFL_OK);
+    assert_int_equal(target.is_group, 0);
+    assert_int_equal(target.id, links[0].id);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "y", "", &tag), RFL_OK);
+    assert_int_equal(tag.id, links[1].id);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG_TARGET, "y", "/t", &tag), RFL_OK);
+    assert_int_equal(tag.id, links[1].id);
+
+    links[1].tag = rfl_cstr("");
+    assert_int_equal(rfl_registry_update(f->registry, &links[1], &f->err),
+                     RFL_OK);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "y", "", &tag), RFL_NOT_FOUND);
+
+    /* a tag that is none changes nothing */
+
+    links[1].tag = rfl_cstr("a b");
+    assert_int_equal(rfl_registry_update(f->registry, &links[1], &f->err),
+                     RFL_INVALID);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "a b", "", &tag),
+                     RFL_NOT_FOUND);
+    commit(f);
+}
+
+
+static void
+regex_links_of_a_host_are_listed_by_id(void **state)
+{
+    fixture_t           *f;
+    rfl_str_t            host;
+    rfl_link_t           links[3], again;
+    rfl_slot_t           slot;
+    rfl_registry_ids_t   ids;
+
+    f = *state;
+    host = rfl_cstr("example,a");
+
+    begin(f, 1);
+    assert_int_equal(rfl_registry_patterns(f->registry, host, &ids),
+                     RFL_NOT_FOUND);
+
+    links[0] = must_add(f, RFL_MATCH_REGEX, "a.example/1", "");
+    links[1] = must_add(f, RFL_MATCH_REGEX, "www.a.example/2", "");
+    (void) must_add(f, RFL_MATCH_REGEX, "b.example/1", "");
+    (void) must_add(f, RFL_MATCH_EXACT, "a.example/1", "");
+    links[2] = must_add(f, RFL_MATCH_REGEX, "https://a.example:8080/1", "/t");
+
+    assert_int_equal(slot_of(f, RFL_SLOT_HOST, "example,a", "", &slot),
+                     RFL_OK);
+    assert_int_equal(slot.host_flags, RFL_HOST_REGEX|RFL_HOST_PAGES
+                                      |RFL_HOST_BLANKS|RFL_HOST_TARGETS);
+
+    assert_int_equal(rfl_registry_remove(f->registry, links[0].key, &f->err),
+                     RFL_OK);
+    commit(f);
+
+    begin(f, 1);
+    assert_int_equal(rfl_registry_patterns(f->registry, host, &ids), RFL_OK);
+    assert_int_equal(ids.n, 2);
+    assert_int_equal(rfl_registry_id(&ids, 0), links[1].id);
+    assert_int_equal(rfl_registry_id(&ids, 1), links[2].id);
+
+    /* who returns has its old place */
+
+    again = must_add(f, RFL_MATCH_REGEX, "a.example/1", "");
+    assert_int_equal(again.id, links[0].id);
+
+    assert_int_equal(rfl_registry_patterns(f->registry, host, &ids), RFL_OK);
+    assert_int_equal(ids.n, 3);
+    assert_int_equal(rfl_registry_id(&ids, 0), links[0].id);
+    assert_int_equal(rfl_registry_id(&ids, 2), links[2].id);
+    commit(f);
+}
+
+
+static void
+a_pattern_that_does_not_compile_is_refused_with_its_position(void **state)
+{
+    fixture_t            *f;
+    rfl_link_t            link;
+    rfl_registry_ids_t    ids;
+    rfl_registry_meta_t   meta;
+
+    f = *state;
+
+    begin(f, 1);
+    assert_int_equal(add(f, RFL_MATCH_REGEX, "a.example/(x", "", &link),
+                     RFL_INVALID);
+    assert_non_null(strstr(f->err.text, "source \"a.example/(x\": "));
+    assert_non_null(strstr(f->err.text, "at byte 3: missing closing"));
+
+    assert_int_equal(rfl_registry_patterns(f->registry, rfl_cstr("example,a"),
+                                           &ids), RFL_NOT_FOUND);
+
+    (void) must_add(f, RFL_MATCH_REGEX, "a.example/(x)", "");
+    commit(f);                           /* a refused link spoils nothing */
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.links, 1);
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+a_host_has_up_to_1000_regex_links(void **state)
+{
+    char                 source[64];
+    unsigned             i;
+    fixture_t           *f;
+    rfl_link_t           link, first;
+    rfl_registry_ids_t   ids;
+
+    f = *state;
+
+    begin(f, 1);
+    first = must_add(f, RFL_MATCH_REGEX, "a.example/first", "");
+
+    for (i = 1; i < RFL_PATTERNS_PER_HOST; i++) {
+        snprintf(source, sizeof(source), "a.example/%u", i);
+        (void) must_add(f, RFL_MATCH_REGEX, source, "");
+    }
+
+    assert_int_equal(add(f, RFL_MATCH_REGEX, "a.example/last", "", &link),
+                     RFL_FULL);
+    assert_non_null(strstr(f->err.text, "1000 regex links"));
+
+    (void) must_add(f, RFL_MATCH_REGEX, "b.example/last", "");
+    assert_int_equal(rfl_registry_remove(f->registry, first.key, &f->err),
+                     RFL_OK);
+    (void) must_add(f, RFL_MATCH_REGEX, "a.example/last", "");
+
+    assert_int_equal(add(f, RFL_MATCH_REGEX, "a.example/first", "", &link),
+                     RFL_FULL);
+    commit(f);
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_patterns(f->registry, rfl_cstr("example,a"),
+                                           &ids), RFL_OK);
+    assert_int_equal(ids.n, RFL_PATTERNS_PER_HOST);
+    rfl_registry_end(f->registry);
 }
 
 
@@ -1425,11 +1730,56 @@ model_name(rfl_slot_kind_t kind, const char *a, const char *b)
 }
 
 
+/* The slots of the tag, behind those of the source. */
+
+static void
+model_tag(model_link_t *m, const char *tag)
+{
+    m->tag = tag;
+    m->nnames = m->source_names;
+
+    if (*tag != '\0') {
+        m->names[m->nnames++] = model_name(RFL_SLOT_TAG, tag, "");
+        m->names[m->nnames++] = model_name(RFL_SLOT_TAG_TARGET, tag,
+                                           m->canonical);
+    }
+}
+
+
+static void
+model_add_tag_candidate(const char *tag, const char *target)
+{
+    rfl_link_t       link;
+    model_link_t    *m;
+    rfl_identity_t  *id;
+
+    id = malloc(sizeof(rfl_identity_t));
+    assert_non_null(id);
+    assert_in_range(model.nlinks, 0, MODEL_LINKS - 1);
+
+    m = &model.links[model.nlinks++];
+
+    m->type = RFL_MATCH_TAG;
+    strcpy(m->target, target);
+    snprintf(m->sorted_by, sizeof(m->sorted_by), ")%s", tag);
+
+    link = make_link(RFL_MATCH_TAG, "", target);
+    link.tag = rfl_cstr(tag);
+    assert_int_equal(rfl_identity(&link, id, NULL), RFL_OK);
+
+    m->key = id->key;
+    copy_text(m->canonical, id->target, id->target_len);
+    model_tag(m, tag);
+
+    free(id);
+}
+
+
 static void
 model_add_candidate(rfl_match_type_t type, const char *host, const char *path,
     const char *target)
 {
-    char            surt[MODEL_TEXT], canonical[MODEL_TEXT];
+    char            surt[MODEL_TEXT], *canonical;
     rfl_link_t      link;
     model_link_t   *m;
     rfl_identity_t *id;
@@ -1454,6 +1804,8 @@ model_add_candidate(rfl_match_type_t type, const char *host, const char *path,
 
     copy_text(m->host, id->source.buf, id->source.host_len);
     copy_text(surt, id->source.buf, id->source.len);
+
+    canonical = m->canonical;
     copy_text(canonical, id->target, id->target_len);
 
     switch (type) {
@@ -1466,6 +1818,11 @@ model_add_candidate(rfl_match_type_t type, const char *host, const char *path,
     case RFL_MATCH_PREFIX:
         m->names[0] = model_name(RFL_SLOT_PREFIX, surt, "");
         m->names[1] = model_name(RFL_SLOT_PREFIX_TARGET, surt, canonical);
+        break;
+
+    case RFL_MATCH_REGEX:
+        m->names[0] = model_name(RFL_SLOT_PATTERN, surt, "");
+        m->names[1] = model_name(RFL_SLOT_PATTERN_TARGET, surt, canonical);
         break;
 
     case RFL_MATCH_HOST:
@@ -1482,12 +1839,17 @@ model_add_candidate(rfl_match_type_t type, const char *host, const char *path,
     m->nnames = 2;
     copy_text(m->sorted_by, id->source.buf, id->source.host_len + 1);
 
-    if (type == RFL_MATCH_EXACT || type == RFL_MATCH_PREFIX) {
+    if (type == RFL_MATCH_EXACT || type == RFL_MATCH_PREFIX
+        || type == RFL_MATCH_REGEX)
+    {
         m->names[m->nnames++] = model_name(*target == '\0' ? RFL_SLOT_BLANK
                                                            : RFL_SLOT_LANDING,
                                            m->host, canonical);
         strcpy(m->sorted_by, surt);
     }
+
+    m->source_names = m->nnames;
+    m->tag = "";
 
     free(id);
 }
@@ -1517,8 +1879,19 @@ model_init(void)
                                     target);
             }
 
+            for (p = 0; p < sizeof(model_patterns) / sizeof(char *); p++) {
+                model_add_candidate(RFL_MATCH_REGEX, host, model_patterns[p],
+                                    target);
+            }
+
             model_add_candidate(RFL_MATCH_HOST, host, "/", target);
             model_add_candidate(RFL_MATCH_DOMAIN, host, "/", target);
+        }
+    }
+
+    for (t = 0; t < sizeof(model_targets) / sizeof(char *); t++) {
+        for (p = 1; p < sizeof(model_tags) / sizeof(char *); p++) {
+            model_add_tag_candidate(model_tags[p], model_targets[t]);
         }
     }
 }
@@ -1640,6 +2013,11 @@ model_check_slots(fixture_t *f)
                 pages = 1;
             }
 
+            if (m->type == RFL_MATCH_REGEX) {
+                flags |= RFL_HOST_REGEX;
+                pages = 1;
+            }
+
             if (pages) {
                 flags |= m->target[0] != '\0' ? RFL_HOST_TARGETS
                                               : RFL_HOST_BLANKS;
@@ -1706,6 +2084,63 @@ model_check_slots(fixture_t *f)
 }
 
 
+/* The regex links of each host, and nothing else, in the order of ids. */
+
+static void
+model_check_patterns(fixture_t *f)
+{
+    char                 surt[MODEL_TEXT];
+    size_t               h, i, n;
+    uint32_t             last;
+    rfl_rc_t             rc;
+    model_link_t        *m;
+    rfl_registry_ids_t   ids;
+
+    static const char *const  surts[] = {
+        "example,a", "example,b", "example,a,sub"
+    };
+
+    for (h = 0; h < sizeof(surts) / sizeof(char *); h++) {
+        strcpy(surt, surts[h]);
+        n = 0;
+
+        rc = rfl_registry_patterns(f->registry, rfl_cstr(surt), &ids);
+
+        for (i = 0; i < model.nlinks; i++) {
+            m = &model.links[i];
+
+            if (m->registered && m->type == RFL_MATCH_REGEX
+                && strcmp(m->host, surt) == 0)
+            {
+                n++;
+            }
+        }
+
+        assert_int_equal(rc, n != 0 ? RFL_OK : RFL_NOT_FOUND);
+
+        if (rc != RFL_OK) {
+            continue;
+        }
+
+        assert_int_equal(ids.n, n);
+        last = 0;
+
+        for (n = 0; n < ids.n; n++) {
+            assert_true(rfl_registry_id(&ids, n) > last);
+            last = rfl_registry_id(&ids, n);
+
+            for (i = 0; model.links[i].id != last; i++) {
+                assert_in_range(i, 0, model.nlinks - 1);
+            }
+
+            m = &model.links[i];
+            assert_true(m->registered && m->type == RFL_MATCH_REGEX
+                        && strcmp(m->host, surt) == 0);
+        }
+    }
+}
+
+
 static void
 model_check_groups(fixture_t *f)
 {
@@ -1735,6 +2170,7 @@ model_check_groups(fixture_t *f)
         assert_int_equal(link.id, m->id);
         assert_int_equal(link.revision, m->revision);
         assert_true(rfl_str_eq(link.source, rfl_cstr(m->source)));
+        assert_true(rfl_str_eq(link.tag, rfl_cstr(m->tag)));
 
         assert_int_equal(rfl_registry_groups(f->registry, &link, in, &n),
                          RFL_OK);
@@ -1835,10 +2271,15 @@ model_step(fixture_t *f)
 {
     rfl_rc_t       rc;
     rfl_link_t     link;
+    const char    *tag;
     model_link_t  *m;
 
     m = &model.links[random_below(model.nlinks)];
+    tag = model_tags[random_below(3)];
     f->clicks += 1000;
+
+    link = make_link(m->type, m->source, m->target);
+    link.tag = rfl_cstr(m->type == RFL_MATCH_TAG ? m->tag : tag);
 
     switch (random_below(8)) {
 
@@ -1846,7 +2287,7 @@ model_step(fixture_t *f)
     case 1:
     case 2:
     case 3:
-        rc = add(f, m->type, m->source, m->target, &link);
+        rc = rfl_registry_add(f->registry, &link, NOW, &f->err);
         assert_int_equal(rc, m->registered ? RFL_EXISTS : RFL_OK);
         assert_int_equal(link.key, m->key);
 
@@ -1861,6 +2302,10 @@ model_step(fixture_t *f)
         if (rc == RFL_OK) {
             m->revision++;
             m->registered = 1;
+
+            if (m->type != RFL_MATCH_TAG) {
+                model_tag(m, tag);
+            }
         }
 
         break;
@@ -1874,13 +2319,21 @@ model_step(fixture_t *f)
         break;
 
     default:
-        link = make_link(m->type, m->source, m->target);
         link.id = m->id;
+        link.tag = rfl_cstr(tag);
         link.note = rfl_cstr("changed");
 
         rc = rfl_registry_update(f->registry, &link, &f->err);
         assert_int_equal(rc, m->registered ? RFL_OK : RFL_NOT_FOUND);
-        m->revision += (rc == RFL_OK);
+
+        if (rc == RFL_OK) {
+            m->revision++;
+
+            if (m->type != RFL_MATCH_TAG) {
+                model_tag(m, tag);
+            }
+        }
+
         break;
     }
 
@@ -1920,6 +2373,7 @@ random_operations_agree_with_a_naive_model(void **state)
 
             if (random_below(4) == 0) {
                 model_check_slots(f);
+                model_check_patterns(f);
                 model_check_groups(f);
                 model_check_orders(f);
             }
@@ -1935,6 +2389,7 @@ random_operations_agree_with_a_naive_model(void **state)
 
             begin(f, 0);
             model_check_slots(f);
+            model_check_patterns(f);
             model_check_groups(f);
             model_check_orders(f);
             rfl_registry_end(f->registry);
@@ -1961,6 +2416,11 @@ main(void)
         test(ids_end_below_the_counter_files_limit),
         test(max_links_counts_registered_links),
         test(update_changes_all_but_the_identity),
+        test(a_tag_link_is_found_by_its_tag_alone),
+        test(links_that_share_a_tag_form_groups),
+        test(regex_links_of_a_host_are_listed_by_id),
+        test(a_pattern_that_does_not_compile_is_refused_with_its_position),
+        test(a_host_has_up_to_1000_regex_links),
         test(writes_need_a_write_transaction),
         test(a_change_that_failed_half_way_is_never_committed),
         test(another_version_is_refused_and_both_are_named),

@@ -22,7 +22,7 @@ typedef struct {
 
 
 static const char *const  match_types[] = {
-    "exact", "prefix", "host", "domain"
+    "exact", "prefix", "host", "domain", "regex", "tag"
 };
 
 static const char *const  outcomes[] = {
@@ -45,6 +45,8 @@ static const match_type_row_t  match_type_rows[] = {
     { "prefix",     RFL_OK,      RFL_MATCH_PREFIX },
     { "host",       RFL_OK,      RFL_MATCH_HOST },
     { "domain",     RFL_OK,      RFL_MATCH_DOMAIN },
+    { "regex",      RFL_OK,      RFL_MATCH_REGEX },
+    { "tag",        RFL_OK,      RFL_MATCH_TAG },
     { " Domain\r\n", RFL_OK,     RFL_MATCH_DOMAIN },
     { "EXACT",      RFL_OK,      RFL_MATCH_EXACT },
     { "",           RFL_INVALID, 0 },
@@ -139,7 +141,7 @@ an_unknown_match_type_is_answered_with_the_known_ones(void **state)
     assert_int_equal(rc, RFL_INVALID);
     assert_int_equal(err.rc, RFL_INVALID);
     assert_string_equal(err.text, "match_type \"regexp\" is unknown, it is one "
-                        "of: exact, prefix, host, domain");
+                        "of: exact, prefix, host, domain, regex, tag");
 
     rc = rfl_match_type_parse(rfl_str(NULL, 0), &type, NULL);
 
@@ -158,7 +160,8 @@ a_long_unknown_match_type_still_leaves_room_for_the_known_ones(void **state)
 
     (void) rfl_match_type_parse(rfl_str(text, sizeof(text)), &type, &err);
 
-    assert_non_null(strstr(err.text, "exact, prefix, host, domain"));
+    assert_non_null(strstr(err.text, "exact, prefix, host, domain, regex, "
+                                     "tag"));
 }
 
 

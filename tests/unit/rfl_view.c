@@ -329,6 +329,7 @@ test_summary_counts_and_ranks(void **state)
     assert_non_null(strstr((char *) whole.data, "\"registry\":\"main\""));
     assert_int_equal(clicks, 1125);
     assert_non_null(strstr((char *) whole.data, "\"matched\":1125"));
+    assert_non_null(strstr((char *) whole.data, "\"regex_limits\":0"));
 
     top = strstr((char *) whole.data, "\"top\":[");
     assert_non_null(top);
