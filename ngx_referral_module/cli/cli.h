@@ -214,6 +214,10 @@ typedef struct {
 
 rfl_rc_t cli_link_keep(cli_link_t *kept, const rfl_link_t *link);
 
+/* What people know a link by: its source, or its tag if it has none. */
+
+rfl_str_t cli_link_name(const rfl_link_t *link);
+
 /* "--listed-first" for the field listed_first; out: CLI_OPTION_NAME bytes. */
 
 #define CLI_OPTION_NAME  32

@@ -260,7 +260,7 @@ open_counters(cli_env_t *env, unsigned flags, const char *path,
     rc = RFL_ERROR;
     counters = NULL;
 
-    if (flags & CLI_OPEN_CREATE) {
+    if (flags & (CLI_OPEN_CREATE|CLI_OPEN_WRITE)) {
         rc = rfl_counters_open(&counters, path, meta->uuid, 0,
                                RFL_COUNTERS_MAX_IDS, RFL_COUNTERS_GROW,
                                (uint64_t) time(NULL), &err);
@@ -289,7 +289,7 @@ open_counters(cli_env_t *env, unsigned flags, const char *path,
 
     if (rc != RFL_OK) {
 
-        if (!(flags & CLI_OPEN_CREATE)) {
+        if (!(flags & (CLI_OPEN_CREATE|CLI_OPEN_WRITE))) {
             cli_warn(path, "what was counted since the last flush is not "
                      "shown: %s", err.text);
         }

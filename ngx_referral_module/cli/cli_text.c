@@ -63,6 +63,13 @@ cli_safe_cut(rfl_buf_t *b, rfl_str_t s, size_t width)
 }
 
 
+rfl_str_t
+cli_link_name(const rfl_link_t *link)
+{
+    return link->match_type == RFL_MATCH_TAG ? link->tag : link->source;
+}
+
+
 /* One character, or one byte that makes none, as it may be shown. */
 
 static size_t

@@ -25,6 +25,7 @@ typedef struct {
 static int run(cli_t *cli, int argc, char **argv);
 static void make_options(add_t *add);
 static int read_options(cli_t *cli, add_t *add, int argc, char **argv);
+static int has_tag(const add_t *add);
 static int make_link(const add_t *add, const char *source, rfl_link_t *link,
     u_char *scratch);
 static int register_link(cli_t *cli, rfl_link_t *link);
@@ -33,10 +34,15 @@ static int print_link(cli_t *cli, cli_env_t *env, uint64_t key);
 
 const cli_command_t  cli_add = {
     "add",
-    "URL [OPTION]...",
+    "[URL] [OPTION]...",
     "register a link, print its key",
-    "      --match-type M    exact, prefix, host or domain; default: host for\n"
-    "                        a bare host name, else exact\n"
+    "Without URL, --tag T makes a tag link, found by its tag alone.\n"
+    "\n"
+    "      --match-type M    exact, prefix, host, domain, regex or tag;\n"
+    "                        default: host for a bare host name, tag without\n"
+    "                        URL, else exact.  regex: URL is a host and, from\n"
+    "                        the first \"/\" on, a pattern that is searched\n"
+    "                        for in the full Referer: 'a.example/20\\d\\d/'\n"
     "      --target T        the landing it points at, a path or a URL\n"
     "      --tag T           value of the landing's tag argument\n"
     "      --name N          what to call it\n"
@@ -72,7 +78,8 @@ run(cli_t *cli, int argc, char **argv)
     status = read_options(cli, &add, argc, argv);
 
     if (status == CLI_OK) {
-        status = make_link(&add, argv[optind], &link, scratch);
+        status = make_link(&add, optind < argc ? argv[optind] : "", &link,
+                           scratch);
     }
 
     if (status == CLI_OK) {
@@ -134,11 +141,12 @@ read_options(cli_t *cli, add_t *add, int argc, char **argv)
         add->values[opt - OPTION_FIELDS] = optarg;
     }
 
-    if (optind == argc) {
-        return cli_wrong_usage(cli, "the link's URL is missing");
+    if (optind == argc && !has_tag(add)) {
+        return cli_wrong_usage(cli, "the link's URL is missing; a link "
+                               "without URL needs --tag");
     }
 
-    if (optind + 1 != argc) {
+    if (optind + 1 < argc) {
         return cli_wrong_usage(cli, "unexpected argument \"%s\"",
                                argv[optind + 1]);
     }
@@ -152,9 +160,25 @@ read_options(cli_t *cli, add_t *add, int argc, char **argv)
 
 
 static int
+has_tag(const add_t *add)
+{
+    size_t  i;
+
+    for (i = 0; i < rfl_link_nfields && i < FIELDS_MAX; i++) {
+        if (rfl_link_fields[i].offset == offsetof(rfl_link_t, tag)) {
+            return add->values[i] != NULL;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
 make_link(const add_t *add, const char *source, rfl_link_t *link,
     u_char *scratch)
 {
+    int                      guess;
     size_t                   i;
     rfl_rc_t                 rc;
     rfl_str_t                value;
@@ -163,7 +187,7 @@ make_link(const add_t *add, const char *source, rfl_link_t *link,
 
     memset(link, 0, sizeof(rfl_link_t));
 
-    link->match_type = rfl_identity_guess(rfl_str_trim(rfl_cstr(source)));
+    guess = 1;
 
     for (i = 0; i < rfl_link_nfields && i < FIELDS_MAX; i++) {
         field = &rfl_link_fields[i];
@@ -173,6 +197,10 @@ make_link(const add_t *add, const char *source, rfl_link_t *link,
 
         } else if (add->values[i] != NULL) {
             value = rfl_cstr(add->values[i]);
+
+            if (field->type == RFL_FIELD_MATCH_TYPE) {
+                guess = 0;
+            }
 
         } else if (field->type == RFL_FIELD_LABELS) {
             value = rfl_str(add->labels.data, add->labels.len);
@@ -185,6 +213,10 @@ make_link(const add_t *add, const char *source, rfl_link_t *link,
         if (rc != RFL_OK) {
             return cli_fail("add", "%s", err.text);
         }
+    }
+
+    if (guess) {
+        link->match_type = rfl_identity_guess(link->source, link->tag);
     }
 
     return CLI_OK;

@@ -299,7 +299,7 @@ make_row(cli_env_t *env, const rfl_link_t *link, row_t *row)
     row->text[COLUMN_CLICKS] = rfl_cstr(row->clicks);
     row->text[COLUMN_ERRORS] = rfl_cstr(row->errors);
     row->text[COLUMN_MATCH] = rfl_match_type_names[link->match_type];
-    row->text[COLUMN_SOURCE] = link->source;
+    row->text[COLUMN_SOURCE] = cli_link_name(link);
     row->text[COLUMN_TARGET] = link->target;
     row->text[COLUMN_NAME] = link->name;
 
@@ -365,6 +365,8 @@ print_csv(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
     if (rc != RFL_OK) {
         return rc;
     }
+
+    row.text[COLUMN_SOURCE] = link->source;  /* a tag link has none */
 
     for (i = 0; i < COLUMNS; i++) {
         rfl_csv_field(out, row.text[i]);

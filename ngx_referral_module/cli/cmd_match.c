@@ -6,6 +6,7 @@
 
 #include "cli.h"
 
+#include "rfl_agent.h"
 #include "rfl_attribution.h"
 #include "rfl_class.h"
 
@@ -18,8 +19,12 @@
 #define OPTION_HOST      (CLI_OPTION_FIRST + 3)
 #define OPTION_METHOD    (CLI_OPTION_FIRST + 4)
 #define OPTION_STATUS    (CLI_OPTION_FIRST + 5)
+#define OPTION_HEADER    (CLI_OPTION_FIRST + 6)
+#define OPTION_LOCATION  (CLI_OPTION_FIRST + 7)
+#define OPTION_SERVER    (CLI_OPTION_FIRST + 8)
+#define OPTION_BOT       (CLI_OPTION_FIRST + 9)
 
-#define NAMES_MAX  64            /* own hosts; tag names */
+#define NAMES_MAX  64            /* own hosts; server names; tag names */
 
 /* As the directive referral_tag. */
 
@@ -28,15 +33,41 @@
 
 
 typedef struct {
+    rfl_own_host_t     hosts[NAMES_MAX];
+    u_char             names[NAMES_MAX][RFL_HOST_MAX];
+    rfl_own_hosts_t    list;
+} hosts_t;
+
+
+typedef struct {
     rfl_request_t      request;
     rfl_class_input_t  class_input;
-    rfl_own_host_t     own_hosts[NAMES_MAX];
-    u_char             own_host_names[NAMES_MAX][RFL_HOST_MAX];
-    rfl_own_hosts_t    own;
+    hosts_t            own;
+    hosts_t            servers;
     rfl_str_t          tag_names[NAMES_MAX];
     rfl_names_t        tags;
-    const char        *host;             /* as given, or NULL */
+    rfl_str_t          user_agent;
+    rfl_str_t          location;
+    rfl_str_t          host;             /* as given, or empty */
+    unsigned           has_user_agent:1;
+    unsigned           has_location:1;
+    unsigned           bot_off:1;
 } match_t;
+
+
+/* A header the decision looks at; its slice in match_t. */
+
+typedef struct {
+    const char        *name;
+    size_t             offset;
+} header_t;
+
+
+typedef struct {
+    rfl_attribution_t  attribution;
+    rfl_class_t        class;
+    const char        *class_why;        /* NULL: it has no class */
+} answer_t;
 
 
 typedef struct {
@@ -48,18 +79,26 @@ typedef struct {
 
 static int run(cli_t *cli, int argc, char **argv);
 static int read_options(cli_t *cli, match_t *match, int argc, char **argv);
-static int read_own_host(cli_t *cli, match_t *match, const char *text);
+static int read_referer(cli_t *cli, match_t *match, int argc, char **argv);
+static int read_host(cli_t *cli, hosts_t *hosts, const char *option,
+    const char *text);
+static int read_header(cli_t *cli, match_t *match, const char *text);
+static int set_header(cli_t *cli, match_t *match, rfl_str_t name,
+    rfl_str_t value);
+static int read_bot(cli_t *cli, match_t *match, const char *text);
 static int read_tag_name(cli_t *cli, match_t *match, const char *text);
 static int read_status(cli_t *cli, match_t *match, const char *text);
 static int complete(cli_t *cli, match_t *match);
-static int decide(cli_t *cli, cli_env_t *env, const match_t *match);
+static int decide(cli_t *cli, cli_env_t *env, match_t *match);
+static void classify(cli_env_t *env, match_t *match, answer_t *answer,
+    const rfl_trace_t *trace);
 static void explain(void *data, const char *text);
 static int print_answer(cli_t *cli, cli_env_t *env, explanation_t *why,
-    const rfl_attribution_t *attribution, rfl_class_t class);
+    const answer_t *answer);
 static rfl_rc_t print_json(cli_env_t *env, rfl_buf_t *b, const rfl_buf_t *steps,
-    const rfl_attribution_t *attribution, rfl_class_t class);
+    const answer_t *answer);
 static rfl_rc_t print_text(cli_env_t *env, rfl_buf_t *b,
-    const rfl_attribution_t *attribution, rfl_class_t class);
+    const answer_t *answer);
 static void json_word(rfl_buf_t *b, const char *name, rfl_str_t word);
 static void text_line(rfl_buf_t *b, const char *label, rfl_str_t text);
 
@@ -78,8 +117,35 @@ const cli_command_t  cli_match = {
     "      --tag-name NAME   as in referral_tag; several times; default ref,\n"
     "                        off: none\n"
     "      --method M        the request's method; default GET\n"
-    "      --status N        the response's status; default 200, 0: none",
+    "      --header 'NAME: VALUE'\n"
+    "                        a header of the request; several times.  What\n"
+    "                        the decision does not look at is ignored.\n"
+    "                        Without User-Agent it is taken for a browser's\n"
+    "      --bot on|off      as in referral_bot; default on\n"
+    "      --status N        the response's status; default 200, 0: none\n"
+    "      --location URL    the response's Location\n"
+    "      --server-name HOST\n"
+    "                        another server that counts into this registry,\n"
+    "                        to tell where Location leads; several times",
     run
+};
+
+
+#define class_header(name, field)                                             \
+    { name, offsetof(match_t, class_input.field) }
+
+static const header_t  headers[] = {
+    { "Sec-Fetch-Site",
+      offsetof(match_t, request.sec_fetch_site) },
+    class_header("Sec-Fetch-Dest", sec_fetch_dest),
+    class_header("Sec-Purpose", sec_purpose),
+    class_header("Purpose", purpose),
+    class_header("X-Purpose", x_purpose),
+    class_header("X-Moz", x_moz),
+    class_header("Accept", accept),
+    class_header("Cache-Control", cache_control),
+    class_header("Range", range),
+    { "User-Agent", offsetof(match_t, user_agent) }
 };
 
 
@@ -129,6 +195,10 @@ read_options(cli_t *cli, match_t *match, int argc, char **argv)
         { "host", required_argument, NULL, OPTION_HOST },
         { "method", required_argument, NULL, OPTION_METHOD },
         { "status", required_argument, NULL, OPTION_STATUS },
+        { "header", required_argument, NULL, OPTION_HEADER },
+        { "location", required_argument, NULL, OPTION_LOCATION },
+        { "server-name", required_argument, NULL, OPTION_SERVER },
+        { "bot", required_argument, NULL, OPTION_BOT },
         { NULL, 0, NULL, 0 }
     };
 
@@ -148,7 +218,24 @@ read_options(cli_t *cli, match_t *match, int argc, char **argv)
             break;
 
         case OPTION_OWN_HOST:
-            status = read_own_host(cli, match, optarg);
+            status = read_host(cli, &match->own, "--own-host", optarg);
+            break;
+
+        case OPTION_SERVER:
+            status = read_host(cli, &match->servers, "--server-name", optarg);
+            break;
+
+        case OPTION_HEADER:
+            status = read_header(cli, match, optarg);
+            break;
+
+        case OPTION_LOCATION:
+            match->location = rfl_cstr(optarg);
+            match->has_location = 1;
+            break;
+
+        case OPTION_BOT:
+            status = read_bot(cli, match, optarg);
             break;
 
         case OPTION_TAG_NAME:
@@ -156,7 +243,7 @@ read_options(cli_t *cli, match_t *match, int argc, char **argv)
             break;
 
         case OPTION_HOST:
-            match->host = optarg;
+            match->host = rfl_cstr(optarg);
             break;
 
         case OPTION_METHOD:
@@ -172,10 +259,13 @@ read_options(cli_t *cli, match_t *match, int argc, char **argv)
         }
     }
 
-    if (status != CLI_OK) {
-        return status;
-    }
+    return status == CLI_OK ? read_referer(cli, match, argc, argv) : status;
+}
 
+
+static int
+read_referer(cli_t *cli, match_t *match, int argc, char **argv)
+{
     if (optind == argc) {
         return cli_wrong_usage(cli, "the Referer is missing; \"-\" is none");
     }
@@ -194,25 +284,93 @@ read_options(cli_t *cli, match_t *match, int argc, char **argv)
 
 
 static int
-read_own_host(cli_t *cli, match_t *match, const char *text)
+read_host(cli_t *cli, hosts_t *hosts, const char *option, const char *text)
 {
     size_t       n;
     rfl_rc_t     rc;
     rfl_error_t  err;
 
-    n = match->own.n;
+    n = hosts->list.n;
 
     if (n == NAMES_MAX) {
-        return cli_wrong_usage(cli, "more than %d own hosts", NAMES_MAX);
+        return cli_wrong_usage(cli, "%s: more than %d hosts", option,
+                               NAMES_MAX);
     }
 
-    rc = rfl_own_host_parse(rfl_cstr(text), match->own_host_names[n],
-                            &match->own_hosts[n], &err);
+    rc = rfl_own_host_parse(rfl_cstr(text), hosts->names[n], &hosts->hosts[n],
+                            &err);
     if (rc != RFL_OK) {
-        return cli_wrong_usage(cli, "--own-host: %s", err.text);
+        return cli_wrong_usage(cli, "%s: %s", option, err.text);
     }
 
-    match->own.n++;
+    hosts->list.hosts = hosts->hosts;
+    hosts->list.n++;
+
+    return CLI_OK;
+}
+
+
+static int
+read_header(cli_t *cli, match_t *match, const char *text)
+{
+    rfl_str_t    name;
+    const char  *colon;
+
+    colon = strchr(text, ':');
+
+    if (colon == NULL) {
+        return cli_wrong_usage(cli, "--header \"%s\" is not NAME: VALUE",
+                               text);
+    }
+
+    name = rfl_str_trim(rfl_str(text, (size_t) (colon - text)));
+
+    return set_header(cli, match, name, rfl_str_trim(rfl_cstr(colon + 1)));
+}
+
+
+static int
+set_header(cli_t *cli, match_t *match, rfl_str_t name, rfl_str_t value)
+{
+    size_t  i;
+
+    if (rfl_str_caseeq(name, rfl_cstr("Referer"))) {
+        return cli_wrong_usage(cli, "--header: the Referer is an argument");
+    }
+
+    if (rfl_str_caseeq(name, rfl_cstr("Host"))) {
+        match->host = value;
+        return CLI_OK;
+    }
+
+    if (rfl_str_caseeq(name, rfl_cstr("Upgrade"))) {
+        match->class_input.has_upgrade = 1;
+        return CLI_OK;
+    }
+
+    for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+
+        if (rfl_str_caseeq(name, rfl_cstr(headers[i].name))) {
+            *(rfl_str_t *) ((char *) match + headers[i].offset) = value;
+        }
+    }
+
+    if (rfl_str_caseeq(name, rfl_cstr("User-Agent"))) {
+        match->has_user_agent = 1;
+    }
+
+    return CLI_OK;
+}
+
+
+static int
+read_bot(cli_t *cli, match_t *match, const char *text)
+{
+    match->bot_off = (strcmp(text, "off") == 0);
+
+    if (!match->bot_off && strcmp(text, "on") != 0) {
+        return cli_wrong_usage(cli, "--bot \"%s\" is neither on nor off", text);
+    }
 
     return CLI_OK;
 }
@@ -263,18 +421,19 @@ complete(cli_t *cli, match_t *match)
         match->tags.n = 0;
     }
 
-    match->own.hosts = match->own_hosts;
     match->tags.names = match->tag_names;
-    match->request.own_hosts = &match->own;
+    match->request.own_hosts = &match->own.list;
     match->request.tag_names = &match->tags;
 
-    if (match->host != NULL) {
+    if (match->host.len != 0) {
 
-        if (rfl_url_parse_host(rfl_cstr(match->host), &url, &why) != RFL_OK) {
-            return cli_wrong_usage(cli, "--host \"%s\": %s", match->host, why);
+        if (rfl_url_parse_host(match->host, &url, &why) != RFL_OK) {
+            return cli_wrong_usage(cli, "--host \"%.*s\": %s",
+                                   (int) match->host.len,
+                                   (const char *) match->host.data, why);
         }
 
-        match->request.host = rfl_cstr(match->host);
+        match->request.host = match->host;
 
     } else if (rfl_url_parse(match->request.landing, &url, NULL) == RFL_OK) {
         match->request.host = url.host;
@@ -285,13 +444,12 @@ complete(cli_t *cli, match_t *match)
 
 
 static int
-decide(cli_t *cli, cli_env_t *env, const match_t *match)
+decide(cli_t *cli, cli_env_t *env, match_t *match)
 {
-    int                status;
-    rfl_class_t        class;
-    rfl_trace_t        trace;
-    explanation_t      why;
-    rfl_attribution_t  attribution;
+    int            status;
+    answer_t       answer;
+    rfl_trace_t    trace;
+    explanation_t  why;
 
     memset(&why, 0, sizeof(explanation_t));
     why.json = cli->json;
@@ -299,24 +457,53 @@ decide(cli_t *cli, cli_env_t *env, const match_t *match)
     trace.step = explain;
     trace.data = &why;
 
-    rfl_attribute(env->registry, &match->request, &attribution, &trace);
+    rfl_attribute(env->registry, &match->request, &answer.attribution, &trace);
 
-    if (attribution.lookup_failed) {
+    if (answer.attribution.lookup_failed) {
         rfl_buf_free(&why.out);
         return cli_fail(cli->dir, "the registry cannot be read");
     }
 
-    class = RFL_CLASS_NONE;
+    classify(env, match, &answer, &trace);
 
-    if (rfl_outcome_has_class(attribution.outcome)) {
-        class = rfl_classify(&match->class_input);
-    }
-
-    status = print_answer(cli, env, &why, &attribution, class);
+    status = print_answer(cli, env, &why, &answer);
 
     rfl_buf_free(&why.out);
 
     return status;
+}
+
+
+static void
+classify(cli_env_t *env, match_t *match, answer_t *answer,
+    const rfl_trace_t *trace)
+{
+    rfl_class_input_t  *in;
+
+    in = &match->class_input;
+
+    answer->class = RFL_CLASS_NONE;
+    answer->class_why = NULL;
+
+    if (!rfl_outcome_has_class(answer->attribution.outcome)) {
+        return;
+    }
+
+    if (match->has_user_agent && !match->bot_off) {
+        in->is_bot = rfl_agent_is_bot(NULL, match->user_agent) != 0;
+    }
+
+    if (match->has_location && in->status >= 300 && in->status < 400) {
+        in->follow_up_matches = rfl_follow_up(env->registry, &match->request,
+                                              match->location,
+                                              &match->servers.list) != 0;
+
+        trace->step(trace->data, in->follow_up_matches
+                    ? "Location leads to us, where the next request matches"
+                    : "Location leads elsewhere, or to what matches nothing");
+    }
+
+    answer->class = rfl_classify(in, &answer->class_why);
 }
 
 
@@ -345,7 +532,7 @@ explain(void *data, const char *text)
 
 static int
 print_answer(cli_t *cli, cli_env_t *env, explanation_t *why,
-    const rfl_attribution_t *attribution, rfl_class_t class)
+    const answer_t *answer)
 {
     int          status;
     rfl_rc_t     rc;
@@ -358,11 +545,11 @@ print_answer(cli_t *cli, cli_env_t *env, explanation_t *why,
     }
 
     if (cli->json) {
-        rc = print_json(env, &b, &why->out, attribution, class);
+        rc = print_json(env, &b, &why->out, answer);
 
     } else {
         rfl_buf_add(&b, why->out.data, why->out.len);
-        rc = print_text(env, &b, attribution, class);
+        rc = print_text(env, &b, answer);
     }
 
     rfl_registry_end(env->registry);
@@ -383,16 +570,21 @@ print_answer(cli_t *cli, cli_env_t *env, explanation_t *why,
 
 static rfl_rc_t
 print_json(cli_env_t *env, rfl_buf_t *b, const rfl_buf_t *steps,
-    const rfl_attribution_t *attribution, rfl_class_t class)
+    const answer_t *answer)
 {
-    u_char       key[RFL_KEY_LEN];
-    rfl_rc_t     rc;
-    rfl_link_t   link;
-    rfl_group_t  group;
+    u_char                    key[RFL_KEY_LEN];
+    rfl_rc_t                  rc;
+    rfl_link_t                link;
+    rfl_group_t               group;
+    const rfl_attribution_t  *attribution;
+
+    attribution = &answer->attribution;
 
     rfl_buf_char(b, '{');
     json_word(b, "outcome", rfl_outcome_names[attribution->outcome]);
-    json_word(b, "class", rfl_class_names[class]);
+    json_word(b, "class", rfl_class_names[answer->class]);
+    json_word(b, "class_why", rfl_cstr(answer->class_why != NULL
+                                       ? answer->class_why : ""));
     json_word(b, "evidence", rfl_evidence_names[attribution->evidence]);
     rfl_json_name(b, "link");
 
@@ -406,6 +598,7 @@ print_json(cli_env_t *env, rfl_buf_t *b, const rfl_buf_t *steps,
         rfl_buf_char(b, '{');
         json_word(b, "key", rfl_str(key, RFL_KEY_LEN));
         json_word(b, "source", link.source);
+        json_word(b, "tag", link.tag);
         rfl_json_name(b, "other_landing");
         rfl_buf_text(b, attribution->other_landing ? "true}" : "false}");
 
@@ -442,19 +635,23 @@ print_json(cli_env_t *env, rfl_buf_t *b, const rfl_buf_t *steps,
 
 
 static rfl_rc_t
-print_text(cli_env_t *env, rfl_buf_t *b, const rfl_attribution_t *attribution,
-    rfl_class_t class)
+print_text(cli_env_t *env, rfl_buf_t *b, const answer_t *answer)
 {
-    u_char       key[RFL_KEY_LEN];
-    rfl_rc_t     rc;
-    rfl_link_t   link;
-    rfl_group_t  group;
+    u_char                    key[RFL_KEY_LEN];
+    rfl_rc_t                  rc;
+    rfl_link_t                link;
+    rfl_group_t               group;
+    const rfl_attribution_t  *attribution;
+
+    attribution = &answer->attribution;
 
     rfl_buf_char(b, '\n');
     text_line(b, "outcome", rfl_outcome_names[attribution->outcome]);
 
-    if (class != RFL_CLASS_NONE) {
-        text_line(b, "class", rfl_class_names[class]);
+    if (answer->class != RFL_CLASS_NONE) {
+        rfl_buf_fmt(b, "%-9s %s (%s)\n", "class",
+                    (const char *) rfl_class_names[answer->class].data,
+                    answer->class_why != NULL ? answer->class_why : "");
     }
 
     if (attribution->outcome == RFL_OUTCOME_MATCHED) {
@@ -467,7 +664,7 @@ print_text(cli_env_t *env, rfl_buf_t *b, const rfl_attribution_t *attribution,
 
         rfl_key_text(link.key, key);
         rfl_buf_fmt(b, "%-9s %.*s ", "link", RFL_KEY_LEN, (const char *) key);
-        (void) cli_safe(b, link.source);
+        (void) cli_safe(b, cli_link_name(&link));
         rfl_buf_text(b, attribution->other_landing
                         ? " (another landing than its target)\n" : "\n");
     }

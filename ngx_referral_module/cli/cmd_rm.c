@@ -122,7 +122,7 @@ remove_link(cli_env_t *env, const char *key, int json, rfl_buf_t *out,
         rfl_buf_text(out, "removed ");
         rfl_buf_add(out, text, RFL_KEY_LEN);
         rfl_buf_char(out, ' ');
-        (void) cli_safe(out, link.source);
+        (void) cli_safe(out, cli_link_name(&link));
         rfl_buf_char(out, '\n');
     }
 

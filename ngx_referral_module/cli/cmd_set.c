@@ -23,6 +23,8 @@ static int change_link(cli_t *cli, const char *key, const change_t *changes,
     int n);
 static rfl_rc_t store_changes(cli_env_t *env, const char *key,
     const change_t *changes, int n, uint64_t *changed, rfl_error_t *err);
+static rfl_rc_t set_field(rfl_link_t *link, const change_t *change,
+    u_char *scratch, rfl_error_t *err);
 
 
 const cli_command_t  cli_set = {
@@ -32,7 +34,7 @@ const cli_command_t  cli_set = {
     "Fields: tag name channel origin partner placement rel authority anchor\n"
     "labels note cost listed_first listed_last.  An empty value clears the\n"
     "field.  source, match_type and target say which link it is and never\n"
-    "change.\n",
+    "change, nor does the tag of a tag link.\n",
     run
 };
 
@@ -113,13 +115,12 @@ change_link(cli_t *cli, const char *key, const change_t *changes, int n)
     cli_env_t    env;
     rfl_error_t  err;
 
-    status = cli_open(cli, &env, cli->json ? CLI_OPEN_WRITE|CLI_OPEN_TOTALS
-                                           : CLI_OPEN_WRITE);
+    status = cli_open(cli, &env, CLI_OPEN_WRITE|CLI_OPEN_TOTALS);
     if (status != CLI_OK) {
         return status;
     }
 
-    rc = rfl_registry_begin(env.registry, 1, &err);
+    rc = cli_begin_write(&env, &err);
 
     if (rc == RFL_OK) {
         rc = store_changes(&env, key, changes, n, &changed, &err);
@@ -163,8 +164,7 @@ store_changes(cli_env_t *env, const char *key, const change_t *changes, int n,
     }
 
     for (i = 0; rc == RFL_OK && i < n; i++) {
-        rc = rfl_link_set(&kept.link, changes[i].field, changes[i].value,
-                          scratch, err);
+        rc = set_field(&kept.link, &changes[i], scratch, err);
     }
 
     if (rc == RFL_OK) {
@@ -178,5 +178,21 @@ store_changes(cli_env_t *env, const char *key, const change_t *changes, int n,
 
     *changed = kept.link.key;
 
-    return rfl_registry_commit(env->registry, err);
+    return cli_commit(env, err);
+}
+
+
+static rfl_rc_t
+set_field(rfl_link_t *link, const change_t *change, u_char *scratch,
+    rfl_error_t *err)
+{
+    if (link->match_type == RFL_MATCH_TAG
+        && change->field->offset == offsetof(rfl_link_t, tag))
+    {
+        return rfl_fail(err, RFL_INVALID, "the tag of a tag link never "
+                        "changes, it says which link this is: add another one "
+                        "and remove this one");
+    }
+
+    return rfl_link_set(link, change->field, change->value, scratch, err);
 }

@@ -62,6 +62,7 @@ static rfl_rc_t check_columns(import_t *im, const rfl_str_t *names,
 static rfl_rc_t check_twice(const columns_t *columns, rfl_error_t *err);
 static rfl_rc_t check_needed(import_t *im, const rfl_str_t *names,
     const columns_t *columns, rfl_error_t *err);
+static int has_column(const columns_t *columns, size_t offset);
 static rfl_rc_t find_column(import_t *im, rfl_str_t name, int *field);
 static int is_own_column(rfl_str_t name);
 static rfl_rc_t csv_row(import_t *im, import_file_t *file,
@@ -258,7 +259,7 @@ is_url(import_t *im, rfl_str_t line)
     rfl_link_t  link;
 
     memset(&link, 0, sizeof(rfl_link_t));
-    link.match_type = rfl_identity_guess(line);
+    link.match_type = rfl_identity_guess(line, link.tag);
     link.source = line;
 
     return rfl_identity(&link, &im->identity, NULL) == RFL_OK;
@@ -471,7 +472,7 @@ check_twice(const columns_t *columns, rfl_error_t *err)
 }
 
 
-/* The source, and what --map speaks of. */
+/* The source (or the tag, where all are tag links), and what --map names. */
 
 static rfl_rc_t
 check_needed(import_t *im, const rfl_str_t *names, const columns_t *columns,
@@ -479,16 +480,9 @@ check_needed(import_t *im, const rfl_str_t *names, const columns_t *columns,
 {
     size_t  i, k;
 
-    for (i = 0; i < columns->n; i++) {
-        if (columns->field[i] >= 0
-            && rfl_link_fields[columns->field[i]].offset
-               == offsetof(rfl_link_t, source))
-        {
-            break;
-        }
-    }
-
-    if (i == columns->n) {
+    if (!has_column(columns, offsetof(rfl_link_t, source))
+        && !has_column(columns, offsetof(rfl_link_t, tag)))
+    {
         return rfl_fail(err, RFL_INVALID, "there is no column \"source\"");
     }
 
@@ -508,6 +502,23 @@ check_needed(import_t *im, const rfl_str_t *names, const columns_t *columns,
     }
 
     return RFL_OK;
+}
+
+
+static int
+has_column(const columns_t *columns, size_t offset)
+{
+    size_t  i;
+
+    for (i = 0; i < columns->n; i++) {
+        if (columns->field[i] >= 0
+            && rfl_link_fields[columns->field[i]].offset == offset)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

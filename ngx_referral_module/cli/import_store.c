@@ -63,12 +63,14 @@ static rfl_rc_t
 make_link(import_t *im, const import_row_t *row, rfl_link_t *link,
     u_char *scratch, rfl_error_t *err)
 {
+    int                      guess;
     size_t                   i;
     rfl_rc_t                 rc;
     rfl_str_t                value;
     const rfl_link_field_t  *field;
 
     memset(link, 0, sizeof(rfl_link_t));
+    guess = 0;
 
     for (i = 0; i < rfl_link_nfields; i++) {
         field = &rfl_link_fields[i];
@@ -80,7 +82,7 @@ make_link(import_t *im, const import_row_t *row, rfl_link_t *link,
         }
 
         if (field->type == RFL_FIELD_MATCH_TYPE && value.len == 0) {
-            link->match_type = rfl_identity_guess(link->source);
+            guess = 1;
             continue;
         }
 
@@ -88,12 +90,14 @@ make_link(import_t *im, const import_row_t *row, rfl_link_t *link,
         if (rc != RFL_OK) {
             return rc;
         }
+    }
 
-        if (field->offset == offsetof(rfl_link_t, source)
-            && link->source.len == 0)
-        {
-            return rfl_fail(err, RFL_INVALID, "source is empty");
-        }
+    if (guess) {
+        link->match_type = rfl_identity_guess(link->source, link->tag);
+    }
+
+    if (link->source.len == 0 && link->match_type != RFL_MATCH_TAG) {
+        return rfl_fail(err, RFL_INVALID, "source is empty");
     }
 
     return RFL_OK;
@@ -111,6 +115,10 @@ added(import_t *im, const rfl_link_t *link, rfl_error_t *err)
     }
 
     im->counts.added++;
+
+    if (im->identity.source.host_len == 0) {
+        return see(im, link->id, SEEN|OURS, err);
+    }
 
     rc = add_host(im, rfl_hash(im->identity.source.buf,
                                im->identity.source.host_len).low, err);
