@@ -19,8 +19,14 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "rfl_agent.h"
 #include "rfl_keeper.h"
 #include "rfl_view.h"
+
+
+#define NGX_HTTP_REFERRAL_BOT_OFF    0
+#define NGX_HTTP_REFERRAL_BOT_ON     1
+#define NGX_HTTP_REFERRAL_BOT_VALUE  2
 
 
 /* What the log was told last. */
@@ -34,6 +40,9 @@ typedef struct {
 typedef struct {
     ngx_str_t                        name;
     ngx_str_t                        path;
+
+    ngx_array_t                      servers;     /* that count into it */
+    rfl_own_hosts_t                  server_names;
 
     rfl_runtime_conf_t               conf;
     rfl_runtime_t                    runtime;     /* of this process */
@@ -70,6 +79,11 @@ typedef struct {
     ngx_array_t                     *tags_array;  /* of rfl_str_t */
     rfl_names_t                      tags;
 
+    ngx_http_complex_value_t        *host;        /* NULL: the request's */
+
+    ngx_uint_t                       bot;
+    ngx_http_complex_value_t        *bot_value;
+
     ngx_http_referral_registry_t    *status;
     unsigned                         status_all:1;
 } ngx_http_referral_loc_conf_t;
@@ -82,6 +96,7 @@ extern ngx_module_t  ngx_http_referral_module;
 
 ngx_int_t ngx_http_referral_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_referral_log_handler(ngx_http_request_t *r);
+void ngx_http_referral_init_requests(void);      /* in each process */
 
 
 /* ngx_http_referral_keeper.c: how processes begin, tick and end */

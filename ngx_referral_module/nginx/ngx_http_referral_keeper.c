@@ -218,6 +218,8 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
         cln->data = rmcf;
     }
 
+    ngx_http_referral_init_requests();
+
     regs = rmcf->registries.elts;
 
     for (i = 0; i < rmcf->registries.nelts; i++) {

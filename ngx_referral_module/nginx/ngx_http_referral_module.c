@@ -14,6 +14,14 @@ static char *ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static ngx_int_t ngx_http_referral_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_referral_check(ngx_conf_t *cf,
     ngx_http_referral_main_conf_t *rmcf);
+static ngx_int_t ngx_http_referral_add_server(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg);
+static ngx_int_t ngx_http_referral_server_names(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg);
+static ngx_int_t ngx_http_referral_server_name(ngx_conf_t *cf,
+    ngx_array_t *hosts, ngx_http_server_name_t *name);
+static ngx_int_t ngx_http_referral_add_host(ngx_conf_t *cf,
+    ngx_array_t *hosts, rfl_str_t text, rfl_error_t *err);
 
 static char *ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -32,6 +40,12 @@ static char *ngx_http_referral_own_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_referral_tag(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_referral_host(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_referral_bot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_http_referral_complex_value(ngx_conf_t *cf,
+    ngx_str_t *text, ngx_http_complex_value_t **value);
 static char *ngx_http_referral_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_http_referral_registry_t *ngx_http_referral_get_registry(
@@ -64,6 +78,20 @@ static ngx_command_t  ngx_http_referral_commands[] = {
     { ngx_string("referral_own_hosts"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_http_referral_own_hosts,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("referral_host"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_http_referral_host,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("referral_bot"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_referral_bot,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -149,6 +177,7 @@ ngx_http_referral_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->own_hosts = { NULL, 0 };
      *     conf->tags = { NULL, 0 };
+     *     conf->bot_value = NULL;
      *     conf->status = NULL;
      *     conf->status_all = 0;
      */
@@ -157,6 +186,8 @@ ngx_http_referral_create_loc_conf(ngx_conf_t *cf)
     conf->filter = NGX_CONF_UNSET_PTR;
     conf->own_hosts_array = NGX_CONF_UNSET_PTR;
     conf->tags_array = NGX_CONF_UNSET_PTR;
+    conf->host = NGX_CONF_UNSET_PTR;
+    conf->bot = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -190,6 +221,14 @@ ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->tags_array, prev->tags_array, NULL);
 
+    ngx_conf_merge_ptr_value(conf->host, prev->host, NULL);
+
+    if (conf->bot == NGX_CONF_UNSET_UINT) {
+        conf->bot_value = prev->bot_value;
+    }
+
+    ngx_conf_merge_uint_value(conf->bot, prev->bot, NGX_HTTP_REFERRAL_BOT_ON);
+
     if (conf->own_hosts_array != NULL) {
         conf->own_hosts.hosts = conf->own_hosts_array->elts;
         conf->own_hosts.n = conf->own_hosts_array->nelts;
@@ -204,7 +243,39 @@ ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->tags.n = 1;
     }
 
+    if (conf->registry != NULL
+        && ngx_http_referral_add_server(cf, conf->registry) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
+}
+
+
+/* Each location of a server comes here: the server is noted once. */
+
+static ngx_int_t
+ngx_http_referral_add_server(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
+{
+    ngx_http_core_srv_conf_t  *cscf, **servers;
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    servers = reg->servers.elts;
+
+    if (reg->servers.nelts != 0 && servers[reg->servers.nelts - 1] == cscf) {
+        return NGX_OK;
+    }
+
+    servers = ngx_array_push(&reg->servers);
+    if (servers == NULL) {
+        return NGX_ERROR;
+    }
+
+    *servers = cscf;
+
+    return NGX_OK;
 }
 
 
@@ -237,6 +308,10 @@ ngx_http_referral_init(ngx_conf_t *cf)
 
     for (i = 0; i < rmcf->registries.nelts; i++) {
         rmcf->runtimes[i] = &regs[i]->runtime;
+
+        if (ngx_http_referral_server_names(cf, regs[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
@@ -272,6 +347,117 @@ ngx_http_referral_check(ngx_conf_t *cf, ngx_http_referral_main_conf_t *rmcf)
                           &regs[i]->name);
             return NGX_ERROR;
         }
+    }
+
+    return NGX_OK;
+}
+
+
+/* The hosts a redirect may lead to that still counts here. */
+
+static ngx_int_t
+ngx_http_referral_server_names(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg)
+{
+    ngx_uint_t                  i, k;
+    ngx_array_t                 hosts;
+    ngx_http_server_name_t     *name;
+    ngx_http_core_srv_conf_t  **servers;
+
+    if (ngx_array_init(&hosts, cf->pool, 4, sizeof(rfl_own_host_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    servers = reg->servers.elts;
+
+    for (i = 0; i < reg->servers.nelts; i++) {
+
+        name = servers[i]->server_names.elts;
+
+        for (k = 0; k < servers[i]->server_names.nelts; k++) {
+            if (ngx_http_referral_server_name(cf, &hosts, &name[k])
+                == NGX_ERROR)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    reg->server_names.hosts = hosts.elts;
+    reg->server_names.n = hosts.nelts;
+
+    return NGX_OK;
+}
+
+
+/* A name that is a regex, ends in "*" or is no host ("_") is passed over. */
+
+static ngx_int_t
+ngx_http_referral_server_name(ngx_conf_t *cf, ngx_array_t *hosts,
+    ngx_http_server_name_t *name)
+{
+    u_char  *p;
+
+#if (NGX_PCRE)
+    if (name->regex != NULL) {
+        return NGX_OK;
+    }
+#endif
+
+    if (name->name.len == 0) {
+        return NGX_OK;
+    }
+
+    if (name->name.data[0] != '.') {
+        return ngx_http_referral_add_host(cf, hosts,
+                                          ngx_http_referral_str(&name->name),
+                                          NULL);
+    }
+
+    /* ".example.com" is "example.com" and "*.example.com" */
+
+    p = ngx_pnalloc(cf->pool, name->name.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *p = '*';
+    ngx_memcpy(p + 1, name->name.data, name->name.len);
+
+    if (ngx_http_referral_add_host(cf, hosts, rfl_str(p, name->name.len + 1),
+                                   NULL)
+        == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_referral_add_host(cf, hosts,
+                                      rfl_str(p + 2, name->name.len - 1),
+                                      NULL);
+}
+
+
+/* NGX_DECLINED: the text is no host; err says why.  NGX_ERROR: no memory. */
+
+static ngx_int_t
+ngx_http_referral_add_host(ngx_conf_t *cf, ngx_array_t *hosts, rfl_str_t text,
+    rfl_error_t *err)
+{
+    u_char          *buf;
+    rfl_own_host_t  *host;
+
+    host = ngx_array_push(hosts);
+    buf = ngx_pnalloc(cf->pool, RFL_HOST_MAX + 1);
+
+    if (host == NULL || buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (rfl_own_host_parse(text, buf, host, err) != RFL_OK) {
+        hosts->nelts--;
+        return NGX_DECLINED;
     }
 
     return NGX_OK;
@@ -580,8 +766,7 @@ ngx_http_referral(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_referral_loc_conf_t  *rlcf = conf;
 
-    ngx_str_t                         *value, s;
-    ngx_http_compile_complex_value_t   ccv;
+    ngx_str_t  *value, s;
 
     if (rlcf->registry != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -623,22 +808,32 @@ ngx_http_referral(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     s.data = value[2].data + 3;
     s.len = value[2].len - 3;
 
-    rlcf->filter = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (rlcf->filter == NULL) {
+    if (ngx_http_referral_complex_value(cf, &s, &rlcf->filter) != NGX_OK) {
         return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_referral_complex_value(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t **value)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    *value = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (*value == NULL) {
+        return NGX_ERROR;
     }
 
     ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
 
     ccv.cf = cf;
-    ccv.value = &s;
-    ccv.complex_value = rlcf->filter;
+    ccv.value = text;
+    ccv.complex_value = *value;
 
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_http_compile_complex_value(&ccv);
 }
 
 
@@ -647,11 +842,10 @@ ngx_http_referral_own_hosts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_referral_loc_conf_t  *rlcf = conf;
 
-    u_char          *buf;
-    ngx_str_t       *value;
-    ngx_uint_t       i;
-    rfl_error_t      err;
-    rfl_own_host_t  *host;
+    ngx_str_t    *value;
+    ngx_int_t     rc;
+    ngx_uint_t    i;
+    rfl_error_t   err;
 
     value = cf->args->elts;
 
@@ -665,20 +859,17 @@ ngx_http_referral_own_hosts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        host = ngx_array_push(rlcf->own_hosts_array);
-        buf = ngx_pnalloc(cf->pool, RFL_HOST_MAX + 1);
+        rc = ngx_http_referral_add_host(cf, rlcf->own_hosts_array,
+                                        ngx_http_referral_str(&value[i]),
+                                        &err);
 
-        if (host == NULL || buf == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (rfl_own_host_parse(ngx_http_referral_str(&value[i]), buf, host,
-                               &err)
-            != RFL_OK)
-        {
+        if (rc == NGX_DECLINED) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid host in \"referral_own_hosts\": %s",
                                err.text);
+        }
+
+        if (rc != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -731,6 +922,79 @@ ngx_http_referral_tag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         *name = ngx_http_referral_str(&value[i]);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_referral_host(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_referral_loc_conf_t  *rlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (rlcf->host != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_http_script_variables_count(&value[1]) == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"referral_host\", "
+                           "a variable is wanted", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_referral_complex_value(cf, &value[1], &rlcf->host)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_referral_bot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_referral_loc_conf_t  *rlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (rlcf->bot != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "on") == 0) {
+        rlcf->bot = NGX_HTTP_REFERRAL_BOT_ON;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        rlcf->bot = NGX_HTTP_REFERRAL_BOT_OFF;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_script_variables_count(&value[1]) == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"referral_bot\", "
+                           "\"on\", \"off\" or a variable is wanted",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    rlcf->bot = NGX_HTTP_REFERRAL_BOT_VALUE;
+
+    if (ngx_http_referral_complex_value(cf, &value[1], &rlcf->bot_value)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
@@ -804,7 +1068,11 @@ ngx_http_referral_get_registry(ngx_conf_t *cf, ngx_str_t *name)
     reg = ngx_pcalloc(cf->pool, sizeof(ngx_http_referral_registry_t));
     regs = ngx_array_push(&rmcf->registries);
 
-    if (reg == NULL || regs == NULL) {
+    if (reg == NULL || regs == NULL
+        || ngx_array_init(&reg->servers, cf->pool, 4,
+                          sizeof(ngx_http_core_srv_conf_t *))
+           != NGX_OK)
+    {
         return NULL;
     }
 

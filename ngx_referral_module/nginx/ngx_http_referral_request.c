@@ -19,7 +19,32 @@ typedef struct {
     ngx_http_referral_registry_t    *registry;
     rfl_own_hosts_t                  own_hosts;
     rfl_names_t                      tags;
+    ngx_http_complex_value_t        *host;
 } ngx_http_referral_ctx_t;
+
+
+/* Request headers, found in one pass over their list, when first needed. */
+
+typedef enum {
+    NGX_HTTP_REFERRAL_ACCEPT = 0,
+    NGX_HTTP_REFERRAL_CACHE_CONTROL,
+    NGX_HTTP_REFERRAL_PURPOSE,
+    NGX_HTTP_REFERRAL_RANGE,
+    NGX_HTTP_REFERRAL_SEC_FETCH_DEST,
+    NGX_HTTP_REFERRAL_SEC_FETCH_SITE,
+    NGX_HTTP_REFERRAL_SEC_PURPOSE,
+    NGX_HTTP_REFERRAL_UPGRADE,
+    NGX_HTTP_REFERRAL_USER_AGENT,
+    NGX_HTTP_REFERRAL_X_MOZ,
+    NGX_HTTP_REFERRAL_X_PURPOSE,
+    NGX_HTTP_REFERRAL_HEADERS
+} ngx_http_referral_header_e;
+
+
+typedef struct {
+    rfl_str_t                        values[NGX_HTTP_REFERRAL_HEADERS];
+    unsigned                         ready:1;
+} ngx_http_referral_headers_t;
 
 
 typedef enum {
@@ -31,14 +56,31 @@ typedef enum {
 
 
 static const rfl_attribution_t *ngx_http_referral_decide(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf, rfl_attribution_t *buf);
-static void ngx_http_referral_attribute(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf, rfl_attribution_t *attribution);
-static ngx_int_t ngx_http_referral_skipped(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
+    rfl_attribution_t *buf);
+static void ngx_http_referral_request(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
+    rfl_request_t *request);
+static rfl_str_t ngx_http_referral_host(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf);
+static ngx_uint_t ngx_http_referral_skipped(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf);
+static ngx_uint_t ngx_http_referral_is_logging(ngx_http_request_t *r);
 static rfl_class_t ngx_http_referral_classify(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
     rfl_outcome_t outcome);
+static rfl_str_t ngx_http_referral_method(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_referral_is_bot(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers);
+static ngx_uint_t ngx_http_referral_follow_up(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers);
+static ngx_table_elt_t *ngx_http_referral_location(ngx_http_request_t *r);
+static rfl_str_t ngx_http_referral_own_location(ngx_http_request_t *r,
+    ngx_str_t *location);
+static ngx_uint_t ngx_http_referral_is_true(ngx_str_t *value);
 static ngx_uint_t ngx_http_referral_status_code(ngx_http_request_t *r);
+static void ngx_http_referral_find_headers(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers);
 
 static ngx_http_referral_ctx_t *ngx_http_referral_get_ctx(
     ngx_http_request_t *r);
@@ -47,7 +89,7 @@ static ngx_http_referral_ctx_t *ngx_http_referral_create_ctx(
 static void ngx_http_referral_cleanup(void *data);
 
 static const rfl_attribution_t *ngx_http_referral_variable_decision(
-    ngx_http_request_t *r);
+    ngx_http_request_t *r, ngx_http_referral_headers_t *headers);
 static ngx_int_t ngx_http_referral_outcome_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_referral_class_variable(ngx_http_request_t *r,
@@ -60,6 +102,28 @@ static ngx_int_t ngx_http_referral_link_value(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, rfl_link_t *link, uintptr_t data);
 static void ngx_http_referral_constant(ngx_http_variable_value_t *v,
     const rfl_str_t *text);
+
+
+static ngx_str_t  ngx_http_referral_header_names[] = {
+    ngx_string("accept"),
+    ngx_string("cache-control"),
+    ngx_string("purpose"),
+    ngx_string("range"),
+    ngx_string("sec-fetch-dest"),
+    ngx_string("sec-fetch-site"),
+    ngx_string("sec-purpose"),
+    ngx_string("upgrade"),
+    ngx_string("user-agent"),
+    ngx_string("x-moz"),
+    ngx_string("x-purpose")
+};
+
+
+/* Of this process, made when it begins. */
+
+static ngx_uint_t          ngx_http_referral_header_hashes[
+                               NGX_HTTP_REFERRAL_HEADERS];
+static rfl_agent_cache_t  *ngx_http_referral_agents;
 
 
 /*
@@ -123,6 +187,24 @@ ngx_http_referral_add_variables(ngx_conf_t *cf)
 }
 
 
+/* Without memory for the cache each agent is matched anew. */
+
+void
+ngx_http_referral_init_requests(void)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    for (i = 0; i < NGX_HTTP_REFERRAL_HEADERS; i++) {
+        name = &ngx_http_referral_header_names[i];
+        ngx_http_referral_header_hashes[i] = ngx_hash_key(name->data,
+                                                          name->len);
+    }
+
+    ngx_http_referral_agents = rfl_agent_cache_create();
+}
+
+
 /* nginx ignores what a log handler returns: whatever fails is counted. */
 
 ngx_int_t
@@ -131,6 +213,7 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
     rfl_record_t                   record;
     rfl_runtime_t                 *rt;
     rfl_attribution_t              attribution;
+    ngx_http_referral_headers_t    headers;
     ngx_http_referral_loc_conf_t  *rlcf;
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_referral_module);
@@ -140,10 +223,13 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
     }
 
     rt = &rlcf->registry->runtime;
+    headers.ready = 0;
 
-    record.attribution = *ngx_http_referral_decide(r, rlcf, &attribution);
+    record.attribution = *ngx_http_referral_decide(r, rlcf, &headers,
+                                                   &attribution);
 
-    record.class = ngx_http_referral_classify(r, record.attribution.outcome);
+    record.class = ngx_http_referral_classify(r, rlcf, &headers,
+                                              record.attribution.outcome);
     record.status = ngx_http_referral_status_code(r);
     record.bytes = r->connection->sent;
     record.now = ngx_time();
@@ -156,8 +242,10 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
 
 static const rfl_attribution_t *
 ngx_http_referral_decide(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf, rfl_attribution_t *buf)
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
+    rfl_attribution_t *buf)
 {
+    rfl_request_t             request;
     ngx_http_referral_ctx_t  *ctx;
 
     if (ngx_http_referral_skipped(r, rlcf)) {
@@ -169,57 +257,79 @@ ngx_http_referral_decide(ngx_http_request_t *r,
     if (ctx != NULL
         && ctx->registry == rlcf->registry
         && ctx->own_hosts.hosts == rlcf->own_hosts.hosts
-        && ctx->tags.names == rlcf->tags.names)
+        && ctx->tags.names == rlcf->tags.names
+        && ctx->host == rlcf->host)
     {
         return &ctx->attribution;
     }
 
-    ngx_http_referral_attribute(r, rlcf, buf);
+    ngx_http_referral_request(r, rlcf, headers, &request);
+
+    rfl_attribute(rlcf->registry->runtime.registry, &request, buf, NULL);
 
     return buf;
 }
 
 
-static void
-ngx_http_referral_attribute(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf, rfl_attribution_t *attribution)
-{
-    rfl_request_t              request;
-    ngx_http_core_srv_conf_t  *cscf;
+/* Fetch Metadata is asked for only where there is no Referer. */
 
-    ngx_memzero(&request, sizeof(rfl_request_t));
+static void
+ngx_http_referral_request(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
+    rfl_request_t *request)
+{
+    ngx_memzero(request, sizeof(rfl_request_t));
 
     if (r->headers_in.referer != NULL) {
-        request.referer = ngx_http_referral_str(&r->headers_in.referer->value);
+        request->referer = ngx_http_referral_str(
+                                             &r->headers_in.referer->value);
     }
 
-    request.landing = ngx_http_referral_str(&r->unparsed_uri);
-    request.own_hosts = &rlcf->own_hosts;
-    request.tag_names = &rlcf->tags;
+    if (rfl_str_trim(request->referer).len == 0) {
+        ngx_http_referral_find_headers(r, headers);
+        request->sec_fetch_site =
+                            headers->values[NGX_HTTP_REFERRAL_SEC_FETCH_SITE];
+    }
+
+    request->landing = ngx_http_referral_str(&r->unparsed_uri);
+    request->host = ngx_http_referral_host(r, rlcf);
+    request->own_hosts = &rlcf->own_hosts;
+    request->tag_names = &rlcf->tags;
+    request->patterns = rlcf->registry->runtime.patterns;
+}
+
+
+static rfl_str_t
+ngx_http_referral_host(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf)
+{
+    ngx_str_t                  value;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    if (rlcf->host != NULL
+        && ngx_http_complex_value(r, rlcf->host, &value) == NGX_OK
+        && value.len != 0)
+    {
+        return ngx_http_referral_str(&value);
+    }
 
     if (r->headers_in.server.len != 0) {
-        request.host = ngx_http_referral_str(&r->headers_in.server);
-
-    } else {
-        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
-        request.host = ngx_http_referral_str(&cscf->server_name);
+        return ngx_http_referral_str(&r->headers_in.server);
     }
 
-    rfl_attribute(rlcf->registry->runtime.registry, &request, attribution,
-                  NULL);
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    return ngx_http_referral_str(&cscf->server_name);
 }
 
 
 /*
  * if= may look at what is known only at the end ($status), so it is asked in
- * the log phase alone: r->done is set before a connection is kept alive, and
- * where a request is closed otherwise nobody refers to it any more.
- *
- * The condition may ask for our own variables: what it is told is the decision
- * it is asked about.
+ * the log phase alone.  The condition may ask for our own variables: what it
+ * is told is the decision it is asked about.
  */
 
-static ngx_int_t
+static ngx_uint_t
 ngx_http_referral_skipped(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf)
 {
@@ -228,7 +338,7 @@ ngx_http_referral_skipped(ngx_http_request_t *r,
 
     static ngx_uint_t  asking;
 
-    if (rlcf->filter == NULL || (!r->done && r->count != 0) || asking) {
+    if (rlcf->filter == NULL || !ngx_http_referral_is_logging(r) || asking) {
         return 0;
     }
 
@@ -236,29 +346,224 @@ ngx_http_referral_skipped(ngx_http_request_t *r,
     rc = ngx_http_complex_value(r, rlcf->filter, &value);
     asking = 0;
 
-    if (rc != NGX_OK) {
-        return 0;
-    }
+    return rc == NGX_OK && !ngx_http_referral_is_true(&value);
+}
 
-    return value.len == 0 || (value.len == 1 && value.data[0] == '0');
+
+/*
+ * r->done is set before a connection is kept alive, and where a request is
+ * closed otherwise nobody refers to it any more.
+ */
+
+static ngx_uint_t
+ngx_http_referral_is_logging(ngx_http_request_t *r)
+{
+    return r->done || r->count == 0;
 }
 
 
 static rfl_class_t
-ngx_http_referral_classify(ngx_http_request_t *r, rfl_outcome_t outcome)
+ngx_http_referral_classify(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
+    rfl_outcome_t outcome)
 {
-    rfl_class_input_t  in;
+    rfl_str_t          *values;
+    rfl_class_input_t   in;
 
     if (!rfl_outcome_has_class(outcome)) {
         return RFL_CLASS_NONE;
     }
 
-    ngx_memzero(&in, sizeof(rfl_class_input_t));
+    ngx_http_referral_find_headers(r, headers);
 
-    in.method = ngx_http_referral_str(&r->method_name);
+    values = headers->values;
+
+    in.method = ngx_http_referral_method(r);
+    in.sec_purpose = values[NGX_HTTP_REFERRAL_SEC_PURPOSE];
+    in.purpose = values[NGX_HTTP_REFERRAL_PURPOSE];
+    in.x_purpose = values[NGX_HTTP_REFERRAL_X_PURPOSE];
+    in.x_moz = values[NGX_HTTP_REFERRAL_X_MOZ];
+    in.sec_fetch_dest = values[NGX_HTTP_REFERRAL_SEC_FETCH_DEST];
+    in.accept = values[NGX_HTTP_REFERRAL_ACCEPT];
+    in.cache_control = values[NGX_HTTP_REFERRAL_CACHE_CONTROL];
+    in.range = values[NGX_HTTP_REFERRAL_RANGE];
+    in.has_upgrade = (values[NGX_HTTP_REFERRAL_UPGRADE].data != NULL);
+    in.is_bot = ngx_http_referral_is_bot(r, rlcf, headers);
     in.status = ngx_http_referral_status_code(r);
+    in.follow_up_matches = 0;
 
-    return rfl_classify(&in);
+    /* asked before the response: what it will be if all goes well */
+
+    if (in.status == 0 && !ngx_http_referral_is_logging(r)) {
+        in.status = NGX_HTTP_OK;
+    }
+
+    if (in.status >= 300 && in.status < 400 && in.status != 304) {
+        in.follow_up_matches = ngx_http_referral_follow_up(r, rlcf, headers);
+    }
+
+    return rfl_classify(&in, NULL);
+}
+
+
+/* error_page and X-Accel-Redirect turn method_name into GET: as it was sent. */
+
+static rfl_str_t
+ngx_http_referral_method(ngx_http_request_t *r)
+{
+    u_char  *space;
+
+    space = ngx_strlchr(r->request_line.data,
+                        r->request_line.data + r->request_line.len, ' ');
+
+    if (space == NULL) {
+        return ngx_http_referral_str(&r->method_name);
+    }
+
+    return rfl_str(r->request_line.data, space - r->request_line.data);
+}
+
+
+static ngx_uint_t
+ngx_http_referral_is_bot(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers)
+{
+    ngx_str_t  value;
+
+    switch (rlcf->bot) {
+
+    case NGX_HTTP_REFERRAL_BOT_OFF:
+        return 0;
+
+    case NGX_HTTP_REFERRAL_BOT_VALUE:
+        return ngx_http_complex_value(r, rlcf->bot_value, &value) == NGX_OK
+               && ngx_http_referral_is_true(&value);
+
+    default: /* NGX_HTTP_REFERRAL_BOT_ON */
+        return rfl_agent_is_bot(ngx_http_referral_agents,
+                              headers->values[NGX_HTTP_REFERRAL_USER_AGENT]);
+    }
+}
+
+
+/*
+ * In the log phase Location is as the client got it, absolute_redirect's scheme
+ * and host included; before the response it is as it was given.
+ */
+
+static ngx_uint_t
+ngx_http_referral_follow_up(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers)
+{
+    rfl_str_t                      text;
+    rfl_request_t                  request;
+    ngx_table_elt_t               *location;
+    ngx_http_referral_registry_t  *reg;
+
+    location = ngx_http_referral_location(r);
+
+    if (location == NULL || location->value.len == 0) {
+        return 0;
+    }
+
+    reg = rlcf->registry;
+
+    ngx_http_referral_request(r, rlcf, headers, &request);
+
+    text = ngx_http_referral_own_location(r, &location->value);
+
+    return rfl_follow_up(reg->runtime.registry, &request, text,
+                         &reg->server_names);
+}
+
+
+/*
+ * A Location of the host that nginx itself would write there, the one that was
+ * asked or the address of the socket: the path alone.  referral_host may say
+ * that the site is called otherwise.
+ */
+
+static rfl_str_t
+ngx_http_referral_own_location(ngx_http_request_t *r, ngx_str_t *location)
+{
+    u_char      addr[NGX_SOCKADDR_STRLEN];
+    ngx_str_t   host;
+    rfl_str_t   text;
+    rfl_url_t   url;
+
+    text = ngx_http_referral_str(location);
+
+    if (rfl_url_parse(text, &url, NULL) != RFL_OK || url.path.len == 0) {
+        return text;
+    }
+
+    host = r->headers_in.server;
+
+    if (host.len == 0) {
+        host.data = addr;
+        host.len = NGX_SOCKADDR_STRLEN;
+
+        if (ngx_connection_local_sockaddr(r->connection, &host, 0) != NGX_OK) {
+            return text;
+        }
+    }
+
+    if (!rfl_str_caseeq(url.host, ngx_http_referral_str(&host))) {
+        return text;
+    }
+
+    /* alone it would name a host */
+
+    if (url.path.len > 1
+        && (url.path.data[1] == '/' || url.path.data[1] == '\\'))
+    {
+        return text;
+    }
+
+    return rfl_str(url.path.data, text.data + text.len - url.path.data);
+}
+
+
+/*
+ * An upstream's Location that was not rewritten is in the list of headers
+ * alone, and so is one of add_header.
+ */
+
+static ngx_table_elt_t *
+ngx_http_referral_location(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (r->headers_out.location != NULL) {
+        return r->headers_out.location;
+    }
+
+    for (part = &r->headers_out.headers.part; part != NULL; part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash != 0 && h[i].key.len == sizeof("Location") - 1
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "Location",
+                                   sizeof("Location") - 1)
+                   == 0)
+            {
+                return &h[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_referral_is_true(ngx_str_t *value)
+{
+    return value->len != 0 && (value->len != 1 || value->data[0] != '0');
 }
 
 
@@ -266,6 +571,54 @@ static ngx_uint_t
 ngx_http_referral_status_code(ngx_http_request_t *r)
 {
     return r->err_status ? r->err_status : r->headers_out.status;
+}
+
+
+/* Of a header that is there twice the first line counts. */
+
+static void
+ngx_http_referral_find_headers(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers)
+{
+    rfl_str_t        *value;
+    ngx_str_t        *name;
+    ngx_uint_t        i, k;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (headers->ready) {
+        return;
+    }
+
+    ngx_memzero(headers, sizeof(ngx_http_referral_headers_t));
+    headers->ready = 1;
+
+    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            for (k = 0; k < NGX_HTTP_REFERRAL_HEADERS; k++) {
+                if (h[i].hash == ngx_http_referral_header_hashes[k]) {
+                    break;
+                }
+            }
+
+            if (k == NGX_HTTP_REFERRAL_HEADERS) {
+                continue;
+            }
+
+            name = &ngx_http_referral_header_names[k];
+            value = &headers->values[k];
+
+            if (value->data == NULL && h[i].key.len == name->len
+                && ngx_memcmp(h[i].lowcase_key, name->data, name->len) == 0)
+            {
+                *value = ngx_http_referral_str(&h[i].value);
+            }
+        }
+    }
 }
 
 
@@ -314,7 +667,8 @@ ngx_http_referral_cleanup(void *data)
  */
 
 static const rfl_attribution_t *
-ngx_http_referral_variable_decision(ngx_http_request_t *r)
+ngx_http_referral_variable_decision(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers)
 {
     ngx_http_referral_ctx_t       *ctx;
     const rfl_attribution_t       *decision;
@@ -339,12 +693,13 @@ ngx_http_referral_variable_decision(ngx_http_request_t *r)
         ctx->registry = NULL;
     }
 
-    decision = ngx_http_referral_decide(r, rlcf, &ctx->attribution);
+    decision = ngx_http_referral_decide(r, rlcf, headers, &ctx->attribution);
 
     if (decision == &ctx->attribution) {
         ctx->registry = rlcf->registry;
         ctx->own_hosts = rlcf->own_hosts;
         ctx->tags = rlcf->tags;
+        ctx->host = rlcf->host;
     }
 
     return decision;
@@ -355,9 +710,11 @@ static ngx_int_t
 ngx_http_referral_outcome_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    const rfl_attribution_t  *attribution;
+    const rfl_attribution_t      *attribution;
+    ngx_http_referral_headers_t   headers;
 
-    attribution = ngx_http_referral_variable_decision(r);
+    headers.ready = 0;
+    attribution = ngx_http_referral_variable_decision(r, &headers);
 
     ngx_http_referral_constant(v, attribution == NULL ? NULL
                                : &rfl_outcome_names[attribution->outcome]);
@@ -370,14 +727,19 @@ static ngx_int_t
 ngx_http_referral_class_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    rfl_class_t               class;
-    const rfl_attribution_t  *attribution;
+    rfl_class_t                    class;
+    const rfl_attribution_t       *attribution;
+    ngx_http_referral_headers_t    headers;
+    ngx_http_referral_loc_conf_t  *rlcf;
 
-    attribution = ngx_http_referral_variable_decision(r);
+    headers.ready = 0;
+    attribution = ngx_http_referral_variable_decision(r, &headers);
     class = RFL_CLASS_NONE;
 
     if (attribution != NULL) {
-        class = ngx_http_referral_classify(r->main, attribution->outcome);
+        rlcf = ngx_http_get_module_loc_conf(r->main, ngx_http_referral_module);
+        class = ngx_http_referral_classify(r->main, rlcf, &headers,
+                                           attribution->outcome);
     }
 
     ngx_http_referral_constant(v, class == RFL_CLASS_NONE ? NULL
@@ -391,9 +753,11 @@ static ngx_int_t
 ngx_http_referral_evidence_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    const rfl_attribution_t  *attribution;
+    const rfl_attribution_t      *attribution;
+    ngx_http_referral_headers_t   headers;
 
-    attribution = ngx_http_referral_variable_decision(r);
+    headers.ready = 0;
+    attribution = ngx_http_referral_variable_decision(r, &headers);
 
     ngx_http_referral_constant(v, attribution == NULL
                                || attribution->evidence == RFL_EVIDENCE_NONE
@@ -412,11 +776,13 @@ ngx_http_referral_link_variable(ngx_http_request_t *r,
     rfl_link_t                     link;
     rfl_registry_t                *registry;
     const rfl_attribution_t       *attribution;
+    ngx_http_referral_headers_t    headers;
     ngx_http_referral_loc_conf_t  *rlcf;
 
     ngx_http_referral_constant(v, NULL);
 
-    attribution = ngx_http_referral_variable_decision(r);
+    headers.ready = 0;
+    attribution = ngx_http_referral_variable_decision(r, &headers);
 
     if (attribution == NULL || attribution->outcome != RFL_OUTCOME_MATCHED) {
         return NGX_OK;
