@@ -173,7 +173,9 @@ is_deeply(counted($t, sub {
           'the last location decides whether a request counts');
 is($answer->{status}, 404, 'and it was asked');
 
-# Requests as no browser makes them.
+# Requests as no browser makes them, but for two headers.
+
+my $browser = Referral::Connection::browser_lines();
 
 sub raw_is {
     my ($class, $name, $bytes, $like) = @_;
@@ -184,22 +186,24 @@ sub raw_is {
     });
 }
 
-raw_is('click', 'HTTP/1.0', "GET / HTTP/1.0\r\nReferer: $page\r\n\r\n",
+raw_is('click', 'HTTP/1.0', "GET / HTTP/1.0\r\n${browser}Referer: $page\r\n\r\n",
        qr/^HTTP\S+ 200 /);
 raw_is('click', 'HTTP/1.0 with a Host',
-       "GET / HTTP/1.0\r\nHost: x\r\nReferer: $page\r\n\r\n",
+       "GET / HTTP/1.0\r\nHost: x\r\n${browser}Referer: $page\r\n\r\n",
        qr/^HTTP\S+ 200 /);
 raw_is('click', 'an absolute URL as the target',
-       "GET http://x/ HTTP/1.1\r\nHost: x\r\nReferer: $page\r\n"
+       "GET http://x/ HTTP/1.1\r\nHost: x\r\n${browser}Referer: $page\r\n"
        . "Connection: close\r\n\r\n", qr/^HTTP\S+ 200 /);
 raw_is(4, 'HTTP/1.1 without a Host',
-       "GET / HTTP/1.1\r\nReferer: $page\r\n\r\n", qr/^HTTP\S+ 400 /);
+       "GET / HTTP/1.1\r\n${browser}Referer: $page\r\n\r\n",
+       qr/^HTTP\S+ 400 /);
 raw_is(4, 'two Hosts',
-       "GET / HTTP/1.1\r\nReferer: $page\r\nHost: a\r\nHost: b\r\n\r\n",
+       "GET / HTTP/1.1\r\n${browser}Referer: $page\r\nHost: a\r\nHost: b\r\n"
+       . "\r\n",
        qr/^HTTP\S+ 400 /);
 
 is_deeply(counted($t, sub { $t->raw("GET /\r\n") }),
-          { direct => 1, 'clicks.direct' => 1 }, 'HTTP/0.9');
+          { direct => 1 }, 'HTTP/0.9 names no User-Agent: a robot');
 is_deeply(counted($t, sub { $t->raw("nonsense\r\n\r\n") }),
           { direct => 1 }, 'a line that is no request is no click');
 is_deeply(counted($t, sub { $t->raw("GET / HTTP/9.9\r\n\r\n") }),
@@ -220,7 +224,8 @@ request_is('other', 'a client that leaves (499)', sub {
 
 is_deeply(counted($t, sub {
               my $c = $t->connection($t->port(2));
-              $c->send("GET / HTTP/1.1\r\nHost: x\r\nReferer: $page\r\nX:");
+              $c->send("GET / HTTP/1.1\r\nHost: x\r\n${browser}"
+                       . "Referer: $page\r\nX:");
               $c->read_all;
           }), { matched => 1, exact => 1, other => 1 },
           'a client that never ends its request (408)');
@@ -228,8 +233,8 @@ $sent{other}++;
 
 is_deeply(counted($t, sub {
               my $c = $t->connection($t->port(2));
-              $c->send("GET / HTTP/1.1\r\nHost: x\r\nReferer: $page\r\n"
-                       . 'X: ' . 'x' x 3000 . "\r\n\r\n");
+              $c->send("GET / HTTP/1.1\r\nHost: x\r\n${browser}"
+                       . "Referer: $page\r\nX: " . 'x' x 3000 . "\r\n\r\n");
               $c->read_all;
           }), { matched => 1, exact => 1, errors_4xx => 1 },
           'a request of too long a header is an error');
@@ -270,7 +275,9 @@ SKIP: {
     is_deeply(counted($t, sub {
                   my ($exit, $out, $err) = $t->run_command(undef, 'curl', '-s',
                       '--http2-prior-knowledge', '--noproxy', '*', '-o',
-                      '/dev/null', '-e', $page, "http://127.0.0.1:$port/none");
+                      '/dev/null', '-A', 'Mozilla/5.0 (X11) Firefox/140.0',
+                      '-H', 'Accept: text/html', '-e', $page,
+                      "http://127.0.0.1:$port/none");
                   $exit == 0 or diag("curl: $exit $err");
               }), { matched => 1, exact => 1, errors_4xx => 1 }, 'HTTP/2');
     $sent{4}++;
@@ -280,8 +287,8 @@ SKIP: {
 
 my $bytes = summary($t)->{classes}{bytes};
 my $wire = length $t->raw(join "", map {
-    "GET /files/page.html HTTP/1.1\r\nHost: x\r\nReferer: $page\r\n"
-    . "Connection: $_\r\n\r\n"
+    "GET /files/page.html HTTP/1.1\r\nHost: x\r\n${browser}"
+    . "Referer: $page\r\nConnection: $_\r\n\r\n"
 } qw(keep-alive keep-alive close));
 $sent{click} += 3;
 

@@ -129,6 +129,8 @@ sub request_is {
 
     my %wanted = $outcome eq 'nothing' ? () : ($outcome => 3);
 
+    $wanted{bots} = 3 if $outcome eq 'matched' && $arg{'User-Agent'};
+
     delete @$changes{ grep { $_ !~ /^[a-z]+$/ } keys %$changes };
     delete @$changes{qw(exact clicks)};
     is_deeply($changes, \%wanted, $name);

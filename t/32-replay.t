@@ -21,6 +21,12 @@ use Referral::Counts qw(nonzero settled sum);
 use Referral::Test;
 
 
+# Who says so is a robot; the built-in rules are another test's.  And where
+# every redirect leads.
+
+use constant ROBOTS => '[Bb]ot|[Cc]rawl|[Ss]pider|[Ff]eed|^-?\$';
+use constant ELSEWHERE => '/elsewhere';
+
 my $file = $ENV{REFERRAL_LOG}
            // Referral::Test::root_dir() . '/../shared/data/access.log';
 
@@ -152,17 +158,24 @@ sub server {
 
     $port = '' if $port == 1;
 
+    my $robots = ROBOTS;
     my $answers = join '', map {
         "if (\$http_x_status = $_) { return $_ "
-        . (/^3/ && $_ != 304 ? '/elsewhere' : '') . "; }\n"
+        . (/^3/ && $_ != 304 ? ELSEWHERE : '') . "; }\n"
     } sort keys %status;
 
     return <<"CONF";
+    map \$http_user_agent \$$name\_robot {
+        default    "";
+        "~$robots" 1;
+    }
+
     server {
         listen 127.0.0.1:%%PORT$port%%;
         keepalive_requests 100000;
         location / {
             referral $name;
+            referral_bot \$$name\_robot;
             add_header X-Decision
                 "\$referral_outcome \$referral_evidence \$referral_name" always;
             $answers
@@ -367,7 +380,7 @@ sub count {
     my ($tally, $index, $line, $host) = @_;
 
     my ($outcome, $evidence, $found, $other) = decide($index, $line, $host);
-    my $counter = counter_of($line);
+    my $counter = counter_of($index, $line, $host);
 
     $line->{decision} = join ' ', $outcome, $evidence // '',
                              $outcome eq 'matched' ? $found->{name} : '';
@@ -396,16 +409,29 @@ sub count {
 
 
 sub counter_of {
-    my ($line) = @_;
+    my ($index, $line, $host) = @_;
 
     my $status = $line->{status};
 
+    return 'bots' if $line->{agent} =~ ROBOTS;
     return 'other' if $line->{method} ne 'GET'
                       || $status =~ /^(?:101|408|444|499)$/;
-    return 'redirects' if $status =~ /^3/ && $status != 304;
+    return 'redirects' if $status =~ /^3/ && $status != 304
+                          && follow_up_matches($index, $line, $host);
     return 'errors_4xx' if $status =~ /^4/;
     return 'errors_5xx' if $status =~ /^5/;
     return 'clicks';
+}
+
+
+# Whether the request after a redirect will be counted for a link again.
+
+sub follow_up_matches {
+    my ($index, $line, $host) = @_;
+
+    my ($outcome) = decide($index, { %$line, target => ELSEWHERE }, $host);
+
+    return $outcome =~ /^(?:matched|ambiguous)$/;
 }
 
 

@@ -116,6 +116,44 @@ is("$exit|$out", "0|0 rows: 0 links added on 0 hosts, 0 merged, 0 bad\n",
 ($exit, $out) = $t->ctl_with("source\n", 'import', '-');
 is($exit, 0, 'a header alone has none either');
 
+# Tag links have no source, regex links a pattern.
+
+fresh();
+($exit, $out, $err) = $t->ctl_with(
+    "source,match_type,target,tag,name\n,tag,,flyer,\n,,/p,flyer,Paper\n"
+    . "R.example/20\\d\\d/,regex,,,\nnews.example,,,flyer,\n,tag,,flyer,A\n",
+    'import', '-');
+is("$exit|$err", '0|', 'tag and regex links');
+is($out, "5 rows: 4 links added on 2 hosts, 1 merged, 0 bad\n",
+   'a tag link is on no host');
+is_deeply(links('source', 'match_type', 'target', 'tag', 'name'),
+          [ '|tag||flyer|A', '|tag|/p|flyer|Paper',
+            'news.example|host||flyer|', 'R.example/20\d\d/|regex|||' ],
+          'are there');
+
+$t->ctl_with("source,match_type,tag\nnews.example,host,poster\n", 'import',
+             '-', '--update');
+is_deeply((grep { /^news/ } @{ links('source', 'tag') })[0],
+          'news.example|poster', 'an update changes the tag');
+
+($exit) = $t->ctl_with("tag,name\nflyer2,Two\n", 'import', '-');
+is($exit, 0, 'tags without a column of sources');
+is_deeply([ grep { /flyer2/ } @{ links('match_type', 'tag') } ],
+          [ 'tag|flyer2' ], 'are tag links');
+
+for my $row ([ "source,match_type,tag\na.example/(,regex,\n",
+               qr/:2: source "a\.example\/\(": .*at byte 2: missing/ ],
+             [ "source,match_type,tag\n,host,x\n", qr/:2: source is empty/ ],
+             [ "source,match_type,tag\n,,\n", qr/:2: source is empty/ ],
+             [ "source,match_type,tag\na.example,tag,x\n",
+               qr/:2: source "a\.example": a tag link has no source/ ],
+             [ "source,match_type,tag\n,tag,a b\n", qr/:2: tag "a b": / ])
+{
+    ($exit, $out, $err) = $t->ctl_with($row->[0], 'import', '-');
+    is($exit, 1, 'refused');
+    like($err, $row->[1], 'and why');
+}
+
 # Merged, already registered.
 
 fresh();

@@ -74,6 +74,36 @@ like($t->ctl_ok('add', 'forum.example', '--match-type', 'DOMAIN'),
 like($t->ctl_ok('add', 'https://docs.example/a', '--match-type', 'prefix'),
      qr/^[0-9a-f]{16}$/, 'a prefix link');
 
+# A tag is enough for a link, a pattern makes a regex link.
+
+$link = $json->decode($t->ctl_ok('add', '--json', '--tag', 'flyer'));
+is($link->{match_type}, 'tag', 'a tag without a URL is a tag link');
+is("$link->{source}|$link->{tag}", '|flyer', 'without a source');
+
+($exit, $out, $err) = $t->ctl('set', $link->{key}, 'tag=other');
+is("$exit|$out", '1|', 'its tag cannot be set');
+like($err, qr/^referralctl: set: the tag of a tag link never changes/,
+     'and why');
+
+like($t->ctl_ok('list'), qr/^$link->{key} .* tag +flyer$/m,
+     'a tag link is listed by its tag');
+like($t->ctl_ok('list', '--format', 'csv'), qr/^$link->{key},0,0,tag,,,\r$/m,
+     'CSV has its empty source');
+is($t->ctl_ok('rm', $link->{key}), "removed $link->{key} flyer",
+   'it is removed by its key');
+
+$link = $json->decode($t->ctl_ok('add', '--json', 'r.example/20\d\d/',
+                                 '--match-type', 'regex'));
+is("$link->{match_type}|$link->{source}", 'regex|r.example/20\d\d/',
+   'a regex link');
+like(($t->ctl('add', 'https://WWW.r.example:8443/20\d\d/', '--match-type',
+              'regex'))[2],
+     qr/already registered as $link->{key}/, 'its host in any spelling');
+$t->ctl_ok('set', $link->{key}, 'tag=years');
+is($json->decode($t->ctl_ok('show', '--json', $link->{key}))->{tag}, 'years',
+   'the tag of another link can be set');
+$t->ctl_ok('rm', $link->{key});
+
 # The same link, however it is written.
 
 for my $same ('https://blog.example/2024/launch',
@@ -110,6 +140,16 @@ my @refused = (
       qr/source .*16/ ],
     [ [join('.', ('l') x 8, 'example'), '--match-type', 'domain'],
       qr/source .*8/ ],
+    [ ['a.example/20\d(', '--match-type', 'regex'],
+      qr/source "a\.example\/20\\d\(": .*at byte 6: missing closing/ ],
+    [ ['a.example/' . 'x' x 1024, '--match-type', 'regex'],
+      qr/source .*1024 bytes/ ],
+    [ ['a.example/^x', '--match-type', 'regex'], qr/source .*cannot match/ ],
+    [ ['a.example', '--match-type', 'regex'], qr/source .*host and a pattern/ ],
+    [ ['a.example', '--match-type', 'tag', '--tag', 'x'],
+      qr/source "a\.example": a tag link has no source/ ],
+    [ ['--match-type', 'tag', '--tag', ''], qr/tag "": a tag link needs/ ],
+    [ ['--match-type', 'host', '--tag', 'x'], qr/source "": / ],
     [ ['a.example', '--target', 'pricing page'], qr/target "pricing page": / ],
     [ ['a.example', '--target', '/' . 'x' x 4096], qr/target .*4096/ ],
     [ ['a.example', '--tag', 'x' x 129], qr/tag .*128 bytes/ ],

@@ -29,7 +29,15 @@ my %key = (
     other   => add('https://query.example/1', '--target', '/p?id=5'),
     there   => add('https://there.example/1',
                    '--target', 'https://shop.example/p'),
+    mail    => add('--tag', 'mail'),
+    years   => add('https://years.example/20\d\d/', '--match-type', 'regex',
+                   '--target', '/pricing', '--tag', 'years'),
+    app     => add('android-app://com.example.reader', '--match-type', 'host'),
+    slow    => add('slow.example/(a+)+$', '--match-type', 'regex'),
 );
+
+my $browser = 'User-Agent: Mozilla/5.0 (X11; Linux x86_64) '
+    . 'AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36';
 
 # {Referer, options, outcome, class, evidence, link}
 
@@ -61,7 +69,29 @@ my @rows = (
     [ 'https://news.example/', ['--status', '404'],
       'matched', 'error', 'host', 'news' ],
     [ 'https://news.example/', ['--status', '301'],
+      'matched', 'click', 'host', 'news' ],
+    [ 'https://news.example/', ['--status', '301', '--location', '/new'],
       'matched', 'redirect', 'host', 'news' ],
+    [ 'https://news.example/', ['--status', '200', '--location', '/new'],
+      'matched', 'click', 'host', 'news' ],
+    [ 'https://news.example/', ['--status', '304', '--location', '/new'],
+      'matched', 'click', 'host', 'news' ],
+    [ 'https://news.example/', ['--host', 'shop.example', '--status', '302',
+                                '--location', 'https://b.example/'],
+      'matched', 'click', 'host', 'news' ],
+    [ 'https://news.example/', ['--host', 'shop.example', '--status', '302',
+                                '--location', 'https://b.example:8443/',
+                                '--server-name', 'b.example'],
+      'matched', 'redirect', 'host', 'news' ],
+    [ 'https://blog.example/2024/launch', ['--status', '302',
+                                           '--location', '?x'],
+      'matched', 'redirect', 'exact', 'launch' ],
+    [ 'https://blog.example/', ['--landing', '/pricing', '--status', '308',
+                                '--location', '/nowhere'],
+      'matched', 'click', 'landing', 'launch' ],
+    [ 'https://blog.example/', ['--landing', '/a/old', '--status', '308',
+                                '--location', '../pricing'],
+      'unregistered', 'redirect', undef, undef ],
     [ 'https://news.example/', ['--status', '304'],
       'matched', 'click', 'host', 'news' ],
     [ 'https://news.example/', ['--status', '0'],
@@ -95,6 +125,70 @@ my @rows = (
       'matched', 'click', 'landing', 'there' ],
     [ 'https://there.example/', ['--landing', '/p'],
       'unregistered', 'click', undef, undef ],
+
+    [ '-', ['--landing', '/x?ref=mail'], 'matched', 'click', 'tag', 'mail' ],
+    [ '-', ['--landing', '/x?via=mail', '--tag-name', 'via'],
+      'matched', 'click', 'tag', 'mail' ],
+    [ '-', ['--landing', '/x?ref=mail', '--tag-name', 'off'],
+      'direct', 'click', undef, undef ],
+    [ '-', ['--landing', '/x?ref=%6dail'],
+      'matched', 'click', 'tag', 'mail' ],
+    [ 'nonsense', ['--landing', '/x?ref=mail'],
+      'matched', 'click', 'tag', 'mail' ],
+    [ 'https://news.example/', ['--landing', '/x?ref=years'],
+      'matched', 'click', 'tag', 'years' ],
+    [ 'https://years.example/2023/x', ['--landing', '/pricing'],
+      'matched', 'click', 'regex', 'years' ],
+    [ 'https://years.example/1999/x', ['--landing', '/pricing'],
+      'unregistered', 'click', undef, undef ],
+    [ 'https://years.example/', ['--landing', '/pricing'],
+      'matched', 'click', 'landing', 'years' ],
+    [ 'https://slow.example/' . 'a' x 40 . '!', [],
+      'unregistered', 'click', undef, undef ],
+    [ 'android-app://com.example.reader/https/x', [],
+      'matched', 'click', 'host', 'app' ],
+
+    [ '-', ['--header', 'Sec-Fetch-Site: cross-site'],
+      'hidden', 'click', undef, undef ],
+    [ '-', ['--header', 'sec-fetch-site:same-site'],
+      'internal', undef, undef, undef ],
+    [ '-', ['--header', 'Sec-Fetch-Site: none'],
+      'direct', 'click', undef, undef ],
+    [ 'https://news.example/', ['--header', 'Host: news.example:8080'],
+      'internal', undef, undef, undef ],
+    [ 'https://news.example/', ['--header', 'Sec-Purpose: prefetch'],
+      'matched', 'prefetch', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'Purpose: prefetch'],
+      'matched', 'prefetch', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'X-Purpose: preview'],
+      'matched', 'prefetch', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'X-Moz: prefetch'],
+      'matched', 'prefetch', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'Sec-Fetch-Dest: image'],
+      'matched', 'embed', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'Accept: image/png'],
+      'matched', 'embed', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'Cache-Control: no-cache'],
+      'matched', 'reload', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'Range: bytes=5-'],
+      'matched', 'other', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'Upgrade: h2c'],
+      'matched', 'other', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'X-Unknown: a',
+                                '--header', $browser],
+      'matched', 'click', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'User-Agent: curl/8.1.2'],
+      'matched', 'bot', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'User-Agent:'],
+      'matched', 'bot', 'host', 'news' ],
+    [ 'https://news.example/', ['--bot', 'on',
+                                '--header', 'User-Agent: curl/8.1.2'],
+      'matched', 'bot', 'host', 'news' ],
+    [ 'https://news.example/', ['--header', 'User-Agent: curl/8.1.2',
+                                '--bot', 'off'],
+      'matched', 'click', 'host', 'news' ],
+    [ 'https://unknown.example/', ['--header', 'User-Agent: curl/8.1.2'],
+      'unregistered', 'bot', undef, undef ],
 );
 
 for my $row (@rows) {
@@ -114,6 +208,17 @@ for my $row (@rows) {
     like($text, qr/^outcome +$wanted[0]$/m, "$what: the same in text");
     like($text, qr/^link +$key https?:|^link +$key \w/m, "$what: the link")
         if defined $key;
+
+    if (defined $wanted[1]) {
+        like($answer->{class_why}, qr/\w/, "$what: why this class");
+        like($text, qr/^class +$wanted[1] \(\Q$answer->{class_why}\E\)$/m,
+             "$what: in text, too");
+
+    } else {
+        is($answer->{class_why}, undef, "$what: no class");
+        unlike($text, qr/^class/m, "$what: none in text");
+    }
+
     is(() = $text =~ /^ *\d+\. /mg, scalar @{ $answer->{why} },
        "$what: step by step");
 }
@@ -136,6 +241,25 @@ is($answer->{link}{source}, 'https://blog.example/2024/launch',
 
 like($t->ctl_ok('match', 'https://blog.example/', '--landing', '/pricing'),
      qr/origin only.*\n.*blog.*\n(?:.*\n)*.*pricing/, 'the steps say why');
+
+is($json->decode($t->ctl_ok('--json', 'match', '-', '--landing',
+                            '/?ref=mail'))->{link}{tag},
+   'mail', 'a tag link is shown by its tag');
+like($t->ctl_ok('match', '-', '--landing', '/?ref=mail'),
+     qr/^link +$key{mail} mail$/m, 'in text, too');
+like($t->ctl_ok('match', 'https://slow.example/' . 'a' x 40 . '!'),
+     qr/pattern of link \d+: it gave up/, 'a pattern that gave up is told');
+
+for my $row ([ ['--header', 'no colon'], qr/--header "no colon" is not/ ],
+             [ ['--header', 'Referer: x'], qr/the Referer is an argument/ ],
+             [ ['--bot', 'maybe'], qr/--bot "maybe" is neither/ ],
+             [ ['--server-name', 'a b'], qr/--server-name: / ])
+{
+    my ($exit, $out, $err) = $t->ctl('match', '-', @{ $row->[0] });
+
+    is("$exit|$out", '2|', "refused: @{ $row->[0] }");
+    like($err, $row->[1], 'and why');
+}
 
 # A registry that changes is read anew each time.
 

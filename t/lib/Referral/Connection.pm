@@ -6,6 +6,9 @@ package Referral::Connection;
 # A response is { status, reason, headers, body }: headers maps lower-case
 # names to the value (several are joined by ", "), body is bytes.  A
 # connection closed before a response is undef.
+#
+# A request looks like a browser's that opens a page over plain http; a
+# test that gives a header itself, or undef for none, has its own way.
 
 use strict;
 use warnings;
@@ -17,6 +20,14 @@ use Socket qw(IPPROTO_TCP SOL_SOCKET SO_LINGER TCP_NODELAY);
 use Time::HiRes qw(time);
 
 use constant TIMEOUT => 30;
+
+use constant BROWSER => (
+    'Accept' => 'text/html,application/xhtml+xml,application/xml;q=0.9,'
+                . 'image/avif,image/webp,image/apng,*/*;q=0.8',
+    'Host' => 'localhost',
+    'User-Agent' => 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36'
+                    . ' (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36',
+);
 
 
 sub new {
@@ -34,20 +45,32 @@ sub new {
 }
 
 
+# The same for requests made by hand, without the Host.
+
+sub browser_lines {
+    my %header = BROWSER;
+
+    return join '', map { "$_: $header{$_}\r\n" } qw(Accept User-Agent);
+}
+
+
 # A header whose value is an array is sent once for each.
 
 sub format_request {
     my ($self, $method, $uri, %header) = @_;
 
     my $body = delete $header{Body};
+    my %given = map { lc $_ => 1 } keys %header;
+    my %default = BROWSER;
 
-    $header{Host} //= 'localhost';
+    delete @default{ grep { $given{lc $_} } keys %default };
+    %header = (%default, %header);
     $header{'Content-Length'} //= length $body if defined $body;
 
     my $text = "$method $uri HTTP/1.1\r\n";
 
     for my $name (sort keys %header) {
-        my $value = $header{$name};
+        my $value = $header{$name} // next;
         $text .= "$name: $_\r\n" for ref $value ? @$value : $value;
     }
 

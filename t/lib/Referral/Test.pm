@@ -29,7 +29,7 @@ package Referral::Test;
 #
 #     %%DIR%%        the test's directory
 #     %%SHM%%        its directory on tmpfs, for counter files
-#     %%PORT%% %%PORT2%% %%PORT3%%    free ports
+#     %%PORT%% %%PORT2%% %%PORT3%%    free ports; nports => 9 for more
 #     %%REGISTRY%%   referral_registry main %%DIR%%/referral
 #                    counters=%%SHM%%/main.counters flush=1s;
 #     %%GLOBALS%% %%HTTP%%            what the harness needs, for conf
@@ -90,6 +90,7 @@ sub new {
         expected => [],
         log_from => 0,
         workers  => 1,
+        nports   => 3,
         nginx    => abs_path($ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx'),
         module   => $ENV{TEST_NGINX_MODULE}
                     // "$root/build/ngx_http_referral_module.so",
@@ -153,7 +154,7 @@ sub choose_ports {
     my @sockets = map {
         IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
             or die "no free port: $!\n"
-    } 1 .. 3;
+    } 1 .. $self->{nports};
 
     $self->{ports} = [ map { $_->sockport } @sockets ];
 }
@@ -179,7 +180,7 @@ sub expand {
     $text =~ s/%%HTTP%%/$self->http_globals/ge;
     $text =~ s/%%DIR%%/$self->{dir}/g;
     $text =~ s/%%SHM%%/$self->{shm}/g;
-    $text =~ s/%%PORT([23]?)%%/$self->port($1 || 1)/ge;
+    $text =~ s/%%PORT([2-9]?)%%/$self->port($1 || 1)/ge;
 
     return $text;
 }
@@ -733,7 +734,7 @@ sub get {
 sub get_json {
     my ($self, $uri, %header) = @_;
 
-    my $response = $self->get($uri, %header);
+    my $response = $self->get($uri, Accept => 'application/json', %header);
     my $json = eval { JSON::PP->new->utf8->decode($response->{body}) };
 
     die "GET $uri: $response->{status}, no JSON: $@$response->{body}\n"
