@@ -43,8 +43,8 @@ cores := $(shell nproc 2>/dev/null || echo 2)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
 
 
-.PHONY: help run stop test unit lint module cli asan valgrind bench install \
-        clean FORCE
+.PHONY: help run stop test unit browser lint module cli asan valgrind bench \
+        install clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -71,12 +71,16 @@ test:  ## installs what is missing, builds, runs every test
 	 tools/run-units $(call programs,plain) $(call programs,sanitized) \
 	     || failed="$$failed unit tests"; \
 	 prove $(PROVE_FLAGS) -r t/ || failed="$$failed t/"; \
+	 $(MAKE) browser || failed="$$failed tests/browser/"; \
 	 tools/give-back; \
 	 [ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
 
 unit:  ## the tests of core alone
 	@$(MAKE) $(jobs) build/plain/units build/sanitized/units
 	@tools/run-units $(call programs,plain) $(call programs,sanitized)
+
+browser: module cli build/browser/installed  ## what Chromium sends, counted
+	@node --test $(wildcard tests/browser/*.test.mjs)
 
 lint: module  ## the rules of the code, and clang
 	@prove -v t/01-style.t
@@ -124,6 +128,13 @@ build/referralctl: build/plain/referralctl
 
 build/asan/nginx: FORCE
 	@tools/build-module static
+
+build/browser/installed: tests/browser/package.json \
+                         tests/browser/package-lock.json
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 build/plain/units: $(call programs,plain)
 	@touch $@
