@@ -500,7 +500,7 @@ rfl_keeper_last_flush(void *data)
 
     rt = &k->rt;
 
-    /* one process opens a directory once, for reading or for writing */
+    /* what this process has open for reading it cannot open for writing */
 
     rfl_ledger_close(rt->ledger);
     rt->ledger = NULL;

@@ -194,7 +194,7 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
 
     rmcf = ngx_http_referral_conf(cycle);
 
-    if (rmcf == NULL
+    if (rmcf == NULL || rmcf->registries.nelts == 0
         || (ngx_process != NGX_PROCESS_WORKER
             && ngx_process != NGX_PROCESS_SINGLE))
     {
