@@ -887,6 +887,9 @@ END {
     if ($$ == $owner) {
         my $status = $?;
 
+        # Whoever read our output may be gone; nginx must go all the same.
+        local $SIG{PIPE} = 'IGNORE';
+
         for my $self (values %live) {
             Test::More::diag($self->log_tail) if -e "$self->{dir}/error.log";
             kill 'KILL', $self->session_pids;
