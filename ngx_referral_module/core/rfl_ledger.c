@@ -8,30 +8,59 @@
  * back if nothing was stored; those a killed flusher took are made good by
  * the next full flush.
  *
- * Values begin with a version byte.  Numbers follow as varints (7 bits a
- * byte, lowest first, the high bit says that more follow); zeroes at the
+ * What a cell has grown by since it was stored goes to the history in the
+ * same transaction: neither happens without the other.
+ *
+ * Values begin with a version byte.  Numbers follow as varints; zeroes at the
  * end are left out: a link with some clicks takes a few bytes, not 128.
+ *
+ * A counter file's record says what became of it:
+ *
+ *     in use -> gone -> folding -> folded
+ *
+ * "gone" is a suspicion that the file's next flush clears, and folding waits
+ * for: a clock that jumps makes all files look old, the next full flush of
+ * those alive comes within ten minutes.  From "folding" on nothing of the
+ * file is accepted any more, as some of its cells are in number 0 already.
  */
 
 #include "rfl_ledger.h"
+#include "rfl_varint.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 
 #define RFL_LEDGER_VERSION     1
 
 #define RFL_LEDGER_META_KEY    "ledger"
+#define RFL_LEDGER_CLOCK_KEY   "clock"
 
 /* File numbers: 0 is for the folded cells of files that are gone. */
 #define RFL_LEDGER_FIRST_FILE  1
 
-#define RFL_VARINT_MAX         10        /* bytes of 64 bits */
+#define RFL_LEDGER_FOLDED      0
+
 #define RFL_LEDGER_VALUE_MAX   (1 + RFL_ZONE_FIELDS * RFL_VARINT_MAX)
 
-/* Version, three varints and the path. */
-#define RFL_LEDGER_FILE_MAX    (1 + 3 * RFL_VARINT_MAX + PATH_MAX)
+/* Version, three varints, state and its varint, the path. */
+#define RFL_LEDGER_FILE_MAX    (1 + 3 * RFL_VARINT_MAX + 2 + RFL_VARINT_MAX   \
+                                + PATH_MAX)
+
+/* Values of history a flush prunes, and for each block it writes. */
+#define RFL_LEDGER_PRUNE       1024
+#define RFL_LEDGER_PRUNE_MORE  2
+
+/* Between flushes; what is longer is a clock that was set, or a pause. */
+#define RFL_LEDGER_STEP_MS     (3600 * 1000)
+
+/* Files that become suspects in one transaction. */
+#define RFL_LEDGER_SUSPECTS    64
 
 
 typedef enum {
@@ -39,7 +68,8 @@ typedef enum {
     RFL_LEDGER_FILES,
     RFL_LEDGER_CELLS,
     RFL_LEDGER_ZONES,
-    RFL_LEDGER_DBIS
+    RFL_LEDGER_MINUTES,                  /* hours and days follow */
+    RFL_LEDGER_DBIS = RFL_LEDGER_MINUTES + RFL_UNITS
 } rfl_ledger_dbi_t;
 
 
@@ -49,13 +79,49 @@ typedef struct {
 } rfl_ledger_meta_t;
 
 
+/*
+ * A counter file's record: number, created, flushed_ms, then the path.  A path
+ * has no zero byte: one in its place is followed by the state, a varint and
+ * what there is of the path.
+ */
+
+typedef enum {
+    RFL_LEDGER_IN_USE = 0,
+    RFL_LEDGER_GONE,                     /* state_arg: since when, ms */
+    RFL_LEDGER_FOLDING,                  /* state_arg: the next id */
+    RFL_LEDGER_DONE                      /* state_arg: since when, ms */
+} rfl_ledger_state_t;
+
+typedef struct {
+    rfl_ledger_file_t   file;
+    rfl_ledger_state_t  state;
+    uint64_t            state_arg;
+    uint64_t            created;
+} rfl_ledger_record_t;
+
+
 struct rfl_ledger_s {
     rfl_store_t  *store;
     u_char        uuid[16];
-    uint64_t      live_file_id;      /* the file last asked for, 0: none */
-    uint32_t      live_number;       /* a file's number never changes */
     char          dir[PATH_MAX];
+
+    /* what was last looked up, true within its snapshot */
+    uint64_t      live_txn_id;
+    uint64_t      live_file_id;          /* 0: none */
+    uint32_t      live_number;
+    unsigned      live_folded:1;
 };
+
+
+/*
+ * Retention is measured by a clock that follows the wall clock at most twice
+ * as fast: one that jumps years ahead must not take the history with it.
+ */
+
+typedef struct {
+    uint64_t  clock_ms;
+    uint64_t  seen_ms;                   /* the wall clock at that flush */
+} rfl_ledger_clock_t;
 
 
 /* Dirty bits taken, to be given back if the flush fails. */
@@ -67,18 +133,39 @@ typedef struct {
 
 
 typedef struct {
-    rfl_ledger_t        *ledger;
-    rfl_counters_t      *counters;
-    const char          *path;           /* of the counter file */
-    uint64_t             now_ms;
-    uint32_t             number;         /* of the counter file */
-    uint32_t             cells;          /* written */
-    unsigned             full:1;
-    unsigned             changed:1;      /* there is something to commit */
-    rfl_ledger_taken_t  *taken;
-    size_t               ntaken;
-    size_t               taken_size;
+    rfl_ledger_t          *ledger;
+    rfl_counters_t        *counters;
+    rfl_history_t          history;
+    const char            *path;         /* of the counter file */
+    uint64_t               now_ms;
+    const rfl_retention_t *keep;
+    uint32_t               number;       /* of the counter file */
+    uint32_t               cells;        /* written */
+    uint32_t               blocks;       /* of history, written */
+    uint32_t               pruned;
+    unsigned               full:1;
+    unsigned               changed:1;    /* there is something to commit */
+    rfl_ledger_taken_t    *taken;
+    size_t                 ntaken;
+    size_t                 taken_size;
+    rfl_history_block_t    grown;        /* what 64 ids have grown by */
 } rfl_ledger_flush_t;
+
+
+typedef struct {
+    rfl_ledger_t         *ledger;
+    uint64_t              live_file_id;
+    uint64_t              now_ms;
+    uint32_t              folded;        /* steps done */
+    unsigned              changed:1;
+    unsigned              found:1;       /* there is one to fold: */
+    rfl_ledger_record_t   record;
+    uint64_t              suspects[RFL_LEDGER_SUSPECTS];
+    uint32_t              nsuspects;
+    uint32_t              ids[RFL_LEDGER_FOLD_IDS];
+    uint32_t              nids;
+    unsigned              last:1;        /* no ids are behind these */
+} rfl_ledger_fold_t;
 
 
 static rfl_rc_t rfl_ledger_check_meta(rfl_ledger_t *l, const u_char *uuid,
@@ -93,25 +180,49 @@ static rfl_rc_t rfl_ledger_put_meta(rfl_ledger_t *l,
 static rfl_rc_t rfl_ledger_flush_all(rfl_ledger_flush_t *f, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_flush_file(rfl_ledger_flush_t *f,
     rfl_error_t *err);
-static rfl_rc_t rfl_ledger_put_file(rfl_ledger_flush_t *f, uint64_t created,
-    rfl_error_t *err);
+static rfl_rc_t rfl_ledger_note_file(rfl_ledger_flush_t *f, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_take(rfl_ledger_flush_t *f, rfl_error_t *err);
-static rfl_rc_t rfl_ledger_flush_dirty(rfl_ledger_flush_t *f,
+static rfl_rc_t rfl_ledger_flush_cells(rfl_ledger_flush_t *f,
     rfl_error_t *err);
-static rfl_rc_t rfl_ledger_flush_range(rfl_ledger_flush_t *f,
-    rfl_error_t *err);
+static rfl_rc_t rfl_ledger_flush_word(rfl_ledger_flush_t *f, uint32_t word,
+    uint64_t bits, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_flush_cell(rfl_ledger_flush_t *f, uint32_t id,
-    rfl_error_t *err);
+    rfl_cell_t *grown, int *has_grown, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_flush_zone(rfl_ledger_flush_t *f,
     rfl_error_t *err);
-static rfl_rc_t rfl_ledger_differs(rfl_ledger_t *l, rfl_rc_t got,
-    rfl_str_t stored, const uint64_t *n, size_t fields, int *differs,
-    rfl_error_t *err);
+static rfl_rc_t rfl_ledger_flush_prune(rfl_ledger_flush_t *f,
+    rfl_ledger_clock_t *clock, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_stored(rfl_ledger_t *l, rfl_rc_t got,
+    rfl_str_t value, const uint64_t *n, uint64_t *stored, size_t fields,
+    int *differs, rfl_error_t *err);
+static int rfl_ledger_grown(const uint64_t *n, const uint64_t *stored,
+    uint64_t *grown, size_t fields);
+static rfl_rc_t rfl_ledger_tick(rfl_ledger_t *l, uint64_t now_ms,
+    rfl_ledger_clock_t *clock, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_put_clock(rfl_ledger_t *l,
+    const rfl_ledger_clock_t *clock, rfl_error_t *err);
 static void rfl_ledger_give_back(rfl_ledger_flush_t *f);
 static uint32_t rfl_ledger_words(const rfl_counters_t *c);
 
-static rfl_rc_t rfl_ledger_live_number(rfl_ledger_t *l, uint64_t file_id,
-    uint32_t *number);
+static rfl_rc_t rfl_ledger_fold_step(rfl_ledger_fold_t *f, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_fold_find(rfl_ledger_fold_t *f, rfl_error_t *err);
+static void rfl_ledger_fold_look(rfl_ledger_fold_t *f,
+    const rfl_ledger_record_t *record);
+static rfl_rc_t rfl_ledger_fold_suspects(rfl_ledger_fold_t *f,
+    rfl_error_t *err);
+static rfl_rc_t rfl_ledger_fold_collect(rfl_ledger_fold_t *f,
+    rfl_error_t *err);
+static rfl_rc_t rfl_ledger_fold_ids(rfl_ledger_fold_t *f,
+    rfl_cursor_t *cursor);
+static rfl_rc_t rfl_ledger_fold_cell(rfl_ledger_fold_t *f, uint32_t id,
+    rfl_error_t *err);
+static rfl_rc_t rfl_ledger_fold_zone(rfl_ledger_fold_t *f, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_fold_read(rfl_ledger_t *l, rfl_rc_t got,
+    rfl_str_t value, uint64_t *n, size_t fields, rfl_error_t *err);
+static int rfl_ledger_is_old(uint64_t ms, uint64_t now_ms, uint64_t age_ms);
+static int rfl_ledger_file_is_there(const rfl_ledger_file_t *file);
+
+static rfl_rc_t rfl_ledger_live(rfl_ledger_t *l, uint64_t file_id);
 static rfl_rc_t rfl_ledger_sum_cell(rfl_cursor_t *cursor, uint32_t id,
     uint32_t live, rfl_cell_t *cell);
 static rfl_rc_t rfl_ledger_sum_zone(rfl_cursor_t *cursor, uint32_t live,
@@ -123,20 +234,25 @@ static size_t rfl_ledger_encode(u_char *out, const uint64_t *n,
     size_t fields);
 static rfl_rc_t rfl_ledger_decode(rfl_str_t value, uint64_t *n,
     size_t fields);
+static rfl_rc_t rfl_ledger_put_file(rfl_ledger_t *l,
+    const rfl_ledger_record_t *record, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_get_file(rfl_ledger_t *l, uint64_t file_id,
+    rfl_ledger_record_t *record);
 static rfl_rc_t rfl_ledger_decode_file(rfl_str_t value,
-    rfl_ledger_file_t *file, uint64_t *created);
-static u_char *rfl_varint_put(u_char *p, uint64_t n);
-static rfl_rc_t rfl_varint_get(rfl_str_t *rest, uint64_t *n);
+    rfl_ledger_record_t *record);
 static rfl_rc_t rfl_ledger_version(rfl_str_t *value);
 static rfl_rc_t rfl_ledger_fail(rfl_ledger_t *l, rfl_rc_t rc,
     const char *what, rfl_error_t *err);
 
 
 static const rfl_store_dbi_t  rfl_ledger_dbis[RFL_LEDGER_DBIS] = {
-    { "meta",  RFL_KEY_BYTES },
-    { "files", RFL_KEY_U64 },
-    { "cells", RFL_KEY_U64 },
-    { "zones", RFL_KEY_U32 }
+    { "meta",    RFL_KEY_BYTES },
+    { "files",   RFL_KEY_U64 },
+    { "cells",   RFL_KEY_U64 },
+    { "zones",   RFL_KEY_U32 },
+    { "minutes", RFL_KEY_U64 },
+    { "hours",   RFL_KEY_U64 },
+    { "days",    RFL_KEY_U64 }
 };
 
 
@@ -206,6 +322,25 @@ rfl_store_t *
 rfl_ledger_store(rfl_ledger_t *l)
 {
     return l->store;
+}
+
+
+const u_char *
+rfl_ledger_uuid(rfl_ledger_t *l)
+{
+    return l->uuid;
+}
+
+
+rfl_history_t
+rfl_ledger_history(rfl_ledger_t *l)
+{
+    rfl_history_t  history;
+
+    history.store = l->store;
+    history.first_dbi = RFL_LEDGER_MINUTES;
+
+    return history;
 }
 
 
@@ -340,8 +475,7 @@ rfl_ledger_put_meta(rfl_ledger_t *l, const rfl_ledger_meta_t *meta,
 
 
 rfl_rc_t
-rfl_ledger_flush(rfl_ledger_t *l, rfl_counters_t *c,
-    const char *counters_path, int full, uint64_t now_ms,
+rfl_ledger_flush(rfl_ledger_t *l, rfl_counters_t *c, const rfl_flush_t *flush,
     rfl_flush_stat_t *stat, rfl_error_t *err)
 {
     rfl_rc_t             rc;
@@ -351,16 +485,18 @@ rfl_ledger_flush(rfl_ledger_t *l, rfl_counters_t *c,
 
     if (!c->writable) {
         return rfl_fail(err, RFL_DENIED, "%s: the counter file %s was opened "
-                        "for reading", l->dir, counters_path);
+                        "for reading", l->dir, flush->counters_path);
     }
 
     memset(&f, 0, sizeof(rfl_ledger_flush_t));
 
     f.ledger = l;
     f.counters = c;
-    f.path = counters_path;
-    f.full = full ? 1 : 0;
-    f.now_ms = now_ms;
+    f.history = rfl_ledger_history(l);
+    f.path = flush->counters_path;
+    f.now_ms = flush->now_ms;
+    f.keep = flush->keep;
+    f.full = flush->full;
 
     rc = rfl_store_begin(l->store, 1, err);
 
@@ -376,9 +512,10 @@ rfl_ledger_flush(rfl_ledger_t *l, rfl_counters_t *c,
 
     if (rc == RFL_OK) {
         stat->cells = f.cells;
+        stat->pruned = f.pruned;
         stat->full = f.full;
 
-        __atomic_store_n(&c->header->flush_ms, now_ms, __ATOMIC_RELAXED);
+        __atomic_store_n(&c->header->flush_ms, f.now_ms, __ATOMIC_RELAXED);
         __atomic_store_n(&c->header->flush_failing, 0, __ATOMIC_RELAXED);
 
     } else {
@@ -398,8 +535,10 @@ rfl_ledger_flush(rfl_ledger_t *l, rfl_counters_t *c,
 static rfl_rc_t
 rfl_ledger_flush_all(rfl_ledger_flush_t *f, rfl_error_t *err)
 {
-    rfl_rc_t  rc;
-    uint64_t  created;
+    rfl_rc_t            rc;
+    rfl_ledger_clock_t  clock;
+
+    memset(&clock, 0, sizeof(rfl_ledger_clock_t));
 
     if (memcmp(f->ledger->uuid, f->counters->header->uuid, 16) != 0) {
         return rfl_fail(err, RFL_INVALID, "%s: the counter file %s belongs to "
@@ -416,8 +555,7 @@ rfl_ledger_flush_all(rfl_ledger_flush_t *f, rfl_error_t *err)
         return rc;
     }
 
-    rc = f->full ? rfl_ledger_flush_range(f, err)
-                 : rfl_ledger_flush_dirty(f, err);
+    rc = rfl_ledger_flush_cells(f, err);
     if (rc != RFL_OK) {
         return rc;
     }
@@ -427,13 +565,21 @@ rfl_ledger_flush_all(rfl_ledger_flush_t *f, rfl_error_t *err)
         return rc;
     }
 
+    rc = rfl_ledger_flush_prune(f, &clock, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
     if (!f->changed) {
         return RFL_OK;                   /* and nothing to wait for */
     }
 
-    created = f->counters->header->created;
+    rc = rfl_ledger_put_clock(f->ledger, &clock, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
 
-    return rfl_ledger_put_file(f, created, err);
+    return rfl_ledger_note_file(f, err);
 }
 
 
@@ -442,27 +588,25 @@ rfl_ledger_flush_all(rfl_ledger_flush_t *f, rfl_error_t *err)
 static rfl_rc_t
 rfl_ledger_flush_file(rfl_ledger_flush_t *f, rfl_error_t *err)
 {
-    rfl_rc_t            rc;
-    uint64_t            created;
-    rfl_str_t           value;
-    rfl_ledger_t       *l;
-    rfl_ledger_file_t   file;
-    rfl_ledger_meta_t   meta;
+    rfl_rc_t              rc;
+    rfl_ledger_t         *l;
+    rfl_ledger_meta_t     meta;
+    rfl_ledger_record_t   record;
 
     l = f->ledger;
 
-    rc = rfl_store_get_u64(l->store, RFL_LEDGER_FILES,
-                           f->counters->header->file_id, &value);
+    rc = rfl_ledger_get_file(l, f->counters->header->file_id, &record);
+
+    if (rc == RFL_OK && record.state >= RFL_LEDGER_FOLDING) {
+        return rfl_fail(err, RFL_EXISTS, "%s: the counter file %s was given "
+                        "up as gone; what it had counts already, it must be "
+                        "replaced by a new one", l->dir, f->path);
+    }
 
     if (rc == RFL_OK) {
-        rc = rfl_ledger_decode_file(value, &file, &created);
-        if (rc != RFL_OK) {
-            return rfl_ledger_fail(l, rc, "the record of a counter file",
-                                   err);
-        }
-
-        f->number = file.number;
-        f->changed = !rfl_str_eq(file.path, rfl_cstr(f->path));
+        f->number = record.file.number;
+        f->changed = f->full || record.state != RFL_LEDGER_IN_USE
+                     || !rfl_str_eq(record.file.path, rfl_cstr(f->path));
 
         return RFL_OK;
     }
@@ -488,32 +632,23 @@ rfl_ledger_flush_file(rfl_ledger_flush_t *f, rfl_error_t *err)
 }
 
 
+/* Also the sign that the file is in use. */
+
 static rfl_rc_t
-rfl_ledger_put_file(rfl_ledger_flush_t *f, uint64_t created, rfl_error_t *err)
+rfl_ledger_note_file(rfl_ledger_flush_t *f, rfl_error_t *err)
 {
-    size_t  len;
-    u_char  value[RFL_LEDGER_FILE_MAX], *p;
+    rfl_ledger_record_t  record;
 
-    len = strlen(f->path);
+    memset(&record, 0, sizeof(rfl_ledger_record_t));
 
-    if (len > PATH_MAX) {
-        return rfl_fail(err, RFL_INVALID, "%s: the counter file's path is "
-                        "longer than %d bytes", f->ledger->dir, PATH_MAX);
-    }
+    record.state = RFL_LEDGER_IN_USE;
+    record.created = f->counters->header->created;
+    record.file.file_id = f->counters->header->file_id;
+    record.file.number = f->number;
+    record.file.flushed_ms = f->now_ms;
+    record.file.path = rfl_cstr(f->path);
 
-    p = value;
-    *p++ = RFL_LEDGER_VERSION;
-
-    p = rfl_varint_put(p, f->number);
-    p = rfl_varint_put(p, created);
-    p = rfl_varint_put(p, f->now_ms);
-
-    memcpy(p, f->path, len);
-    p += len;
-
-    return rfl_store_put_u64(f->ledger->store, RFL_LEDGER_FILES,
-                             f->counters->header->file_id,
-                             rfl_str(value, (size_t) (p - value)), 0, err);
+    return rfl_ledger_put_file(f->ledger, &record, err);
 }
 
 
@@ -562,40 +697,30 @@ rfl_ledger_take(rfl_ledger_flush_t *f, rfl_error_t *err)
 }
 
 
+/* A word of dirty bits is a block of history. */
+
 static rfl_rc_t
-rfl_ledger_flush_dirty(rfl_ledger_flush_t *f, rfl_error_t *err)
+rfl_ledger_flush_cells(rfl_ledger_flush_t *f, rfl_error_t *err)
 {
-    size_t     i;
-    rfl_rc_t   rc;
-    uint32_t   id;
-    uint64_t   bits;
+    size_t    i;
+    rfl_rc_t  rc;
+    uint32_t  word, words;
 
-    for (i = 0; i < f->ntaken; i++) {
+    if (f->full) {
+        words = rfl_ledger_words(f->counters);
 
-        for (bits = f->taken[i].bits; bits != 0; bits &= bits - 1) {
-            id = 64 * f->taken[i].word + (uint32_t) __builtin_ctzll(bits);
-
-            rc = rfl_ledger_flush_cell(f, id, err);
+        for (word = 0; word < words; word++) {
+            rc = rfl_ledger_flush_word(f, word, UINT64_MAX, err);
             if (rc != RFL_OK) {
                 return rc;
             }
         }
+
+        return RFL_OK;
     }
 
-    return RFL_OK;
-}
-
-
-static rfl_rc_t
-rfl_ledger_flush_range(rfl_ledger_flush_t *f, rfl_error_t *err)
-{
-    rfl_rc_t  rc;
-    uint32_t  id, capacity;
-
-    capacity = rfl_counters_capacity(f->counters);
-
-    for (id = 0; id < capacity; id++) {
-        rc = rfl_ledger_flush_cell(f, id, err);
+    for (i = 0; i < f->ntaken; i++) {
+        rc = rfl_ledger_flush_word(f, f->taken[i].word, f->taken[i].bits, err);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -606,40 +731,80 @@ rfl_ledger_flush_range(rfl_ledger_flush_t *f, rfl_error_t *err)
 
 
 static rfl_rc_t
-rfl_ledger_flush_cell(rfl_ledger_flush_t *f, uint32_t id, rfl_error_t *err)
+rfl_ledger_flush_word(rfl_ledger_flush_t *f, uint32_t word, uint64_t bits,
+    rfl_error_t *err)
+{
+    int       has_grown;
+    rfl_rc_t  rc;
+    uint32_t  i;
+
+    f->grown.present = 0;
+
+    for ( /* void */ ; bits != 0; bits &= bits - 1) {
+        i = (uint32_t) __builtin_ctzll(bits);
+
+        rc = rfl_ledger_flush_cell(f, RFL_HISTORY_BLOCK * word + i,
+                                   &f->grown.cells[i], &has_grown, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        f->grown.present |= (uint64_t) has_grown << i;
+    }
+
+    if (f->grown.present == 0) {
+        return RFL_OK;
+    }
+
+    f->blocks++;
+
+    rc = rfl_history_add(&f->history, f->now_ms / 1000, word, &f->grown, err);
+
+    return rc == RFL_BAD_VERSION
+           ? rfl_ledger_fail(f->ledger, rc, "its history", err) : rc;
+}
+
+
+static rfl_rc_t
+rfl_ledger_flush_cell(rfl_ledger_flush_t *f, uint32_t id, rfl_cell_t *grown,
+    int *has_grown, rfl_error_t *err)
 {
     int            differs;
     size_t         len;
-    u_char         value[RFL_LEDGER_VALUE_MAX];
+    u_char         out[RFL_LEDGER_VALUE_MAX];
     rfl_rc_t       rc;
     uint64_t       key;
-    rfl_str_t      stored;
-    rfl_cell_t     cell;
+    rfl_str_t      value;
+    rfl_cell_t     cell, stored;
     rfl_ledger_t  *l;
 
     l = f->ledger;
+    *has_grown = 0;
 
     rfl_counters_read_cell(f->counters, id, &cell);
 
-    len = rfl_ledger_encode(value, cell.n, RFL_CELL_FIELDS);
+    len = rfl_ledger_encode(out, cell.n, RFL_CELL_FIELDS);
     if (len == 1) {
         return RFL_OK;                   /* nothing counted yet */
     }
 
     key = (uint64_t) id << 32 | f->number;
 
-    rc = rfl_store_get_u64(l->store, RFL_LEDGER_CELLS, key, &stored);
-    rc = rfl_ledger_differs(l, rc, stored, cell.n, RFL_CELL_FIELDS, &differs,
-                            err);
+    rc = rfl_store_get_u64(l->store, RFL_LEDGER_CELLS, key, &value);
+    rc = rfl_ledger_stored(l, rc, value, cell.n, stored.n, RFL_CELL_FIELDS,
+                           &differs, err);
     if (rc != RFL_OK || !differs) {
         return rc;
     }
+
+    memset(grown, 0, sizeof(rfl_cell_t));
+    *has_grown = rfl_ledger_grown(cell.n, stored.n, grown->n, RFL_CELL_SUMS);
 
     f->changed = 1;
     f->cells++;
 
     return rfl_store_put_u64(l->store, RFL_LEDGER_CELLS, key,
-                             rfl_str(value, len), 0, err);
+                             rfl_str(out, len), 0, err);
 }
 
 
@@ -648,67 +813,197 @@ rfl_ledger_flush_zone(rfl_ledger_flush_t *f, rfl_error_t *err)
 {
     int            differs;
     size_t         len;
-    u_char         value[RFL_LEDGER_VALUE_MAX];
+    u_char         out[RFL_LEDGER_VALUE_MAX];
     rfl_rc_t       rc;
-    rfl_str_t      stored;
-    rfl_zone_t     zone;
+    rfl_str_t      value;
+    rfl_zone_t     zone, stored, grown;
     rfl_ledger_t  *l;
 
     l = f->ledger;
 
     rfl_counters_read_zone(f->counters, &zone);
 
-    rc = rfl_store_get_u32(l->store, RFL_LEDGER_ZONES, f->number, &stored);
-    rc = rfl_ledger_differs(l, rc, stored, zone.n, RFL_ZONE_FIELDS, &differs,
-                            err);
+    rc = rfl_store_get_u32(l->store, RFL_LEDGER_ZONES, f->number, &value);
+    rc = rfl_ledger_stored(l, rc, value, zone.n, stored.n, RFL_ZONE_FIELDS,
+                           &differs, err);
     if (rc != RFL_OK || !differs) {
         return rc;
     }
 
     f->changed = 1;
 
-    len = rfl_ledger_encode(value, zone.n, RFL_ZONE_FIELDS);
+    len = rfl_ledger_encode(out, zone.n, RFL_ZONE_FIELDS);
 
-    return rfl_store_put_u32(l->store, RFL_LEDGER_ZONES, f->number,
-                             rfl_str(value, len), 0, err);
+    rc = rfl_store_put_u32(l->store, RFL_LEDGER_ZONES, f->number,
+                           rfl_str(out, len), 0, err);
+
+    if (rc != RFL_OK
+        || !rfl_ledger_grown(zone.n, stored.n, grown.n, RFL_ZONE_FIELDS))
+    {
+        return rc;
+    }
+
+    f->blocks++;
+
+    rc = rfl_history_add_zone(&f->history, f->now_ms / 1000, &grown, err);
+
+    return rc == RFL_BAD_VERSION
+           ? rfl_ledger_fail(l, rc, "its history", err) : rc;
+}
+
+
+/* More than is written, so that what was left over melts away. */
+
+static rfl_rc_t
+rfl_ledger_flush_prune(rfl_ledger_flush_t *f, rfl_ledger_clock_t *clock,
+    rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_ledger_tick(f->ledger, f->now_ms, clock, err);
+
+    if (rc != RFL_OK || f->keep == NULL) {
+        return rc;
+    }
+
+    rc = rfl_history_prune(&f->history, f->keep, clock->clock_ms / 1000,
+                           RFL_LEDGER_PRUNE
+                           + RFL_LEDGER_PRUNE_MORE * f->blocks,
+                           &f->pruned, err);
+
+    if (f->pruned > 0) {
+        f->changed = 1;
+    }
+
+    return rc;
 }
 
 
 /*
  * got is what reading the stored value gave.  A damaged value is written
- * anew: the live one is absolute, so that heals it.  One of another version
- * is left alone.
+ * anew: the live one is absolute, so that heals it; what it had grown by is
+ * not known and counts as nothing.  One of another version is left alone.
  */
 
 static rfl_rc_t
-rfl_ledger_differs(rfl_ledger_t *l, rfl_rc_t got, rfl_str_t stored,
-    const uint64_t *n, size_t fields, int *differs, rfl_error_t *err)
+rfl_ledger_stored(rfl_ledger_t *l, rfl_rc_t got, rfl_str_t value,
+    const uint64_t *n, uint64_t *stored, size_t fields, int *differs,
+    rfl_error_t *err)
 {
     rfl_rc_t  rc;
-    uint64_t  old[RFL_ZONE_FIELDS];
 
     *differs = 1;
 
     if (got == RFL_NOT_FOUND) {
+        memset(stored, 0, fields * sizeof(uint64_t));
         return RFL_OK;
     }
 
     rc = got;
 
     if (rc == RFL_OK) {
-        rc = rfl_ledger_decode(stored, old, fields);
+        rc = rfl_ledger_decode(value, stored, fields);
     }
 
     if (rc == RFL_OK) {
-        *differs = memcmp(old, n, fields * sizeof(uint64_t)) != 0;
+        *differs = memcmp(stored, n, fields * sizeof(uint64_t)) != 0;
         return RFL_OK;
     }
 
     if (got == RFL_OK && rc == RFL_DAMAGED) {
+        memcpy(stored, n, fields * sizeof(uint64_t));
         return RFL_OK;
     }
 
     return rfl_ledger_fail(l, rc, "stored counters", err);
+}
+
+
+/* A counter never goes down: one that did was damaged. */
+
+static int
+rfl_ledger_grown(const uint64_t *n, const uint64_t *stored, uint64_t *grown,
+    size_t fields)
+{
+    int     any;
+    size_t  i;
+
+    any = 0;
+
+    for (i = 0; i < fields; i++) {
+        grown[i] = n[i] > stored[i] ? n[i] - stored[i] : 0;
+        any |= grown[i] != 0;
+    }
+
+    return any;
+}
+
+
+/* A clock that was never stored, or is damaged, begins now. */
+
+static rfl_rc_t
+rfl_ledger_tick(rfl_ledger_t *l, uint64_t now_ms, rfl_ledger_clock_t *clock,
+    rfl_error_t *err)
+{
+    rfl_rc_t   rc;
+    uint64_t   step;
+    rfl_str_t  value;
+
+    rc = rfl_store_get(l->store, RFL_LEDGER_META,
+                       rfl_cstr(RFL_LEDGER_CLOCK_KEY), &value);
+
+    if (rc == RFL_OK) {
+        rc = rfl_ledger_version(&value);
+    }
+
+    if (rc == RFL_OK) {
+        rc = rfl_varint_get(&value, &clock->clock_ms);
+    }
+
+    if (rc == RFL_OK) {
+        rc = rfl_varint_get(&value, &clock->seen_ms);
+    }
+
+    if (rc == RFL_NOT_FOUND || rc == RFL_DAMAGED) {
+        clock->clock_ms = now_ms;
+        clock->seen_ms = now_ms;
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_ledger_fail(l, rc, "its meta data", err);
+    }
+
+    step = now_ms > clock->seen_ms ? now_ms - clock->seen_ms : 0;
+    clock->seen_ms = now_ms;
+
+    if (step <= RFL_LEDGER_STEP_MS) {
+        clock->clock_ms += 2 * step;
+    }
+
+    if (clock->clock_ms > now_ms) {
+        clock->clock_ms = now_ms;
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_ledger_put_clock(rfl_ledger_t *l, const rfl_ledger_clock_t *clock,
+    rfl_error_t *err)
+{
+    u_char  value[1 + 2 * RFL_VARINT_MAX], *p;
+
+    p = value;
+    *p++ = RFL_LEDGER_VERSION;
+
+    p = rfl_varint_put(p, clock->clock_ms);
+    p = rfl_varint_put(p, clock->seen_ms);
+
+    return rfl_store_put(l->store, RFL_LEDGER_META,
+                         rfl_cstr(RFL_LEDGER_CLOCK_KEY),
+                         rfl_str(value, (size_t) (p - value)), 0, err);
 }
 
 
@@ -732,6 +1027,479 @@ rfl_ledger_words(const rfl_counters_t *c)
 
 
 rfl_rc_t
+rfl_ledger_fold(rfl_ledger_t *l, uint64_t live_file_id, uint64_t now_ms,
+    uint32_t *folded, rfl_error_t *err)
+{
+    rfl_rc_t            rc;
+    rfl_ledger_fold_t   f;
+
+    *folded = 0;
+
+    memset(&f, 0, sizeof(rfl_ledger_fold_t));
+
+    f.ledger = l;
+    f.live_file_id = live_file_id;
+    f.now_ms = now_ms;
+
+    rc = rfl_store_begin(l->store, 1, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_ledger_fold_step(&f, err);
+
+    if (rc == RFL_OK && f.changed) {
+        rc = rfl_store_commit(l->store, err);
+    }
+
+    rfl_store_end(l->store);
+
+    if (rc == RFL_OK) {
+        *folded = f.folded;
+    }
+
+    return rc;
+}
+
+
+static rfl_rc_t
+rfl_ledger_fold_step(rfl_ledger_fold_t *f, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+    uint32_t  i;
+
+    rc = rfl_ledger_fold_find(f, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (!f->found) {
+        return rfl_ledger_fold_suspects(f, err);
+    }
+
+    f->changed = 1;
+
+    rc = rfl_ledger_fold_collect(f, err);
+
+    for (i = 0; rc == RFL_OK && i < f->nids; i++) {
+        rc = rfl_ledger_fold_cell(f, f->ids[i], err);
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (f->last) {
+        rc = rfl_ledger_fold_zone(f, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        f->folded++;
+        f->record.state = RFL_LEDGER_DONE;
+        f->record.state_arg = f->now_ms;
+
+    } else {
+        f->record.state = RFL_LEDGER_FOLDING;
+    }
+
+    f->record.file.path = rfl_str(NULL, 0);
+
+    return rfl_ledger_put_file(f->ledger, &f->record, err);
+}
+
+
+/* One that is being folded comes first; else new suspects are noted. */
+
+static rfl_rc_t
+rfl_ledger_fold_find(rfl_ledger_fold_t *f, rfl_error_t *err)
+{
+    rfl_rc_t              rc;
+    rfl_str_t             found, value;
+    rfl_cursor_t         *cursor;
+    rfl_ledger_record_t   record;
+
+    rc = rfl_cursor_open(f->ledger->store, RFL_LEDGER_FILES, &cursor);
+    if (rc != RFL_OK) {
+        return rfl_ledger_fail(f->ledger, rc, "its counter files", err);
+    }
+
+    rc = rfl_cursor_seek(cursor, rfl_str(NULL, 0), &found, &value);
+
+    while (rc == RFL_OK) {
+
+        if (found.len != sizeof(record.file.file_id)) {
+            rc = RFL_DAMAGED;
+            break;
+        }
+
+        rc = rfl_ledger_decode_file(value, &record);
+        if (rc != RFL_OK) {
+            break;
+        }
+
+        memcpy(&record.file.file_id, found.data, found.len);
+
+        rfl_ledger_fold_look(f, &record);
+
+        if (f->found && f->record.state == RFL_LEDGER_FOLDING) {
+            break;
+        }
+
+        rc = rfl_cursor_next(cursor, &found, &value);
+    }
+
+    rfl_cursor_close(cursor);
+
+    if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
+        return rfl_ledger_fail(f->ledger, rc, "the record of a counter file",
+                               err);
+    }
+
+    return RFL_OK;
+}
+
+
+static void
+rfl_ledger_fold_look(rfl_ledger_fold_t *f, const rfl_ledger_record_t *record)
+{
+    if (record->state == RFL_LEDGER_FOLDING) {
+        f->found = 1;
+        f->record = *record;
+        return;
+    }
+
+    if (record->state == RFL_LEDGER_DONE
+        || record->file.file_id == f->live_file_id
+        || !rfl_ledger_is_old(record->file.flushed_ms, f->now_ms,
+                              RFL_LEDGER_DEAD_MS)
+        || rfl_ledger_file_is_there(&record->file))
+    {
+        return;
+    }
+
+    if (record->state == RFL_LEDGER_IN_USE) {
+        if (f->nsuspects < RFL_LEDGER_SUSPECTS) {
+            f->suspects[f->nsuspects++] = record->file.file_id;
+        }
+
+        return;
+    }
+
+    if (!f->found
+        && rfl_ledger_is_old(record->state_arg, f->now_ms,
+                             RFL_LEDGER_WAIT_MS))
+    {
+        f->found = 1;
+        f->record = *record;
+        f->record.state_arg = 0;         /* the first id */
+    }
+}
+
+
+static rfl_rc_t
+rfl_ledger_fold_suspects(rfl_ledger_fold_t *f, rfl_error_t *err)
+{
+    char                  path[PATH_MAX];
+    rfl_rc_t              rc;
+    uint32_t              i;
+    rfl_ledger_record_t   record;
+
+    for (i = 0; i < f->nsuspects; i++) {
+
+        rc = rfl_ledger_get_file(f->ledger, f->suspects[i], &record);
+        if (rc != RFL_OK) {
+            return rfl_ledger_fail(f->ledger, rc, "the record of a counter "
+                                   "file", err);
+        }
+
+        /* what is read is gone with the write */
+
+        if (record.file.path.len > sizeof(path)) {
+            record.file.path.len = 0;
+        }
+
+        memcpy(path, record.file.path.data, record.file.path.len);
+        record.file.path.data = (u_char *) path;
+
+        record.state = RFL_LEDGER_GONE;
+        record.state_arg = f->now_ms;
+
+        rc = rfl_ledger_put_file(f->ledger, &record, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        f->changed = 1;
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_ledger_fold_collect(rfl_ledger_fold_t *f, rfl_error_t *err)
+{
+    rfl_rc_t       rc;
+    rfl_cursor_t  *cursor;
+
+    rc = rfl_cursor_open(f->ledger->store, RFL_LEDGER_CELLS, &cursor);
+
+    if (rc == RFL_OK) {
+        rc = rfl_ledger_fold_ids(f, cursor);
+        rfl_cursor_close(cursor);
+    }
+
+    if (rc == RFL_NOT_FOUND) {
+        f->last = 1;
+        return RFL_OK;
+    }
+
+    return rc == RFL_OK ? RFL_OK
+                        : rfl_ledger_fail(f->ledger, rc, "its cells", err);
+}
+
+
+/* The ids of this file's cells; those which only others have are passed. */
+
+static rfl_rc_t
+rfl_ledger_fold_ids(rfl_ledger_fold_t *f, rfl_cursor_t *cursor)
+{
+    rfl_rc_t   rc;
+    uint64_t   key, id;
+    rfl_str_t  found, value;
+
+    id = f->record.state_arg;
+
+    while (f->folded < RFL_LEDGER_FOLD_IDS) {
+
+        if (id > UINT32_MAX) {
+            return RFL_NOT_FOUND;
+        }
+
+        key = id << 32 | f->record.file.number;
+
+        rc = rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)), &found,
+                             &value);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        if (found.len != sizeof(key)) {
+            return RFL_DAMAGED;
+        }
+
+        memcpy(&key, found.data, sizeof(key));
+
+        f->folded++;
+
+        if ((uint32_t) key == f->record.file.number) {
+            id = key >> 32;
+            f->ids[f->nids++] = (uint32_t) id++;
+
+        } else if ((uint32_t) key < f->record.file.number) {
+            id = key >> 32;              /* it may still have one */
+
+        } else {
+            id = (key >> 32) + 1;
+        }
+
+        f->record.state_arg = id;
+    }
+
+    return RFL_OK;
+}
+
+
+/*
+ * A cell that cannot be read stays where it is: reading the total tells, and
+ * nothing else is lost by it.
+ */
+
+static rfl_rc_t
+rfl_ledger_fold_cell(rfl_ledger_fold_t *f, uint32_t id, rfl_error_t *err)
+{
+    size_t         len;
+    u_char         out[RFL_LEDGER_VALUE_MAX];
+    rfl_rc_t       rc;
+    uint64_t       from, to;
+    rfl_str_t      value;
+    rfl_cell_t     cell, sum;
+    rfl_ledger_t  *l;
+
+    l = f->ledger;
+
+    from = (uint64_t) id << 32 | f->record.file.number;
+    to = (uint64_t) id << 32 | RFL_LEDGER_FOLDED;
+
+    rc = rfl_store_get_u64(l->store, RFL_LEDGER_CELLS, from, &value);
+    rc = rfl_ledger_fold_read(l, rc, value, cell.n, RFL_CELL_FIELDS, err);
+
+    if (rc == RFL_OK) {
+        rc = rfl_store_get_u64(l->store, RFL_LEDGER_CELLS, to, &value);
+        rc = rfl_ledger_fold_read(l, rc, value, sum.n, RFL_CELL_FIELDS, err);
+    }
+
+    if (rc == RFL_DAMAGED) {
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rfl_cell_merge(&sum, &cell);
+
+    len = rfl_ledger_encode(out, sum.n, RFL_CELL_FIELDS);
+
+    rc = rfl_store_put_u64(l->store, RFL_LEDGER_CELLS, to, rfl_str(out, len),
+                           0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    return rfl_store_del_u64(l->store, RFL_LEDGER_CELLS, from, err);
+}
+
+
+static rfl_rc_t
+rfl_ledger_fold_zone(rfl_ledger_fold_t *f, rfl_error_t *err)
+{
+    size_t         len;
+    u_char         out[RFL_LEDGER_VALUE_MAX];
+    rfl_rc_t       rc;
+    uint32_t       number;
+    rfl_str_t      value;
+    rfl_zone_t     zone, sum;
+    rfl_ledger_t  *l;
+
+    l = f->ledger;
+    number = f->record.file.number;
+
+    rc = rfl_store_get_u32(l->store, RFL_LEDGER_ZONES, number, &value);
+
+    if (rc == RFL_NOT_FOUND) {
+        return RFL_OK;
+    }
+
+    rc = rfl_ledger_fold_read(l, rc, value, zone.n, RFL_ZONE_FIELDS, err);
+
+    if (rc == RFL_OK) {
+        rc = rfl_store_get_u32(l->store, RFL_LEDGER_ZONES, RFL_LEDGER_FOLDED,
+                               &value);
+        rc = rfl_ledger_fold_read(l, rc, value, sum.n, RFL_ZONE_FIELDS, err);
+    }
+
+    if (rc == RFL_DAMAGED) {
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rfl_zone_merge(&sum, &zone);
+
+    len = rfl_ledger_encode(out, sum.n, RFL_ZONE_FIELDS);
+
+    rc = rfl_store_put_u32(l->store, RFL_LEDGER_ZONES, RFL_LEDGER_FOLDED,
+                           rfl_str(out, len), 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    return rfl_store_del_u32(l->store, RFL_LEDGER_ZONES, number, err);
+}
+
+
+/* got is what reading the stored value gave; none is zeroes. */
+
+static rfl_rc_t
+rfl_ledger_fold_read(rfl_ledger_t *l, rfl_rc_t got, rfl_str_t value,
+    uint64_t *n, size_t fields, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    if (got == RFL_NOT_FOUND) {
+        memset(n, 0, fields * sizeof(uint64_t));
+        return RFL_OK;
+    }
+
+    rc = got == RFL_OK ? rfl_ledger_decode(value, n, fields) : got;
+
+    if (rc == RFL_OK || (got == RFL_OK && rc == RFL_DAMAGED)) {
+        return rc;
+    }
+
+    return rfl_ledger_fail(l, rc, "stored counters", err);
+}
+
+
+/* In the future counts too: the clock was set back since. */
+
+static int
+rfl_ledger_is_old(uint64_t ms, uint64_t now_ms, uint64_t age_ms)
+{
+    return (now_ms > ms ? now_ms - ms : ms - now_ms) > age_ms;
+}
+
+
+/*
+ * Whether the path names a counter file of this id; yes when that cannot be
+ * told.  LMDB's own files are never opened: closing them would drop its locks.
+ */
+
+static int
+rfl_ledger_file_is_there(const rfl_ledger_file_t *file)
+{
+    int                     fd, there;
+    char                    path[PATH_MAX + 1], *name;
+    ssize_t                 n;
+    struct stat             st;
+    rfl_counters_header_t   header;
+
+    if (file->path.len == 0) {
+        return 0;                        /* it was in memory alone */
+    }
+
+    if (file->path.len > PATH_MAX) {
+        return 1;
+    }
+
+    memcpy(path, file->path.data, file->path.len);
+    path[file->path.len] = '\0';
+
+    if (lstat(path, &st) != 0) {
+        return errno != ENOENT && errno != ENOTDIR;
+    }
+
+    name = strrchr(path, '/');
+    name = name != NULL ? name + 1 : path;
+
+    if (!S_ISREG(st.st_mode) || st.st_size < (off_t) sizeof(header)
+        || strcmp(name, "data.mdb") == 0 || strcmp(name, "lock.mdb") == 0)
+    {
+        return 0;
+    }
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
+    if (fd == -1) {
+        return errno != ENOENT && errno != ELOOP;
+    }
+
+    n = pread(fd, &header, sizeof(header), 0);
+
+    there = n != (ssize_t) sizeof(header)
+            || (memcmp(header.magic, "RFLCOUNT", 8) == 0
+                && header.file_id == file->file_id);
+
+    (void) close(fd);
+
+    return there;
+}
+
+
+rfl_rc_t
 rfl_ledger_begin(rfl_ledger_t *l, rfl_error_t *err)
 {
     return rfl_store_begin(l->store, 0, err);
@@ -750,10 +1518,9 @@ rfl_ledger_cell(rfl_ledger_t *l, uint64_t live_file_id, uint32_t id,
     rfl_cell_t *cell)
 {
     rfl_rc_t       rc;
-    uint32_t       live;
     rfl_cursor_t  *cursor;
 
-    rc = rfl_ledger_live_number(l, live_file_id, &live);
+    rc = rfl_ledger_live(l, live_file_id);
     if (rc != RFL_OK) {
         return rc;
     }
@@ -763,7 +1530,7 @@ rfl_ledger_cell(rfl_ledger_t *l, uint64_t live_file_id, uint32_t id,
         return rc;
     }
 
-    rc = rfl_ledger_sum_cell(cursor, id, live, cell);
+    rc = rfl_ledger_sum_cell(cursor, id, l->live_number, cell);
 
     rfl_cursor_close(cursor);
 
@@ -818,10 +1585,9 @@ rfl_rc_t
 rfl_ledger_zone(rfl_ledger_t *l, uint64_t live_file_id, rfl_zone_t *zone)
 {
     rfl_rc_t       rc;
-    uint32_t       live;
     rfl_cursor_t  *cursor;
 
-    rc = rfl_ledger_live_number(l, live_file_id, &live);
+    rc = rfl_ledger_live(l, live_file_id);
     if (rc != RFL_OK) {
         return rc;
     }
@@ -831,7 +1597,7 @@ rfl_ledger_zone(rfl_ledger_t *l, uint64_t live_file_id, rfl_zone_t *zone)
         return rc;
     }
 
-    rc = rfl_ledger_sum_zone(cursor, live, zone);
+    rc = rfl_ledger_sum_zone(cursor, l->live_number, zone);
 
     rfl_cursor_close(cursor);
 
@@ -873,47 +1639,57 @@ rfl_ledger_sum_zone(rfl_cursor_t *cursor, uint32_t live, rfl_zone_t *zone)
 }
 
 
+rfl_rc_t
+rfl_ledger_is_folded(rfl_ledger_t *l, uint64_t file_id, int *folded)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_ledger_live(l, file_id);
+
+    *folded = rc == RFL_OK && l->live_folded;
+
+    return rc;
+}
+
+
 /*
- * *number is 0 for a file that was never flushed: nothing stored is its own.
- * Number 0 itself is no file's that lives.
+ * live_number becomes 0 for a file nothing stored is the own of: it was never
+ * flushed, or is being folded.  Number 0 itself is no file's that lives.
  */
 
 static rfl_rc_t
-rfl_ledger_live_number(rfl_ledger_t *l, uint64_t file_id, uint32_t *number)
+rfl_ledger_live(rfl_ledger_t *l, uint64_t file_id)
 {
-    rfl_rc_t            rc;
-    uint64_t            created;
-    rfl_str_t           value;
-    rfl_ledger_file_t   file;
+    rfl_rc_t              rc;
+    uint64_t              txn_id;
+    rfl_ledger_record_t   record;
 
-    *number = 0;
+    txn_id = rfl_store_txn_id(l->store);
 
-    if (file_id == 0) {
+    if (txn_id == l->live_txn_id && file_id == l->live_file_id) {
         return RFL_OK;
     }
 
-    if (file_id == l->live_file_id) {
-        *number = l->live_number;
-        return RFL_OK;
+    l->live_txn_id = 0;
+    l->live_number = 0;
+    l->live_folded = 0;
+
+    if (file_id != 0) {
+        rc = rfl_ledger_get_file(l, file_id, &record);
+
+        if (rc == RFL_OK && record.state < RFL_LEDGER_FOLDING) {
+            l->live_number = record.file.number;
+
+        } else if (rc == RFL_OK) {
+            l->live_folded = 1;
+
+        } else if (rc != RFL_NOT_FOUND) {
+            return rc;
+        }
     }
 
-    rc = rfl_store_get_u64(l->store, RFL_LEDGER_FILES, file_id, &value);
-
-    if (rc == RFL_NOT_FOUND) {
-        return RFL_OK;
-    }
-
-    if (rc == RFL_OK) {
-        rc = rfl_ledger_decode_file(value, &file, &created);
-    }
-
-    if (rc != RFL_OK) {
-        return rc;
-    }
-
+    l->live_txn_id = txn_id;
     l->live_file_id = file_id;
-    l->live_number = file.number;
-    *number = file.number;
 
     return RFL_OK;
 }
@@ -977,34 +1753,36 @@ rfl_ledger_last_file(rfl_ledger_t *l, rfl_ledger_file_t *file)
 static rfl_rc_t
 rfl_ledger_newest(rfl_cursor_t *cursor, rfl_ledger_file_t *file)
 {
-    rfl_rc_t            rc;
-    uint64_t            created;
-    rfl_str_t           found, value;
-    rfl_ledger_file_t   one;
+    rfl_rc_t              rc;
+    rfl_str_t             found, value;
+    rfl_ledger_record_t   one;
 
     rc = rfl_cursor_seek(cursor, rfl_str(NULL, 0), &found, &value);
 
-    while (rc == RFL_OK) {
-
-        if (found.len != sizeof(one.file_id)) {
+    for ( /* void */ ; rc == RFL_OK;
+         rc = rfl_cursor_next(cursor, &found, &value))
+    {
+        if (found.len != sizeof(one.file.file_id)) {
             return RFL_DAMAGED;
         }
 
-        rc = rfl_ledger_decode_file(value, &one, &created);
+        rc = rfl_ledger_decode_file(value, &one);
         if (rc != RFL_OK) {
             return rc;
         }
 
-        memcpy(&one.file_id, found.data, sizeof(one.file_id));
-
-        if (file->number == 0 || one.flushed_ms > file->flushed_ms
-            || (one.flushed_ms == file->flushed_ms
-                && one.number > file->number))
-        {
-            *file = one;
+        if (one.state >= RFL_LEDGER_FOLDING) {
+            continue;
         }
 
-        rc = rfl_cursor_next(cursor, &found, &value);
+        memcpy(&one.file.file_id, found.data, sizeof(one.file.file_id));
+
+        if (file->number == 0 || one.file.flushed_ms > file->flushed_ms
+            || (one.file.flushed_ms == file->flushed_ms
+                && one.file.number > file->number))
+        {
+            *file = one.file;
+        }
     }
 
     if (rc != RFL_NOT_FOUND) {
@@ -1060,17 +1838,72 @@ rfl_ledger_decode(rfl_str_t value, uint64_t *n, size_t fields)
 }
 
 
-/* file's path points into value; its file_id is the record's key. */
+static rfl_rc_t
+rfl_ledger_put_file(rfl_ledger_t *l, const rfl_ledger_record_t *record,
+    rfl_error_t *err)
+{
+    u_char     value[RFL_LEDGER_FILE_MAX], *p;
+    rfl_str_t  path;
+
+    path = record->file.path;
+
+    if (path.len > PATH_MAX) {
+        return rfl_fail(err, RFL_INVALID, "%s: the counter file's path is "
+                        "longer than %d bytes", l->dir, PATH_MAX);
+    }
+
+    p = value;
+    *p++ = RFL_LEDGER_VERSION;
+
+    p = rfl_varint_put(p, record->file.number);
+    p = rfl_varint_put(p, record->created);
+    p = rfl_varint_put(p, record->file.flushed_ms);
+
+    if (record->state != RFL_LEDGER_IN_USE) {
+        *p++ = '\0';
+        *p++ = (u_char) record->state;
+        p = rfl_varint_put(p, record->state_arg);
+    }
+
+    if (path.len > 0) {
+        memcpy(p, path.data, path.len);
+        p += path.len;
+    }
+
+    return rfl_store_put_u64(l->store, RFL_LEDGER_FILES, record->file.file_id,
+                             rfl_str(value, (size_t) (p - value)), 0, err);
+}
+
 
 static rfl_rc_t
-rfl_ledger_decode_file(rfl_str_t value, rfl_ledger_file_t *file,
-    uint64_t *created)
+rfl_ledger_get_file(rfl_ledger_t *l, uint64_t file_id,
+    rfl_ledger_record_t *record)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  value;
+
+    rc = rfl_store_get_u64(l->store, RFL_LEDGER_FILES, file_id, &value);
+
+    if (rc == RFL_OK) {
+        rc = rfl_ledger_decode_file(value, record);
+        record->file.file_id = file_id;
+    }
+
+    return rc;
+}
+
+
+/* The path points into value; the file id is the record's key. */
+
+static rfl_rc_t
+rfl_ledger_decode_file(rfl_str_t value, rfl_ledger_record_t *record)
 {
     rfl_rc_t  rc;
     uint64_t  number;
 
+    memset(record, 0, sizeof(rfl_ledger_record_t));
+
     number = 0;
-    file->file_id = 0;
 
     rc = rfl_ledger_version(&value);
 
@@ -1079,11 +1912,11 @@ rfl_ledger_decode_file(rfl_str_t value, rfl_ledger_file_t *file,
     }
 
     if (rc == RFL_OK) {
-        rc = rfl_varint_get(&value, created);
+        rc = rfl_varint_get(&value, &record->created);
     }
 
     if (rc == RFL_OK) {
-        rc = rfl_varint_get(&value, &file->flushed_ms);
+        rc = rfl_varint_get(&value, &record->file.flushed_ms);
     }
 
     if (rc == RFL_OK && (number < RFL_LEDGER_FIRST_FILE
@@ -1092,56 +1925,30 @@ rfl_ledger_decode_file(rfl_str_t value, rfl_ledger_file_t *file,
         rc = RFL_DAMAGED;
     }
 
-    file->number = (uint32_t) number;
-    file->path = value;
+    if (rc == RFL_OK && value.len > 0 && value.data[0] == '\0') {
+
+        if (value.len < 2) {
+            return RFL_DAMAGED;
+        }
+
+        if (value.data[1] < RFL_LEDGER_GONE
+            || value.data[1] > RFL_LEDGER_DONE)
+        {
+            return RFL_BAD_VERSION;      /* a state not known here */
+        }
+
+        record->state = value.data[1];
+
+        value.data += 2;
+        value.len -= 2;
+
+        rc = rfl_varint_get(&value, &record->state_arg);
+    }
+
+    record->file.number = (uint32_t) number;
+    record->file.path = value;
 
     return rc;
-}
-
-
-static u_char *
-rfl_varint_put(u_char *p, uint64_t n)
-{
-    while (n >= 0x80) {
-        *p++ = (u_char) (n | 0x80);
-        n >>= 7;
-    }
-
-    *p++ = (u_char) n;
-
-    return p;
-}
-
-
-static rfl_rc_t
-rfl_varint_get(rfl_str_t *rest, uint64_t *n)
-{
-    u_char    c;
-    unsigned  shift;
-
-    *n = 0;
-
-    for (shift = 0; shift < 64; shift += 7) {
-
-        if (rest->len == 0) {
-            return RFL_DAMAGED;
-        }
-
-        c = *rest->data++;
-        rest->len--;
-
-        if (shift == 63 && c > 1) {      /* more than 64 bits */
-            return RFL_DAMAGED;
-        }
-
-        *n |= (uint64_t) (c & 0x7f) << shift;
-
-        if (c < 0x80) {
-            return RFL_OK;
-        }
-    }
-
-    return RFL_DAMAGED;
 }
 
 
