@@ -1,18 +1,26 @@
 /*
- * A walk over the pages of an LMDB data file, for files that are too short.
+ * A walk over the pages of an LMDB data file.  It accepts what LMDB itself
+ * writes and no more: a flag, a number or an offset that LMDB would not have
+ * left there makes it read or write where it must not.
  *
  * The format is that of LMDB 0.9 (MDB_DATA_VERSION 1, mdb.c) on 64-bit
  * machines, little-endian:
  *
  *     page    number (8), pad (2), flags (2), lower (2), upper (2),
- *             offsets of its nodes (2 each) up to lower
+ *             offsets of its nodes (2 each) up to lower; the nodes fill it
+ *             from upper to its end, each at an even offset
  *     node    low (2), high (2), flags (2), key size (2), key, data
  *             in a branch: the page below, low | high << 16 | flags << 32
  *             in a leaf: the size of data, low | high << 16
+ *     large   a page with a count of pages (4) where lower and upper are
  *     meta    behind the page header: magic (4), version (4), address (8),
  *             map size (8), two trees (48 each: freed pages, names of
  *             tables), last page (8), transaction id (8)
- *     tree    ..., root page (8) at 40; a table is a node with one as data
+ *     tree    pad (4; in a meta's first one the page size), flags (2), depth
+ *             (2), branch, leaf and large pages, entries, root page (8 each);
+ *             a table is a node in the tree of names with one as data
+ *     freed   by the transaction's id: a count (8), so many pages (8 each),
+ *             the highest first; room may follow
  */
 
 #include "rfl_pages.h"
@@ -23,150 +31,472 @@
 #include <unistd.h>
 
 
-#define PAGE_HEAD        16
-#define PAGE_FLAGS       10
-#define PAGE_LOWER       12
-#define PAGE_BRANCH      0x01
-#define PAGE_LEAF        0x02
+#define PAGE_HEAD         16
+#define PAGE_FLAGS        10
+#define PAGE_LOWER        12
+#define PAGE_UPPER        14
+#define PAGE_COUNT        12
+#define PAGE_BRANCH       0x01
+#define PAGE_LEAF         0x02
+#define PAGE_LARGE        0x04
+#define PAGE_META         0x08
+#define PAGE_SIZE_MIN     512
+#define PAGE_SIZE_MAX     32768          /* MAX_PAGESIZE */
 
-#define NODE_HEAD        8
-#define NODE_BIG_DATA    0x01            /* data is the first page of many */
-#define NODE_TREE        0x02            /* data is a tree */
+#define NODE_HEAD         8
+#define NODE_LARGE        0x01           /* data is the first page of many */
+#define NODE_TREE         0x02           /* data is a tree */
 
-#define TREE_SIZE        48
-#define TREE_ROOT        40
-#define NO_PAGE          UINT64_MAX      /* root of an empty tree */
+#define TREE_SIZE         48
+#define TREE_FLAGS        4
+#define TREE_DEPTH        6
+#define TREE_BRANCHES     8
+#define TREE_LEAVES       16
+#define TREE_LARGE        24
+#define TREE_ENTRIES      32
+#define TREE_ROOT         40
+#define TREE_INTEGER_KEY  0x08
+#define NO_PAGE           UINT64_MAX     /* root of an empty tree */
 
-#define META_MAGIC       0xbeefc0deu
-#define META_VERSION     1
-#define META_TREES       (PAGE_HEAD + 24)
-#define META_TXN_ID      (PAGE_HEAD + 128)
-#define META_SIZE        (PAGE_HEAD + 136)
+#define META_MAGIC        0xbeefc0deu
+#define META_VERSION      1
+#define META_MAP_SIZE     (PAGE_HEAD + 16)
+#define META_TREES        (PAGE_HEAD + 24)
+#define META_LAST_PAGE    (PAGE_HEAD + 120)
+#define META_TXN_ID       (PAGE_HEAD + 128)
+#define META_SIZE         (PAGE_HEAD + 136)
+#define META_MAP_MAX      ((uint64_t) 1 << 47)
 
-/* LMDB's CURSOR_STACK, for the tree of names and a table's. */
+/* LMDB 1.0 has a longer page header; its magic and version follow that. */
 
-#define PAGES_DEPTH_MAX  64
+#define META_MAGIC_1      24
+
+/* Commits may come between the reading of one meta page and the other. */
+
+#define META_TRIES        8
+
+/* LMDB's CURSOR_STACK and MDB_MAXKEYSIZE. */
+
+#define PAGES_DEPTH_MAX   32
+#define PAGES_KEY_MAX     511
+
+
+typedef enum {
+    TREE_OF_FREED = 0,
+    TREE_OF_NAMES,
+    TREE_OF_VALUES
+} pages_kind_t;
 
 
 typedef struct {
-    int        fd;
-    size_t     page_size;
-    uint64_t   file_pages;
-    uint64_t   visited;                  /* more than there are: a loop */
-    u_char    *pages;                    /* one for each level */
+    pages_kind_t        kind;
+    unsigned            integer:1;       /* its keys are */
+    unsigned            bound:1;         /* last may be equalled */
+    unsigned            depth;
+    u_char             *pages;           /* one for each level */
+    uint64_t            branches;        /* counted, as all below */
+    uint64_t            leaves;
+    uint64_t            large;
+    uint64_t            entries;
+    size_t              integer_size;
+    size_t              last_size;       /* of the last key; 0: none yet */
+    u_char              last[PAGES_KEY_MAX];
+} pages_tree_t;
+
+
+typedef struct {
+    int                 fd;
+    size_t              page_size;
+    uint64_t            file_pages;
+    uint64_t            last_page;
+    uint64_t            txn_id;
+    size_t              node_max;        /* larger ones have pages apart */
+    u_char             *pages;           /* room for two trees' levels */
+    uint16_t           *sizes;           /* of nodes, by half their offset */
+    u_char             *seen;            /* a bit for each page of the file */
+    rfl_pages_fault_t  *fault;
 } rfl_pages_t;
 
 
-static rfl_rc_t pages_meta(rfl_pages_t *p, uint64_t txn_id,
-    uint64_t roots[2]);
-static rfl_rc_t pages_walk(rfl_pages_t *p, uint64_t number, unsigned level);
-static rfl_rc_t pages_walk_node(rfl_pages_t *p, const u_char *page,
-    size_t offset, unsigned level);
-static rfl_rc_t pages_walk_leaf(rfl_pages_t *p, const u_char *page,
-    size_t offset, unsigned level);
-static rfl_rc_t pages_read(rfl_pages_t *p, uint64_t number, u_char *page,
+typedef struct {
+    uint64_t            number;
+    size_t              lower;
+    size_t              upper;
+    size_t              nodes;
+    const u_char       *data;
+} pages_page_t;
+
+
+static rfl_rc_t head_read(int fd, rfl_pages_head_t *head);
+static rfl_rc_t head_read_meta(int fd, unsigned i, size_t page_size,
+    u_char *meta);
+static int head_is_sane(const u_char *meta, unsigned i, size_t page_size);
+static rfl_rc_t pages_init(rfl_pages_t *p);
+static rfl_rc_t pages_meta(rfl_pages_t *p, u_char *meta);
+static rfl_rc_t pages_tree(rfl_pages_t *p, pages_kind_t kind,
+    const u_char *record, u_char *pages);
+static rfl_rc_t pages_walk(rfl_pages_t *p, pages_tree_t *tree, uint64_t number,
+    unsigned level);
+static rfl_rc_t pages_walk_branch(rfl_pages_t *p, pages_tree_t *tree,
+    const pages_page_t *page, unsigned level);
+static rfl_rc_t pages_walk_leaf(rfl_pages_t *p, pages_tree_t *tree,
+    const pages_page_t *page, unsigned level);
+static rfl_rc_t pages_node(rfl_pages_t *p, pages_tree_t *tree,
+    const pages_page_t *page, const u_char *node, unsigned level);
+static rfl_rc_t pages_large(rfl_pages_t *p, pages_tree_t *tree,
+    uint64_t first, size_t size);
+static rfl_rc_t pages_freed_small(rfl_pages_t *p, uint64_t number,
+    const u_char *data, size_t size);
+static rfl_rc_t pages_freed_large(rfl_pages_t *p, uint64_t first, size_t size);
+static rfl_rc_t pages_freed_one(rfl_pages_t *p, uint64_t at, uint64_t freed,
+    uint64_t *above);
+static rfl_rc_t pages_page(rfl_pages_t *p, pages_page_t *page,
+    uint64_t number, const u_char *data);
+static int pages_nodes_fill(rfl_pages_t *p, const pages_page_t *page);
+static size_t pages_node_size(const u_char *node, int leaf);
+static int pages_key(pages_tree_t *tree, const u_char *node, int leaf);
+static int pages_compare(const pages_tree_t *tree, const u_char *key,
     size_t size);
+static rfl_rc_t pages_mark(rfl_pages_t *p, uint64_t number);
+static rfl_rc_t pages_read(rfl_pages_t *p, uint64_t number, u_char *data,
+    size_t size);
+static ssize_t pages_pread(int fd, u_char *data, size_t size, off_t offset);
+static rfl_rc_t pages_fault(rfl_pages_t *p, uint64_t page, const char *what);
 static uint16_t pages_u16(const u_char *data);
 static uint32_t pages_u32(const u_char *data);
 static uint64_t pages_u64(const u_char *data);
 
 
 rfl_rc_t
-rfl_pages_check(int fd, size_t page_size, uint64_t txn_id)
+rfl_pages_head(int fd, rfl_pages_head_t *head)
 {
-    unsigned     i;
-    uint64_t     roots[2];
-    rfl_rc_t     rc;
-    rfl_pages_t  p;
-    struct stat  st;
+    unsigned  i;
+    rfl_rc_t  rc;
 
-    if (fstat(fd, &st) != 0) {
-        return RFL_ERROR;
+    rc = RFL_DAMAGED;
+
+    for (i = 0; i < META_TRIES && rc == RFL_DAMAGED; i++) {
+        rc = head_read(fd, head);
     }
-
-    p.fd = fd;
-    p.page_size = page_size;
-    p.file_pages = (uint64_t) st.st_size / page_size;
-    p.visited = 0;
-
-    p.pages = malloc(PAGES_DEPTH_MAX * page_size);
-    if (p.pages == NULL) {
-        return RFL_NO_MEMORY;
-    }
-
-    rc = pages_meta(&p, txn_id, roots);
-
-    for (i = 0; i < 2 && rc == RFL_OK; i++) {
-        if (roots[i] != NO_PAGE) {
-            rc = pages_walk(&p, roots[i], 0);
-        }
-    }
-
-    free(p.pages);
 
     return rc;
 }
 
 
 static rfl_rc_t
-pages_meta(rfl_pages_t *p, uint64_t txn_id, uint64_t roots[2])
+head_read(int fd, rfl_pages_head_t *head)
 {
     u_char    meta[META_SIZE];
     unsigned  i;
+    uint64_t  a, b;
     rfl_rc_t  rc;
+
+    memset(head, 0, sizeof(rfl_pages_head_t));
 
     for (i = 0; i < 2; i++) {
 
-        rc = pages_read(p, i, meta, META_SIZE);
+        rc = head_read_meta(fd, i, head->page_size, meta);
+        head->version = pages_u32(meta + PAGE_HEAD + 4);
+
         if (rc != RFL_OK) {
             return rc;
         }
 
-        if (pages_u32(meta + PAGE_HEAD) != META_MAGIC
-            || pages_u32(meta + PAGE_HEAD + 4) != META_VERSION)
-        {
+        if (i == 0) {
+            head->page_size = pages_u32(meta + META_TREES);
+        }
+
+        if (!head_is_sane(meta, i, head->page_size)) {
             return RFL_DAMAGED;
         }
 
-        if (pages_u64(meta + META_TXN_ID) == txn_id) {
-            roots[0] = pages_u64(meta + META_TREES + TREE_ROOT);
-            roots[1] = pages_u64(meta + META_TREES + TREE_SIZE + TREE_ROOT);
-            return RFL_OK;
+        head->txn_ids[i] = pages_u64(meta + META_TXN_ID);
+
+        if (i == 0 || head->txn_ids[i] > head->txn_id) {
+            head->txn_id = head->txn_ids[i];
+            head->last_page = pages_u64(meta + META_LAST_PAGE);
         }
     }
 
-    return RFL_NOT_FOUND;
+    /* each commit takes the other meta page; a new file has none yet */
+
+    a = head->txn_ids[0];
+    b = head->txn_ids[1];
+
+    if (a == 0 && b == 0) {
+        return RFL_OK;
+    }
+
+    return (a & 1) == 0 && (a + 1 == b || b + 1 == a) ? RFL_OK : RFL_DAMAGED;
+}
+
+
+/* Magic and version; the rest is of that version. */
+
+static rfl_rc_t
+head_read_meta(int fd, unsigned i, size_t page_size, u_char *meta)
+{
+    ssize_t  n;
+
+    memset(meta, 0, META_SIZE);
+
+    n = pages_pread(fd, meta, META_SIZE, (off_t) (i * page_size));
+    if (n == -1) {
+        return RFL_ERROR;
+    }
+
+    if (n == 0 && i == 0) {
+        return RFL_NOT_FOUND;
+    }
+
+    if (n < META_SIZE) {
+        return RFL_DAMAGED;
+    }
+
+    if (pages_u32(meta + META_MAGIC_1) == META_MAGIC) {
+        memmove(meta + PAGE_HEAD, meta + META_MAGIC_1, 8);
+        return RFL_BAD_VERSION;
+    }
+
+    if (pages_u32(meta + PAGE_HEAD) != META_MAGIC) {
+        return RFL_DAMAGED;
+    }
+
+    return pages_u32(meta + PAGE_HEAD + 4) == META_VERSION ? RFL_OK
+                                                           : RFL_BAD_VERSION;
+}
+
+
+static int
+head_is_sane(const u_char *meta, unsigned i, size_t page_size)
+{
+    uint64_t       last_page, map_size;
+    const u_char  *freed, *names;
+
+    freed = meta + META_TREES;
+    names = freed + TREE_SIZE;
+
+    last_page = pages_u64(meta + META_LAST_PAGE);
+    map_size = pages_u64(meta + META_MAP_SIZE);
+
+    return pages_u64(meta) == i
+           && pages_u16(meta + PAGE_FLAGS) == PAGE_META
+           && page_size >= PAGE_SIZE_MIN && page_size <= PAGE_SIZE_MAX
+           && (page_size & (page_size - 1)) == 0
+           && pages_u32(freed) == page_size
+           && (pages_u16(freed + TREE_FLAGS) & 0xff) == TREE_INTEGER_KEY
+           && pages_u16(names + TREE_FLAGS) == 0
+           && map_size <= META_MAP_MAX
+           && last_page >= 1 && last_page < map_size / page_size;
+}
+
+
+rfl_rc_t
+rfl_pages_check(int fd, size_t page_size, uint64_t txn_id,
+    rfl_pages_fault_t *fault)
+{
+    u_char       meta[META_SIZE];
+    rfl_rc_t     rc;
+    rfl_pages_t  p;
+
+    memset(&p, 0, sizeof(p));
+
+    p.fd = fd;
+    p.page_size = page_size;
+    p.node_max = (((page_size - PAGE_HEAD) / 2) & ~(size_t) 1) - 2;
+    p.txn_id = txn_id;
+    p.fault = fault;
+
+    rc = pages_meta(&p, meta);
+
+    if (rc == RFL_OK) {
+        rc = pages_init(&p);
+    }
+
+    if (rc == RFL_OK) {
+        rc = pages_tree(&p, TREE_OF_FREED, meta + META_TREES, p.pages);
+    }
+
+    if (rc == RFL_OK) {
+        rc = pages_tree(&p, TREE_OF_NAMES, meta + META_TREES + TREE_SIZE,
+                        p.pages);
+    }
+
+    free(p.pages);
+    free(p.sizes);
+    free(p.seen);
+
+    return rc;
 }
 
 
 static rfl_rc_t
-pages_walk(rfl_pages_t *p, uint64_t number, unsigned level)
+pages_meta(rfl_pages_t *p, u_char *meta)
 {
-    size_t     i, lower;
-    u_char    *page;
-    rfl_rc_t   rc;
+    rfl_rc_t          rc;
+    unsigned          i;
+    rfl_pages_head_t  head;
 
-    if (level == PAGES_DEPTH_MAX || p->visited++ == p->file_pages) {
-        return RFL_DAMAGED;
+    rc = rfl_pages_head(p->fd, &head);
+
+    if (rc == RFL_NOT_FOUND || rc == RFL_BAD_VERSION
+        || (rc == RFL_OK && head.page_size != p->page_size))
+    {
+        rc = RFL_DAMAGED;
     }
 
-    page = p->pages + level * p->page_size;
+    if (rc == RFL_DAMAGED) {
+        return pages_fault(p, 0, "it is no header");
+    }
 
-    rc = pages_read(p, number, page, p->page_size);
     if (rc != RFL_OK) {
         return rc;
     }
 
-    lower = pages_u16(page + PAGE_LOWER);
+    i = p->txn_id & 1;
 
-    if (!(page[PAGE_FLAGS] & (PAGE_BRANCH|PAGE_LEAF)) || lower < PAGE_HEAD
-        || lower > p->page_size)
-    {
-        return RFL_DAMAGED;
+    rc = head_read_meta(p->fd, i, p->page_size, meta);
+    if (rc != RFL_OK) {
+        return rc == RFL_ERROR ? rc : pages_fault(p, i, "it is no header");
     }
 
-    for (i = PAGE_HEAD; i + 2 <= lower; i += 2) {
-        rc = pages_walk_node(p, page, pages_u16(page + i), level);
+    p->last_page = pages_u64(meta + META_LAST_PAGE);
+
+    return pages_u64(meta + META_TXN_ID) == p->txn_id ? RFL_OK : RFL_NOT_FOUND;
+}
+
+
+static rfl_rc_t
+pages_init(rfl_pages_t *p)
+{
+    struct stat  st;
+
+    if (fstat(p->fd, &st) != 0) {
+        return RFL_ERROR;
+    }
+
+    p->file_pages = (uint64_t) st.st_size / p->page_size;
+
+    p->pages = malloc(2 * PAGES_DEPTH_MAX * p->page_size);
+    p->sizes = malloc(p->page_size / 2 * sizeof(uint16_t));
+    p->seen = calloc(p->file_pages / 8 + 1, 1);
+
+    return p->pages != NULL && p->sizes != NULL && p->seen != NULL
+           ? RFL_OK : RFL_NO_MEMORY;
+}
+
+
+/* pages: room for PAGES_DEPTH_MAX levels. */
+
+static rfl_rc_t
+pages_tree(rfl_pages_t *p, pages_kind_t kind, const u_char *record,
+    u_char *pages)
+{
+    uint64_t      root;
+    rfl_rc_t      rc;
+    pages_tree_t  tree;
+
+    memset(&tree, 0, offsetof(pages_tree_t, last));
+
+    tree.kind = kind;
+    tree.pages = pages;
+    tree.integer = (pages_u16(record + TREE_FLAGS) & TREE_INTEGER_KEY) != 0;
+    tree.depth = pages_u16(record + TREE_DEPTH);
+
+    root = pages_u64(record + TREE_ROOT);
+
+    if (tree.depth > PAGES_DEPTH_MAX
+        || (tree.depth == 0) != (root == NO_PAGE))
+    {
+        return pages_fault(p, root, "its tree has an impossible depth");
+    }
+
+    if (tree.depth > 0) {
+        rc = pages_walk(p, &tree, root, 0);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (tree.branches != pages_u64(record + TREE_BRANCHES)
+        || tree.leaves != pages_u64(record + TREE_LEAVES)
+        || tree.large != pages_u64(record + TREE_LARGE)
+        || tree.entries != pages_u64(record + TREE_ENTRIES))
+    {
+        return pages_fault(p, root, "its tree has other pages or entries than "
+                           "its record says");
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+pages_walk(rfl_pages_t *p, pages_tree_t *tree, uint64_t number,
+    unsigned level)
+{
+    int            leaf;
+    u_char        *data;
+    rfl_rc_t       rc;
+    pages_page_t   page;
+
+    rc = pages_mark(p, number);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    data = tree->pages + level * p->page_size;
+
+    rc = pages_read(p, number, data, p->page_size);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    leaf = level + 1 == tree->depth;
+
+    if (pages_u16(data + PAGE_FLAGS) != (leaf ? PAGE_LEAF : PAGE_BRANCH)) {
+        return pages_fault(p, number, "it is of another kind");
+    }
+
+    rc = pages_page(p, &page, number, data);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    return leaf ? pages_walk_leaf(p, tree, &page, level)
+                : pages_walk_branch(p, tree, &page, level);
+}
+
+
+static rfl_rc_t
+pages_walk_branch(rfl_pages_t *p, pages_tree_t *tree,
+    const pages_page_t *page, unsigned level)
+{
+    size_t         i;
+    uint64_t       below;
+    rfl_rc_t       rc;
+    const u_char  *node;
+
+    /* LMDB aborts at a branch of one, but lets the freed pages have it */
+
+    if (page->nodes < 2 && tree->kind != TREE_OF_FREED) {
+        return pages_fault(p, page->number, "it has one branch only");
+    }
+
+    tree->branches++;
+
+    for (i = 0; i < page->nodes; i++) {
+        node = page->data + pages_u16(page->data + PAGE_HEAD + 2 * i);
+
+        /* the first one's key means nothing: it is below all others */
+
+        if (i > 0 && !pages_key(tree, node, 0)) {
+            return pages_fault(p, page->number, "its keys are out of order");
+        }
+
+        below = pages_u32(node) | (uint64_t) pages_u16(node + 4) << 32;
+
+        rc = pages_walk(p, tree, below, level + 1);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -177,91 +507,430 @@ pages_walk(rfl_pages_t *p, uint64_t number, unsigned level)
 
 
 static rfl_rc_t
-pages_walk_node(rfl_pages_t *p, const u_char *page, size_t offset,
+pages_walk_leaf(rfl_pages_t *p, pages_tree_t *tree, const pages_page_t *page,
     unsigned level)
 {
-    uint64_t       below;
+    size_t         i;
+    rfl_rc_t       rc;
     const u_char  *node;
 
-    if (offset < PAGE_HEAD || offset + NODE_HEAD > p->page_size) {
-        return RFL_DAMAGED;
+    tree->leaves++;
+    tree->entries += page->nodes;
+
+    for (i = 0; i < page->nodes; i++) {
+        node = page->data + pages_u16(page->data + PAGE_HEAD + 2 * i);
+
+        if (!pages_key(tree, node, 1)) {
+            return pages_fault(p, page->number, "its keys are out of order");
+        }
+
+        rc = pages_node(p, tree, page, node, level);
+        if (rc != RFL_OK) {
+            return rc;
+        }
     }
 
-    if (page[PAGE_FLAGS] & PAGE_LEAF) {
-        return pages_walk_leaf(p, page, offset, level);
-    }
-
-    node = page + offset;
-    below = pages_u32(node) | (uint64_t) pages_u16(node + 4) << 32;
-
-    return pages_walk(p, below, level + 1);
+    return RFL_OK;
 }
 
 
 static rfl_rc_t
-pages_walk_leaf(rfl_pages_t *p, const u_char *page, size_t offset,
-    unsigned level)
+pages_node(rfl_pages_t *p, pages_tree_t *tree, const pages_page_t *page,
+    const u_char *node, unsigned level)
 {
-    size_t         data;
-    uint32_t       flags, size;
-    uint64_t       first, n;
-    const u_char  *node;
-
-    node = page + offset;
+    size_t         size;
+    uint16_t       flags, tree_flags;
+    const u_char  *data;
 
     size = pages_u32(node);
     flags = pages_u16(node + 4);
-    data = offset + NODE_HEAD + pages_u16(node + 6);
+    data = node + NODE_HEAD + pages_u16(node + 6);
 
-    if (flags & NODE_BIG_DATA) {
+    if (tree->kind == TREE_OF_FREED
+        && pages_u64(node + NODE_HEAD) - 1 >= p->txn_id)
+    {
+        return pages_fault(p, page->number, "it frees pages in the future");
+    }
 
-        if (data + 8 > p->page_size) {
-            return RFL_DAMAGED;
+    if (tree->kind == TREE_OF_NAMES) {
+
+        if (flags != NODE_TREE || size != TREE_SIZE) {
+            return pages_fault(p, page->number, "a table's record is none");
         }
 
-        first = pages_u64(page + data);
-        n = ((uint64_t) size + PAGE_HEAD - 1) / p->page_size + 1;
+        tree_flags = pages_u16(data + TREE_FLAGS);
 
-        return first < p->file_pages && n <= p->file_pages - first
-               ? RFL_OK : RFL_DAMAGED;
+        if (tree_flags != 0 && tree_flags != TREE_INTEGER_KEY) {
+            return pages_fault(p, page->number, "a table's flags are unknown");
+        }
+
+        return pages_tree(p, TREE_OF_VALUES, data,
+                          p->pages + PAGES_DEPTH_MAX * p->page_size);
     }
 
-    if (data + size > p->page_size) {
-        return RFL_DAMAGED;
+    if (flags == NODE_LARGE) {
+        return pages_large(p, tree, pages_u64(data), size);
     }
 
-    if (!(flags & NODE_TREE)) {
-        return RFL_OK;
+    if (flags != 0 || (size_t) (data - node) + size > p->node_max) {
+        return pages_fault(p, page->number, "a value is of no known kind");
     }
 
-    if (size != TREE_SIZE) {
-        return RFL_DAMAGED;
+    return tree->kind == TREE_OF_FREED
+           ? pages_freed_small(p, page->number, data, size) : RFL_OK;
+}
+
+
+/* More pages than the size needs are left when a value is overwritten. */
+
+static rfl_rc_t
+pages_large(rfl_pages_t *p, pages_tree_t *tree, uint64_t first, size_t size)
+{
+    u_char    head[PAGE_HEAD];
+    uint64_t  i, n;
+    rfl_rc_t  rc;
+
+    rc = pages_read(p, first, head, PAGE_HEAD);
+    if (rc != RFL_OK) {
+        return rc;
     }
 
-    first = pages_u64(page + data + TREE_ROOT);
+    n = pages_u32(head + PAGE_COUNT);
 
-    return first == NO_PAGE ? RFL_OK : pages_walk(p, first, level + 1);
+    if (pages_u64(head) != first
+        || pages_u16(head + PAGE_FLAGS) != PAGE_LARGE
+        || n < (size + PAGE_HEAD - 1) / p->page_size + 1)
+    {
+        return pages_fault(p, first, "it does not begin a large value");
+    }
+
+    for (i = 0; i < n; i++) {
+        rc = pages_mark(p, first + i);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    tree->large += n;
+
+    return tree->kind == TREE_OF_FREED ? pages_freed_large(p, first, size)
+                                       : RFL_OK;
 }
 
 
 static rfl_rc_t
-pages_read(rfl_pages_t *p, uint64_t number, u_char *page, size_t size)
+pages_freed_small(rfl_pages_t *p, uint64_t number, const u_char *data,
+    size_t size)
+{
+    uint64_t  i, n, above;
+    rfl_rc_t  rc;
+
+    n = size < 8 ? 0 : pages_u64(data);
+
+    if (size < 8 || size % 8 != 0 || n > size / 8 - 1) {
+        return pages_fault(p, number, "a list of freed pages has no size");
+    }
+
+    above = UINT64_MAX;
+
+    for (i = 1; i <= n; i++) {
+        rc = pages_freed_one(p, number, pages_u64(data + 8 * i), &above);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+pages_freed_large(rfl_pages_t *p, uint64_t first, size_t size)
+{
+    off_t     at, end;
+    u_char    part[4096];
+    size_t    i, wanted;
+    uint64_t  n, above;
+    rfl_rc_t  rc;
+
+    at = (off_t) (first * p->page_size + PAGE_HEAD);
+
+    if (size < 8 || size % 8 != 0
+        || pages_pread(p->fd, part, 8, at) != 8
+        || pages_u64(part) > size / 8 - 1)
+    {
+        return pages_fault(p, first, "a list of freed pages has no size");
+    }
+
+    n = pages_u64(part);
+    above = UINT64_MAX;
+    end = at + 8 + (off_t) (8 * n);
+
+    for (at += 8; at < end; at += (off_t) wanted) {
+        wanted = end - at < (off_t) sizeof(part) ? (size_t) (end - at)
+                                                 : sizeof(part);
+
+        if (pages_pread(p->fd, part, wanted, at) != (ssize_t) wanted) {
+            return pages_fault(p, first, "it cannot be read");
+        }
+
+        for (i = 0; i < wanted; i += 8) {
+            rc = pages_freed_one(p, first, pages_u64(part + i), &above);
+            if (rc != RFL_OK) {
+                return rc;
+            }
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+/* A freed page may be beyond the end of a short file. */
+
+static rfl_rc_t
+pages_freed_one(rfl_pages_t *p, uint64_t at, uint64_t freed, uint64_t *above)
+{
+    if (freed < 2 || freed > p->last_page || freed >= *above) {
+        return pages_fault(p, at, "it frees pages that are none");
+    }
+
+    *above = freed;
+
+    return freed < p->file_pages ? pages_mark(p, freed) : RFL_OK;
+}
+
+
+static rfl_rc_t
+pages_page(rfl_pages_t *p, pages_page_t *page, uint64_t number,
+    const u_char *data)
+{
+    page->number = number;
+    page->data = data;
+    page->lower = pages_u16(data + PAGE_LOWER);
+    page->upper = pages_u16(data + PAGE_UPPER);
+
+    if (pages_u64(data) != number) {
+        return pages_fault(p, number, "it bears another number");
+    }
+
+    if (page->lower <= PAGE_HEAD || page->lower > page->upper
+        || page->upper > p->page_size || (page->lower | page->upper) & 1)
+    {
+        return pages_fault(p, number, "its bounds are impossible");
+    }
+
+    page->nodes = (page->lower - PAGE_HEAD) / 2;
+
+    return pages_nodes_fill(p, page)
+           ? RFL_OK : pages_fault(p, number, "its entries do not fill it");
+}
+
+
+/*
+ * LMDB moves nodes when one goes, and relies on there being neither gap nor
+ * overlap.  A size is never 0, so 0 is where no node begins.
+ */
+
+static int
+pages_nodes_fill(rfl_pages_t *p, const pages_page_t *page)
+{
+    int     leaf;
+    size_t  i, at, size, used, nodes;
+
+    leaf = page->data[PAGE_FLAGS] == PAGE_LEAF;
+    used = p->page_size - page->upper;
+
+    memset(p->sizes, 0, used);           /* two bytes for every other byte */
+
+    for (i = 0; i < page->nodes; i++) {
+        at = pages_u16(page->data + PAGE_HEAD + 2 * i);
+
+        if (at < page->upper || at + NODE_HEAD > p->page_size || at & 1) {
+            return 0;
+        }
+
+        size = pages_node_size(page->data + at, leaf);
+
+        if (size > p->page_size - at) {
+            return 0;
+        }
+
+        p->sizes[(at - page->upper) / 2] = (uint16_t) size;
+    }
+
+    nodes = 0;
+
+    for (at = 0; at < used; at += size) {
+        size = p->sizes[at / 2];
+
+        if (size == 0) {
+            return 0;
+        }
+
+        nodes++;
+    }
+
+    return nodes == page->nodes;
+}
+
+
+static size_t
+pages_node_size(const u_char *node, int leaf)
+{
+    size_t  size;
+
+    size = NODE_HEAD + pages_u16(node + 6);
+
+    if (leaf) {
+        size += pages_u16(node + 4) & NODE_LARGE ? 8 : pages_u32(node);
+    }
+
+    return (size + 1) & ~(size_t) 1;
+}
+
+
+/*
+ * Keys ascend over all leaves.  A branch's key is above all before it and not
+ * above the first one below it.
+ */
+
+static int
+pages_key(pages_tree_t *tree, const u_char *node, int leaf)
+{
+    int            order;
+    size_t         size;
+    const u_char  *key;
+
+    key = node + NODE_HEAD;
+    size = pages_u16(node + 6);
+
+    if (size == 0 || size > PAGES_KEY_MAX) {
+        return 0;
+    }
+
+    if (tree->integer) {
+
+        if (tree->integer_size == 0) {
+            tree->integer_size = size;
+        }
+
+        if (size != tree->integer_size || (size != 4 && size != 8)
+            || (size != 8 && tree->kind == TREE_OF_FREED))
+        {
+            return 0;
+        }
+    }
+
+    if (tree->last_size > 0) {
+        order = pages_compare(tree, key, size);
+
+        if (order < 0 || (order == 0 && !(leaf && tree->bound))) {
+            return 0;
+        }
+    }
+
+    memcpy(tree->last, key, size);
+    tree->last_size = size;
+    tree->bound = leaf ? 0 : 1;
+
+    return 1;
+}
+
+
+/* Of key to the last one. */
+
+static int
+pages_compare(const pages_tree_t *tree, const u_char *key, size_t size)
+{
+    int       order;
+    size_t    common;
+    uint64_t  a, b;
+
+    if (tree->integer) {
+        a = size == 8 ? pages_u64(key) : pages_u32(key);
+        b = size == 8 ? pages_u64(tree->last) : pages_u32(tree->last);
+
+        return a < b ? -1 : a > b;
+    }
+
+    common = size < tree->last_size ? size : tree->last_size;
+
+    order = memcmp(key, tree->last, common);
+    if (order != 0) {
+        return order;
+    }
+
+    return size < tree->last_size ? -1 : size > tree->last_size;
+}
+
+
+/* No page has two places; so a walk ends, too. */
+
+static rfl_rc_t
+pages_mark(rfl_pages_t *p, uint64_t number)
+{
+    u_char  bit;
+
+    if (number < 2 || number > p->last_page) {
+        return pages_fault(p, number, "there is no such page");
+    }
+
+    if (number >= p->file_pages) {
+        return pages_fault(p, number, "it is missing");
+    }
+
+    bit = (u_char) (1 << (number & 7));
+
+    if (p->seen[number / 8] & bit) {
+        return pages_fault(p, number, "it is used twice");
+    }
+
+    p->seen[number / 8] |= bit;
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+pages_read(rfl_pages_t *p, uint64_t number, u_char *data, size_t size)
 {
     ssize_t  n;
 
     if (number >= p->file_pages) {
-        return RFL_DAMAGED;
+        return pages_fault(p, number, "it is missing");
     }
 
-    do {
-        n = pread(p->fd, page, size, (off_t) (number * p->page_size));
-    } while (n == -1 && errno == EINTR);
-
+    n = pages_pread(p->fd, data, size, (off_t) (number * p->page_size));
     if (n == -1) {
         return RFL_ERROR;
     }
 
-    return (size_t) n == size ? RFL_OK : RFL_DAMAGED;
+    return (size_t) n == size ? RFL_OK
+                              : pages_fault(p, number, "it is missing");
+}
+
+
+static ssize_t
+pages_pread(int fd, u_char *data, size_t size, off_t offset)
+{
+    ssize_t  n;
+
+    do {
+        n = pread(fd, data, size, offset);
+    } while (n == -1 && errno == EINTR);
+
+    return n;
+}
+
+
+static rfl_rc_t
+pages_fault(rfl_pages_t *p, uint64_t page, const char *what)
+{
+    p->fault->page = page;
+    p->fault->what = what;
+
+    return RFL_DAMAGED;
 }
 
 

@@ -21,6 +21,7 @@
 
 #include <lmdb.h>
 
+#include "rfl_canary.h"
 #include "rfl_pages.h"
 
 
@@ -39,6 +40,14 @@
 /* How often a snapshot may be overtaken by commits while it is checked. */
 
 #define RFL_STORE_CHECK_TRIES  8
+
+/* A data file up to this size is checked whenever it is opened. */
+
+#define RFL_STORE_CHECK_SIZE  (32 * 1024 * 1024)
+
+/* Data files found sound that are remembered; more are checked more often. */
+
+#define RFL_STORE_SOUND  16
 
 
 typedef struct {
@@ -59,6 +68,8 @@ struct rfl_store_s {
     unsigned           broken:1;         /* of no use until opened again */
     size_t             page_size;
     off_t              size;             /* of data.mdb; it never shrinks */
+    off_t              lock_size;        /* nor does lock.mdb */
+    uint64_t           txn_id;           /* the newest one seen */
     rfl_store_file_t   dir_file;
     rfl_store_file_t   data_file;
     rfl_store_file_t   lock_file;
@@ -74,6 +85,12 @@ struct rfl_cursor_s {
     MDB_cursor        *cursor;
     rfl_store_t       *store;
 };
+
+
+typedef struct {
+    rfl_store_file_t   file;
+    uint32_t           deaths;           /* at that time */
+} rfl_store_sound_t;
 
 
 typedef struct {
@@ -95,26 +112,40 @@ static rfl_rc_t store_prepare_dir(rfl_store_t *s, rfl_error_t *err);
 static rfl_rc_t store_make_dir(rfl_store_t *s, rfl_error_t *err);
 static rfl_rc_t store_check_fs(rfl_store_t *s, rfl_error_t *err);
 static rfl_rc_t store_check_data(rfl_store_t *s, rfl_error_t *err);
+static rfl_rc_t store_check_head(rfl_store_t *s, rfl_error_t *err);
+static rfl_rc_t store_head_fail(rfl_store_t *s, rfl_error_t *err, rfl_rc_t rc,
+    uint32_t version);
 static rfl_rc_t store_check_lock(rfl_store_t *s, rfl_error_t *err);
 static rfl_rc_t store_open_env(rfl_store_t *s, size_t map_size,
     rfl_error_t *err);
 static rfl_rc_t store_identify(rfl_store_t *s, rfl_error_t *err);
 static rfl_rc_t store_check_size(rfl_store_t *s, rfl_error_t *err);
-static rfl_rc_t store_check_pages(rfl_store_t *s);
+static rfl_rc_t store_check_pages(rfl_store_t *s, off_t wanted,
+    rfl_error_t *err);
+static rfl_rc_t store_check_lineage(rfl_store_t *s, rfl_error_t *err);
+static uint32_t store_sound_deaths(const rfl_store_t *s);
+static void store_found_sound(const rfl_store_t *s, uint32_t deaths);
 static int store_begin_own(rfl_store_t *s, unsigned flags, MDB_txn **txn);
 static rfl_rc_t store_open_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis,
     size_t n, rfl_error_t *err);
 static int store_try_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis,
     size_t n, unsigned txn_flags, const char **name);
+static int store_begin(rfl_store_t *s, int write);
 static int store_txn(rfl_store_t *s, int write);
+static void store_note_panic(rfl_store_t *s);
 static int store_remap(rfl_store_t *s);
 static void store_extend(rfl_store_t *s);
 static int store_is_short(rfl_store_t *s, off_t *wanted);
 static int store_has_shrunk(rfl_store_t *s);
+static rfl_rc_t store_check_files(rfl_store_t *s);
+static rfl_rc_t store_check_now(rfl_store_t *s);
+static rfl_rc_t store_check_after_deaths(rfl_store_t *s);
 static MDB_val store_val(rfl_str_t bytes);
 static rfl_rc_t cursor_get(rfl_cursor_t *c, MDB_cursor_op op, MDB_val *key,
     rfl_str_t *found, rfl_str_t *value);
 static rfl_rc_t store_fail(rfl_store_t *s, rfl_error_t *err, int rc,
+    const char *what);
+static rfl_rc_t store_fail_denied(rfl_store_t *s, rfl_error_t *err, int rc,
     const char *what);
 static rfl_rc_t store_rc(rfl_store_t *s, int rc);
 static int store_disk_is_full(rfl_store_t *s);
@@ -138,8 +169,13 @@ static const rfl_store_fs_t  store_refused_fs[] = {
 
 /* Handles of this process; opening and closing change it, in any thread. */
 
-static rfl_store_t      *store_list;
-static pthread_mutex_t   store_mutex = PTHREAD_MUTEX_INITIALIZER;
+static rfl_store_t       *store_list;
+static pthread_mutex_t    store_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/* The oldest one gives way. */
+
+static rfl_store_sound_t  store_sound[RFL_STORE_SOUND];
+static unsigned           store_sound_next;
 
 
 rfl_rc_t
@@ -206,12 +242,22 @@ store_open(rfl_store_t *s, const char *dir, const rfl_store_dbi_t *dbis,
         return store_share(s, other, n, err);
     }
 
-    rc = store_open_env(s, map_size, err);
+    rc = store_check_head(s, err);
     if (rc != RFL_OK) {
         return rc;
     }
 
-    return store_open_dbis(s, dbis, n, err);
+    rfl_canary_enter();
+
+    rc = store_open_env(s, map_size, err);
+
+    if (rc == RFL_OK) {
+        rc = store_open_dbis(s, dbis, n, err);
+    }
+
+    rfl_canary_leave();
+
+    return rc;
 }
 
 
@@ -246,7 +292,7 @@ store_share(rfl_store_t *s, rfl_store_t *other, size_t n, rfl_error_t *err)
 
     /* with files that were replaced, all handles are to be closed first */
 
-    if (n != other->ndbis || rfl_store_check_path(other) != RFL_OK) {
+    if (n != other->ndbis || store_check_files(other) != RFL_OK) {
         return rfl_fail(err, RFL_BUSY, "%s: this process has it open "
                         "already, as %s", s->dir, other->dir);
     }
@@ -257,6 +303,7 @@ store_share(rfl_store_t *s, rfl_store_t *other, size_t n, rfl_error_t *err)
     s->page_size = other->page_size;
     s->data_file = other->data_file;
     s->lock_file = other->lock_file;
+    s->lock_size = other->lock_size;
 
     return RFL_OK;
 }
@@ -306,6 +353,10 @@ store_close(rfl_store_t *s)
 {
     if (s->writing) {
         mdb_txn_abort(s->txn);
+    }
+
+    if (s->txn != NULL) {
+        rfl_canary_leave();
     }
 
     if (s->read_txn != NULL) {
@@ -474,6 +525,65 @@ store_check_data(rfl_store_t *s, rfl_error_t *err)
 
 
 /*
+ * Before LMDB opens it: that divides by the page size it finds there.  LMDB's
+ * locks are in lock.mdb, so that closing data.mdb here drops none.
+ */
+
+static rfl_rc_t
+store_check_head(rfl_store_t *s, rfl_error_t *err)
+{
+    int               fd, failed;
+    rfl_rc_t          rc;
+    rfl_pages_head_t  head;
+
+    fd = open(s->data_path, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
+
+    if (fd == -1) {
+        return errno == ENOENT && (s->flags & RFL_STORE_CREATE)
+               ? RFL_OK : store_fail(s, err, errno, "opening data.mdb");
+    }
+
+    rc = rfl_pages_head(fd, &head);
+    failed = errno;
+
+    (void) close(fd);
+
+    if (rc == RFL_NOT_FOUND && (s->flags & RFL_STORE_CREATE)) {
+        return RFL_OK;
+    }
+
+    if (rc == RFL_ERROR) {
+        return store_fail(s, err, failed, "reading data.mdb");
+    }
+
+    return rc == RFL_OK ? RFL_OK : store_head_fail(s, err, rc, head.version);
+}
+
+
+static rfl_rc_t
+store_head_fail(rfl_store_t *s, rfl_error_t *err, rfl_rc_t rc,
+    uint32_t version)
+{
+    switch (rc) {
+
+    case RFL_NOT_FOUND:
+        return rfl_fail(err, rc, "%s: data.mdb is empty", s->dir);
+
+    case RFL_BAD_VERSION:
+        return rfl_fail(err, rc, "%s: data.mdb is in version %u of LMDB's "
+                        "format, this program reads version 1; use the "
+                        "program that wrote it, or restore a backup", s->dir,
+                        version);
+
+    default:
+        return rfl_fail(err, RFL_DAMAGED, "%s: data.mdb is no LMDB file, or "
+                        "its header is damaged; restore it from a backup",
+                        s->dir);
+    }
+}
+
+
+/*
  * On a read-only file system LMDB reads without locks, and a writer would
  * reuse the pages being read.
  */
@@ -490,8 +600,9 @@ store_check_lock(rfl_store_t *s, rfl_error_t *err)
     }
 
     if (faccessat(AT_FDCWD, path, R_OK|W_OK, AT_EACCESS) != 0) {
-        return rfl_fail(err, RFL_DENIED, "%s: lock.mdb is not writable (%s); "
-                        "readers need it too", s->dir, strerror(errno));
+        return rfl_fail(err, RFL_DENIED, "%s: lock.mdb is not writable for "
+                        "user %u (%s); readers need it too", s->dir,
+                        (unsigned) geteuid(), strerror(errno));
     }
 
     return RFL_OK;
@@ -533,6 +644,16 @@ store_open_env(rfl_store_t *s, size_t map_size, rfl_error_t *err)
     }
 
     rc = mdb_env_open(s->env, s->dir, flags, RFL_STORE_FILE_MODE);
+
+    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH) {
+
+        /* the header of data.mdb was looked at already */
+
+        return rfl_fail(err, store_rc(s, rc), "%s: lock.mdb is damaged or of "
+                        "another LMDB (%s); end all processes that have it "
+                        "open, and remove it", s->dir, mdb_strerror(rc));
+    }
+
     if (rc != 0) {
         return store_fail(s, err, rc, "mdb_env_open");
     }
@@ -566,6 +687,7 @@ store_identify(rfl_store_t *s, rfl_error_t *err)
     }
 
     s->lock_file = store_file(&st);
+    s->lock_size = st.st_size;
 
     rc = mdb_env_stat(s->env, &env_stat);
     if (rc != 0) {
@@ -574,81 +696,188 @@ store_identify(rfl_store_t *s, rfl_error_t *err)
 
     s->page_size = env_stat.ms_psize;
 
+    (void) rfl_store_reader_check(s);
+
     checked = store_check_size(s, err);
     if (checked != RFL_OK) {
         return checked;
     }
 
-    (void) rfl_store_reader_check(s);
-
-    return RFL_OK;
+    return store_check_lineage(s, err);
 }
 
+
+/*
+ * All pages are looked at when the file is small, when it is short, and when
+ * a process of this nginx died inside LMDB since it was found sound here.
+ */
 
 static rfl_rc_t
 store_check_size(rfl_store_t *s, rfl_error_t *err)
 {
     off_t     wanted;
     rfl_rc_t  rc;
+    uint32_t  deaths;
 
-    if (!store_is_short(s, &wanted)) {
+    deaths = rfl_canary_deaths(rfl_canary_joined);
+
+    if (!store_is_short(s, &wanted) && s->size > RFL_STORE_CHECK_SIZE
+        && deaths == store_sound_deaths(s))
+    {
         return RFL_OK;
     }
 
-    rc = s->size < 2 * (off_t) s->page_size ? RFL_DAMAGED
-                                            : store_check_pages(s);
-
-    if (rc == RFL_DAMAGED) {
-        return rfl_fail(err, rc, "%s: data.mdb has %lld of the %lld bytes of "
-                        "its pages, and some in use are missing; restore it "
-                        "from a backup", s->dir, (long long) s->size,
-                        (long long) wanted);
+    if (s->size < 2 * (off_t) s->page_size) {
+        return rfl_fail(err, RFL_DAMAGED, "%s: data.mdb has %lld bytes only; "
+                        "restore it from a backup", s->dir,
+                        (long long) s->size);
     }
 
-    if (rc != RFL_OK) {
-        return rfl_fail(err, rc, "%s: the pages of data.mdb cannot be "
+    rc = store_check_pages(s, wanted, err);
+
+    if (rc == RFL_OK) {
+        store_found_sound(s, deaths);
+    }
+
+    /* without a snapshot the next check, of its lineage, says why */
+
+    return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+}
+
+
+/* RFL_NOT_FOUND: each snapshot's meta page is another one's. */
+
+static rfl_rc_t
+store_check_pages(rfl_store_t *s, off_t wanted, rfl_error_t *err)
+{
+    int                rc;
+    MDB_txn           *txn;
+    unsigned           i;
+    rfl_rc_t           checked;
+    mdb_filehandle_t   fd;
+    rfl_pages_fault_t  fault;
+
+    rc = mdb_env_get_fd(s->env, &fd);
+    checked = RFL_NOT_FOUND;
+
+    for (i = 0; i < RFL_STORE_CHECK_TRIES && rc == 0; i++) {
+
+        rc = store_begin_own(s, MDB_RDONLY, &txn);
+
+        if (rc == 0) {
+            checked = rfl_pages_check(fd, s->page_size, mdb_txn_id(txn),
+                                      &fault);
+            mdb_txn_abort(txn);
+        }
+
+        if (checked != RFL_NOT_FOUND) {
+            break;
+        }
+    }
+
+    if (rc != 0) {
+        return store_fail(s, err, rc, "checking its pages");
+    }
+
+    if (checked == RFL_DAMAGED) {
+        return rfl_fail(err, checked, "%s: data.mdb is damaged at page %llu: "
+                        "%s; it has %lld bytes, its pages %lld; restore it "
+                        "from a backup", s->dir,
+                        (unsigned long long) fault.page, fault.what,
+                        (long long) s->size, (long long) wanted);
+    }
+
+    if (checked != RFL_OK && checked != RFL_NOT_FOUND) {
+        return rfl_fail(err, checked, "%s: the pages of data.mdb cannot be "
                         "checked", s->dir);
     }
 
-    return RFL_OK;
+    return checked;
 }
 
 
-/* A short file may be sound; see rfl_pages.h. */
+/*
+ * The id of the newest snapshot is in lock.mdb as long as anybody has it
+ * open.  If data.mdb is another one by then, LMDB takes the snapshot of that
+ * id for the newest, may miss the last commit and write over it.
+ */
 
 static rfl_rc_t
-store_check_pages(rfl_store_t *s)
+store_check_lineage(rfl_store_t *s, rfl_error_t *err)
 {
-    unsigned          i;
-    MDB_txn          *txn;
-    rfl_rc_t          rc;
-    mdb_filehandle_t  fd;
+    int                rc;
+    MDB_txn           *txn;
+    unsigned           i;
+    uint64_t           id;
+    rfl_pages_head_t   head;
+    mdb_filehandle_t   fd;
 
-    if (mdb_env_get_fd(s->env, &fd) != 0) {
-        return RFL_ERROR;
-    }
+    rc = mdb_env_get_fd(s->env, &fd);
 
-    rc = RFL_BUSY;
+    for (i = 0; i < RFL_STORE_CHECK_TRIES && rc == 0; i++) {
 
-    for (i = 0; i < RFL_STORE_CHECK_TRIES; i++) {
-
-        if (store_begin_own(s, MDB_RDONLY, &txn) != 0) {
-            return RFL_ERROR;
+        rc = store_begin_own(s, MDB_RDONLY, &txn);
+        if (rc != 0) {
+            break;
         }
 
-        rc = rfl_pages_check(fd, s->page_size, mdb_txn_id(txn));
+        id = mdb_txn_id(txn);
         mdb_txn_abort(txn);
 
-        if (rc != RFL_NOT_FOUND) {
-            return rc;
+        if (rfl_pages_head(fd, &head) == RFL_OK && head.txn_ids[id & 1] == id)
+        {
+            s->txn_id = id;
+            return RFL_OK;
         }
     }
 
-    return RFL_BUSY;
+    if (rc != 0) {
+        return store_fail(s, err, rc, "beginning a transaction");
+    }
+
+    return rfl_fail(err, RFL_BUSY, "%s: data.mdb was replaced, and a process "
+                    "has the old one open still; it is used as soon as all "
+                    "have closed that", s->dir);
 }
 
 
-/* A transaction beside the current one, while the store is being opened. */
+static uint32_t
+store_sound_deaths(const rfl_store_t *s)
+{
+    unsigned  i;
+
+    for (i = 0; i < RFL_STORE_SOUND; i++) {
+        if (store_file_eq(store_sound[i].file, s->data_file)) {
+            return store_sound[i].deaths;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+store_found_sound(const rfl_store_t *s, uint32_t deaths)
+{
+    unsigned            i;
+    rfl_store_sound_t  *sound;
+
+    for (i = 0; i < RFL_STORE_SOUND; i++) {
+        sound = &store_sound[i];
+
+        if (store_file_eq(sound->file, s->data_file)) {
+            sound->deaths = deaths;
+            return;
+        }
+    }
+
+    sound = &store_sound[store_sound_next++ % RFL_STORE_SOUND];
+    sound->file = s->data_file;
+    sound->deaths = deaths;
+}
+
+
+/* A transaction beside the current one; the caller holds store_mutex. */
 
 static int
 store_begin_own(rfl_store_t *s, unsigned flags, MDB_txn **txn)
@@ -776,16 +1005,12 @@ rfl_store_begin(rfl_store_t *s, int write, rfl_error_t *err)
                         s->dir);
     }
 
-    rc = store_txn(s, write);
+    rfl_canary_enter();
 
-    if (rc == MDB_MAP_RESIZED) {
-        rc = store_remap(s);
-        if (rc == 0) {
-            rc = store_txn(s, write);
-        }
-    }
+    rc = store_begin(s, write);
 
     if (rc != 0) {
+        rfl_canary_leave();
         return store_fail(s, err, rc, "beginning a transaction");
     }
 
@@ -793,6 +1018,31 @@ rfl_store_begin(rfl_store_t *s, int write, rfl_error_t *err)
     s->writing = write ? 1 : 0;
 
     return RFL_OK;
+}
+
+
+static int
+store_begin(rfl_store_t *s, int write)
+{
+    int  rc;
+
+    rc = store_txn(s, write);
+
+    if (rc == MDB_READERS_FULL && rfl_store_reader_check(s) > 0) {
+        rc = store_txn(s, write);
+    }
+
+    if (rc == MDB_MAP_RESIZED) {
+        (void) pthread_mutex_lock(&store_mutex);
+        rc = store_remap(s);
+        (void) pthread_mutex_unlock(&store_mutex);
+
+        if (rc == 0) {
+            rc = store_txn(s, write);
+        }
+    }
+
+    return rc;
 }
 
 
@@ -832,7 +1082,7 @@ store_txn(rfl_store_t *s, int write)
 }
 
 
-/* Another process made the map larger.  No transaction may be live here. */
+/* Another process made the map larger.  The caller holds store_mutex. */
 
 static int
 store_remap(rfl_store_t *s)
@@ -841,12 +1091,8 @@ store_remap(rfl_store_t *s)
 
     /* no transaction may be live: another handle's thread may have one */
 
-    (void) pthread_mutex_lock(&store_mutex);
-
     rc = store_is_shared(s) ? MDB_MAP_RESIZED
                             : mdb_env_set_mapsize(s->env, 0);
-
-    (void) pthread_mutex_unlock(&store_mutex);
 
     if (rc != 0) {
         return rc;
@@ -876,6 +1122,8 @@ rfl_store_end(rfl_store_t *s)
         mdb_txn_reset(s->txn);
     }
 
+    rfl_canary_leave();
+
     s->txn = NULL;
     s->writing = 0;
 }
@@ -902,13 +1150,42 @@ rfl_store_commit(rfl_store_t *s, rfl_error_t *err)
     s->depth = 0;
     s->writing = 0;
 
-    if (rc != 0) {
-        return store_fail(s, err, rc, "commit");
+    if (rc == 0) {
+        store_extend(s);
+
+    } else {
+        store_note_panic(s);
     }
 
-    store_extend(s);
+    rfl_canary_leave();
 
-    return RFL_OK;
+    return rc == 0 ? RFL_OK : store_fail(s, err, rc, "commit");
+}
+
+
+/*
+ * A meta page that could not be written: LMDB begins no transaction in this
+ * environment any more, and tells only whoever tries.
+ */
+
+static void
+store_note_panic(rfl_store_t *s)
+{
+    MDB_txn  *txn;
+
+    switch (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) {
+
+    case 0:
+        mdb_txn_abort(txn);
+        break;
+
+    case MDB_PANIC:
+        s->broken = 1;
+        break;
+
+    default:
+        break;
+    }
 }
 
 
@@ -1210,6 +1487,7 @@ cursor_get(rfl_cursor_t *c, MDB_cursor_op op, MDB_val *key, rfl_str_t *found,
 void
 rfl_store_stat(rfl_store_t *s, rfl_store_stat_t *stat)
 {
+    int          rc;
     size_t       pages;
     unsigned     i;
     MDB_stat     st;
@@ -1217,7 +1495,15 @@ rfl_store_stat(rfl_store_t *s, rfl_store_stat_t *stat)
 
     memset(stat, 0, sizeof(rfl_store_stat_t));
 
-    if (mdb_env_info(s->env, &info) != 0) {
+    if (store_has_shrunk(s)) {           /* the meta pages may be gone */
+        return;
+    }
+
+    rfl_canary_enter();
+    rc = mdb_env_info(s->env, &info);
+    rfl_canary_leave();
+
+    if (rc != 0) {
         return;
     }
 
@@ -1264,6 +1550,19 @@ rfl_store_reader_check(rfl_store_t *s)
 rfl_rc_t
 rfl_store_check_path(rfl_store_t *s)
 {
+    rfl_rc_t  rc;
+
+    rc = store_check_files(s);
+
+    return rc == RFL_OK && s->txn == NULL ? store_check_now(s) : rc;
+}
+
+
+/* Another handle's thread may ask, too. */
+
+static rfl_rc_t
+store_check_files(rfl_store_t *s)
+{
     struct stat  st;
 
     if (stat(s->data_path, &st) != 0) {
@@ -1278,15 +1577,94 @@ rfl_store_check_path(rfl_store_t *s)
         return store_rc(s, errno);
     }
 
-    if (!store_file_eq(store_file(&st), s->lock_file)) {
+    if (!store_file_eq(store_file(&st), s->lock_file)
+        || st.st_size < s->lock_size)
+    {
         return RFL_DAMAGED;
     }
 
-    if (s->broken || store_has_shrunk(s)) {
-        return RFL_DAMAGED;
+    return s->broken || store_has_shrunk(s) ? RFL_DAMAGED : RFL_OK;
+}
+
+
+/* Whether the header was overwritten: with noise, or by another file's. */
+
+static rfl_rc_t
+store_check_now(rfl_store_t *s)
+{
+    unsigned          i;
+    uint64_t          id;
+    rfl_rc_t          rc;
+    rfl_pages_head_t  head;
+    mdb_filehandle_t  fd;
+
+    if (mdb_env_get_fd(s->env, &fd) != 0) {
+        return RFL_ERROR;
     }
 
-    return RFL_OK;
+    for (i = 0; i < RFL_STORE_CHECK_TRIES; i++) {
+
+        rc = rfl_pages_head(fd, &head);
+        if (rc == RFL_ERROR) {
+            return rc;
+        }
+
+        if (rc != RFL_OK || head.page_size != s->page_size
+            || head.txn_id < s->txn_id)
+        {
+            return RFL_DAMAGED;
+        }
+
+        if (rfl_store_begin(s, 0, NULL) != RFL_OK) {
+            return s->broken ? RFL_DAMAGED : RFL_OK;
+        }
+
+        id = rfl_store_txn_id(s);
+        rfl_store_end(s);
+
+        /* two commits may have come since the header was read */
+
+        if (head.txn_ids[id & 1] == id) {
+            s->txn_id = id;
+            return store_check_after_deaths(s);
+        }
+    }
+
+    return RFL_DAMAGED;
+}
+
+
+/* A large file would hold up the caller: it is checked when it is opened. */
+
+static rfl_rc_t
+store_check_after_deaths(rfl_store_t *s)
+{
+    rfl_rc_t  rc;
+    uint32_t  deaths;
+
+    deaths = rfl_canary_deaths(rfl_canary_joined);
+    rc = RFL_OK;
+
+    (void) pthread_mutex_lock(&store_mutex);
+
+    if (s->size <= RFL_STORE_CHECK_SIZE && deaths != store_sound_deaths(s)) {
+
+        rfl_canary_enter();
+        rc = store_check_pages(s, s->size, NULL);
+        rfl_canary_leave();
+
+        if (rc == RFL_OK) {
+            store_found_sound(s, deaths);
+        }
+    }
+
+    (void) pthread_mutex_unlock(&store_mutex);
+
+    if (rc == RFL_DAMAGED) {
+        s->broken = 1;
+    }
+
+    return rc == RFL_DAMAGED ? RFL_DAMAGED : RFL_OK;
 }
 
 
@@ -1311,16 +1689,28 @@ store_fail(rfl_store_t *s, rfl_error_t *err, int rc, const char *what)
     }
 
     if (rc == MDB_READERS_FULL) {
-        return rfl_fail(err, code, "%s: %s: all %d reader slots are in use",
+        return rfl_fail(err, code, "%s: %s: all %d reader slots are in use: "
+                        "end some of the processes that have it open",
                         s->dir, what, RFL_STORE_READERS);
     }
 
-    if (rc == EIO && code == RFL_FULL) {
-        return rfl_fail(err, code, "%s: %s: the disk is full", s->dir, what);
+    if (code == RFL_FULL && (rc == EIO || rc == ENOSPC || rc == EDQUOT)) {
+        return rfl_fail(err, code, "%s: %s: the disk is full%s; make room",
+                        s->dir, what, rc == EDQUOT ? " (quota)" : "");
     }
 
-    if (rc == MDB_INVALID) {
-        return rfl_fail(err, code, "%s: %s: data.mdb is no LMDB file",
+    if (code == RFL_DENIED) {
+        return store_fail_denied(s, err, rc, what);
+    }
+
+    if (code == RFL_DAMAGED) {
+        return rfl_fail(err, code, "%s: %s: %s; restore it from a backup",
+                        s->dir, what, mdb_strerror(rc));
+    }
+
+    if (rc == MDB_PANIC) {
+        return rfl_fail(err, code, "%s: %s: a write failed before and its "
+                        "outcome is unknown; it is to be opened again",
                         s->dir, what);
     }
 
@@ -1331,6 +1721,39 @@ store_fail(rfl_store_t *s, rfl_error_t *err, int rc, const char *what)
     }
 
     return rfl_fail(err, code, "%s: %s: %s", s->dir, what, mdb_strerror(rc));
+}
+
+
+/* Whose file it is, and who asks. */
+
+static rfl_rc_t
+store_fail_denied(rfl_store_t *s, rfl_error_t *err, int rc, const char *what)
+{
+    size_t       i;
+    uid_t        uid;
+    struct stat  st;
+
+    const char  *paths[] = { s->dir, s->data_path, s->lock_path };
+
+    uid = geteuid();
+
+    if (rc == EROFS) {
+        return rfl_fail(err, RFL_DENIED, "%s: %s: it is on a read-only file "
+                        "system; mount it for writing", s->dir, what);
+    }
+
+    for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (stat(paths[i], &st) == 0 && st.st_uid != uid) {
+            return rfl_fail(err, RFL_DENIED, "%s: %s: %s: %s belongs to user "
+                            "%u, this process is user %u; change its owner",
+                            s->dir, what, mdb_strerror(rc), paths[i],
+                            (unsigned) st.st_uid, (unsigned) uid);
+        }
+    }
+
+    return rfl_fail(err, RFL_DENIED, "%s: %s: %s; make data.mdb and lock.mdb "
+                    "readable and writable for user %u", s->dir, what,
+                    mdb_strerror(rc), (unsigned) uid);
 }
 
 
@@ -1380,6 +1803,18 @@ store_rc(rfl_store_t *s, int rc)
     case MDB_INVALID:
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
+    case MDB_CURSOR_FULL:                /* a loop of pages */
+        s->broken = 1;
+        return RFL_DAMAGED;
+
+    case MDB_BAD_TXN:
+
+        /* what a reader met before; a writer may as well have been full */
+
+        if (s->writing) {
+            return RFL_ERROR;
+        }
+
         s->broken = 1;
         return RFL_DAMAGED;
 

@@ -16,6 +16,11 @@
  * - Network and FUSE file systems are refused: POSIX locks and mmap are not
  *   reliable there.  So is a lock file that cannot be written: LMDB would
  *   read without locks.
+ * - LMDB trusts its file: reading or writing a damaged one is SIGSEGV, SIGBUS
+ *   or abort().  So its header is looked at before LMDB opens it, and all its
+ *   pages before anything is read (rfl_pages.h) if it has 32 MiB at most, if
+ *   it is shorter than its pages, or if a process of this nginx died inside
+ *   LMDB since this one found it sound (rfl_canary.h).
  */
 
 #ifndef RFL_STORE_H
@@ -41,7 +46,7 @@ typedef struct {
 } rfl_store_dbi_t;
 
 
-#define RFL_STORE_DBIS_MAX  8
+#define RFL_STORE_DBIS_MAX  16
 #define RFL_STORE_KEY_MAX   511
 #define RFL_STORE_READERS   1024
 
@@ -57,10 +62,11 @@ typedef struct {
 /*
  * Opens dir with the listed dbis (numbered in their order).  Errors:
  * RFL_NOT_FOUND (no such directory, no data file or a dbi not made yet),
- * RFL_DENIED, RFL_BUSY (this process has it open
- * for reading, and writing is asked for), RFL_DAMAGED (pages in use
- * are missing, or no LMDB file), RFL_INVALID (file system), RFL_FULL (readers),
- * RFL_ERROR.  map_size 0 means RFL_STORE_MAP_SIZE.  *sp is NULL on failure.
+ * RFL_DENIED, RFL_BUSY (this process has it open for reading, and writing is
+ * asked for; or data.mdb was replaced and another process has the old one
+ * open still: try again), RFL_DAMAGED (restore a backup), RFL_BAD_VERSION (of
+ * LMDB's format), RFL_INVALID (file system), RFL_FULL (readers), RFL_ERROR.
+ * map_size 0 means RFL_STORE_MAP_SIZE.  *sp is NULL on failure.
  */
 
 rfl_rc_t rfl_store_open(rfl_store_t **sp, const char *dir,
@@ -74,9 +80,10 @@ void rfl_store_close(rfl_store_t *s);            /* NULL is allowed */
  * begin: a transaction, writing if write != 0.  Beginning a read while any
  * transaction is current nests harmlessly (end counts); beginning a write
  * then is RFL_ERROR.  A map another process enlarged is remapped here.
- * end: ends reading, or aborts the write transaction; commit: commits it
- * (after a failed commit nothing of it stands, RFL_FULL says disk or map is
- * full).
+ * end: ends reading, or aborts the write transaction; commit: commits it.
+ * After a failed commit all of it stands or nothing, and most often nothing
+ * (with an I/O error the outcome is unknown); RFL_FULL says disk or map is
+ * full.  If LMDB gave up with it, rfl_store_check_path() says so at once.
  */
 
 rfl_rc_t rfl_store_begin(rfl_store_t *s, int write, rfl_error_t *err);
@@ -177,8 +184,10 @@ int rfl_store_reader_check(rfl_store_t *s);
 /*
  * RFL_OK while the path still names the files this store has open,
  * RFL_NOT_FOUND when they are gone, RFL_DAMAGED when other files took their
- * place (a restored backup), the file was cut short or LMDB gave up
- * (MDB_PANIC): close and open again.
+ * place (a restored backup), a file was cut short, the header overwritten, or
+ * LMDB gave up (MDB_PANIC): close and open again.  After a death inside LMDB
+ * it also looks at all pages once, if the file has 32 MiB at most (4 ms).
+ * Otherwise it takes 2 us.
  */
 
 rfl_rc_t rfl_store_check_path(rfl_store_t *s);

@@ -1,10 +1,12 @@
 /*
  * The wall around LMDB, with real files and real other processes.
  *
- * statfs(), statvfs(), pwrite() and writev() are replaced here, in this
- * program, so that a test can be on NFS or on a full disk without being there.
+ * statfs(), statvfs(), pwrite(), writev() and fdatasync() are replaced here,
+ * in this program, so that a test can be on NFS or on a full disk without
+ * being there.
  */
 
+#include "rfl_canary.h"
 #include "rfl_store.h"
 
 #include <stdarg.h>
@@ -15,9 +17,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -50,7 +54,9 @@ typedef struct {
 typedef enum {
     WRITES_PASS = 0,
     WRITES_NO_SPACE,
-    WRITES_SHORT
+    WRITES_SHORT,
+    WRITES_NO_META,                      /* the next one to a meta page */
+    WRITES_NO_SYNC
 } writes_t;
 
 
@@ -121,7 +127,25 @@ pwrite(int fd, const void *data, size_t len, off_t offset)
         return (ssize_t) len / 2;
     }
 
+    if (writes == WRITES_NO_META && len < 4096) {
+        writes = WRITES_PASS;
+        errno = EIO;
+        return -1;
+    }
+
     return syscall(SYS_pwrite64, fd, data, len, offset);
+}
+
+
+int
+fdatasync(int fd)
+{
+    if (writes == WRITES_NO_SYNC) {
+        errno = EIO;
+        return -1;
+    }
+
+    return (int) syscall(SYS_fdatasync, fd);
 }
 
 
@@ -649,6 +673,110 @@ a_reader_that_cannot_lock_is_refused(void **state)
     stop_child(pid, in, out);
 
     assert_int_equal(chmod(f->dir, 0700), 0);
+}
+
+
+static int
+child_of_another_user(fixture_t *f, int in, int out)
+{
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) {
+        return 1;
+    }
+
+    if (open_store(f, RFL_STORE_WRITE, MIB) != RFL_DENIED) {
+        return 2;
+    }
+
+    if (strstr(f->err.text, "Permission denied") == NULL) {
+        return 3;
+    }
+
+    return geteuid() != 65534
+           || strstr(f->err.text, "belongs to user 0, this process is user "
+                     "65534; change its owner") != NULL ? 0 : 4;
+}
+
+
+static void
+a_writer_that_may_not_write_is_told_whose_file_it_is(void **state)
+{
+    size_t      i;
+    int         in, out;
+    pid_t       pid;
+    fixture_t  *f;
+
+    static const mode_t  modes[] = { 0444, 0400 };
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    assert_int_equal(chmod(f->root, 0755), 0);
+    assert_int_equal(chmod(path_of(f, ".."), 0755), 0);
+    assert_int_equal(chmod(f->dir, 0755), 0);
+    assert_int_equal(chmod(path_of(f, "lock.mdb"), 0666), 0);
+
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(chmod(path_of(f, "data.mdb"), modes[i]), 0);
+        pid = start_child(f, child_of_another_user, &in, &out);
+        stop_child(pid, in, out);
+    }
+}
+
+
+static int
+child_on_a_read_only_file_system(fixture_t *f, int in, int out)
+{
+    if (unshare(CLONE_NEWNS) != 0
+        || mount("none", "/", NULL, MS_REC|MS_PRIVATE, NULL) != 0
+        || mount(f->root, f->root, NULL, MS_BIND, NULL) != 0
+        || mount("none", f->root, NULL, MS_REMOUNT|MS_BIND|MS_RDONLY, NULL)
+           != 0)
+    {
+        return write(out, "-", 1) == 1 ? 0 : 1;
+    }
+
+    if (open_store(f, RFL_STORE_READ, MIB) != RFL_DENIED
+        || strstr(f->err.text, "Read-only file system") == NULL)
+    {
+        return 2;
+    }
+
+    if (open_store(f, RFL_STORE_WRITE, MIB) != RFL_DENIED
+        || strstr(f->err.text, "read-only file system") == NULL)
+    {
+        return 3;
+    }
+
+    return write(out, "+", 1) == 1 ? 0 : 4;
+}
+
+
+static void
+a_read_only_file_system_is_named(void **state)
+{
+    int         in, out;
+    char        c;
+    pid_t       pid;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    pid = start_child(f, child_on_a_read_only_file_system, &in, &out);
+    c = '!';
+    (void) !read(in, &c, 1);
+    stop_child(pid, in, out);
+
+    if (c == '-') {
+        print_message("not allowed to mount\n");
+        skip();
+    }
+
+    assert_int_equal(c, '+');
 }
 
 
@@ -1211,6 +1339,192 @@ child_reads_and_waits(fixture_t *f, int in, int out)
 
 
 static void
+a_failed_sync_fails_the_commit_and_nothing_of_it_stands(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+
+    writes = WRITES_NO_SYNC;
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_ERROR);
+    assert_non_null(strstr(f->err.text, "Input/output error"));
+
+    writes = WRITES_PASS;
+    assert_int_equal(has_key(f, 1), RFL_NOT_FOUND);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+}
+
+
+static void
+a_meta_page_that_cannot_be_written_asks_for_opening_again(void **state)
+{
+    unsigned    i;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(put_one(f, i, "a", 1), RFL_OK);
+
+        writes = WRITES_NO_META;
+        assert_int_equal(put_one(f, 100 + i, "b", 1), RFL_ERROR);
+        assert_int_equal(writes, WRITES_PASS);
+        assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+
+        assert_int_equal(put_one(f, 100 + i, "b", 1), RFL_ERROR);
+        assert_non_null(strstr(f->err.text, "opened again"));
+
+        close_store(f);
+        assert_int_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_OK);
+        assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+        assert_int_equal(has_key(f, i), RFL_OK);
+    }
+
+    assert_int_equal(put_one(f, 100, "b", 1), RFL_OK);
+}
+
+
+/* A store for each slot, on one environment. */
+
+static int
+child_takes_all_readers(fixture_t *f, int in, int out)
+{
+    int           n;
+    char          c;
+    rfl_rc_t      rc;
+    rfl_store_t  *store;
+
+    for (n = 0; n <= RFL_STORE_READERS; n++) {
+
+        rc = rfl_store_open(&store, f->dir, dbis, NDBIS, RFL_STORE_READ,
+                            64 * MIB, &f->err);
+
+        if (rc == RFL_OK) {
+            rc = rfl_store_begin(store, 0, &f->err);
+        }
+
+        if (rc != RFL_OK) {
+            break;
+        }
+    }
+
+    if (rc != RFL_FULL || n < RFL_STORE_READERS / 2
+        || write(out, "x", 1) != 1)
+    {
+        return 1;
+    }
+
+    return (int) read(in, &c, 1);
+}
+
+
+static void
+a_full_reader_table_is_reported_and_recovers(void **state)
+{
+    int         in, out, status;
+    pid_t       pid;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    /* one that has begun nothing yet */
+
+    pid = start_child(f, child_takes_all_readers, &in, &out);
+    wait_byte(in);
+
+    assert_int_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_FULL);
+    assert_non_null(strstr(f->err.text, "1024 reader slots"));
+
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    close(in);
+    close(out);
+
+    assert_int_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_OK);
+
+    /* one that is open, and meets the slots of the dead */
+
+    pid = start_child(f, child_takes_all_readers, &in, &out);
+    wait_byte(in);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_FULL);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    close(in);
+    close(out);
+
+    assert_int_equal(has_key(f, 1), RFL_OK);
+}
+
+
+static int
+child_writes_and_waits(fixture_t *f, int in, int out)
+{
+    char      c;
+    uint64_t  i;
+
+    if (open_store(f, RFL_STORE_WRITE, 64 * MIB) != RFL_OK
+        || rfl_store_begin(f->store, 1, NULL) != RFL_OK)
+    {
+        return 1;
+    }
+
+    for (i = 0; i < 1000; i++) {
+        if (rfl_store_put_u64(f->store, U64, i, rfl_cstr("dirty"), 0, NULL)
+            != RFL_OK)
+        {
+            return 2;
+        }
+    }
+
+    return write(out, "x", 1) == 1 ? (int) read(in, &c, 1) : 3;
+}
+
+
+static void
+a_writer_killed_in_its_transaction_leaves_nothing(void **state)
+{
+    int         in, out, status, i;
+    pid_t       pid;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    for (i = 0; i < 3; i++) {
+        pid = start_child(f, child_writes_and_waits, &in, &out);
+        wait_byte(in);
+
+        assert_int_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_OK);
+        assert_int_equal(has_key(f, 5), RFL_NOT_FOUND);
+
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        close(in);
+        close(out);
+
+        assert_int_equal(put_one(f, 2000 + (uint64_t) i, "a", 1), RFL_OK);
+        assert_int_equal(has_key(f, 5), RFL_NOT_FOUND);
+        assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+        close_store(f);
+    }
+}
+
+
+static void
 dead_readers_are_cleared(void **state)
 {
     int               in, out, status;
@@ -1369,6 +1683,389 @@ size_of_pages(fixture_t *f)
     }
 
     return (off_t) pages * 4096;
+}
+
+
+static void
+copy_over(fixture_t *f, const char *from, const char *to)
+{
+    char  command[512];
+
+    snprintf(command, sizeof(command), "cat %s > %s", from, to);
+    assert_int_equal(system(command), 0);
+}
+
+
+static void
+write_at(fixture_t *f, const char *name, off_t at, const void *data,
+    size_t size)
+{
+    int  fd;
+
+    fd = open(path_of(f, name), O_WRONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, data, size, at), size);
+    close(fd);
+}
+
+
+static void
+a_header_overwritten_while_open_is_noticed(void **state)
+{
+    size_t      i;
+    u_char      noise[152];
+    fixture_t  *f;
+
+    /* flags, magic, version, page size, last page, transaction */
+
+    static const off_t  places[] = { 10, 16, 20, 40, 142, 149 };
+
+    f = *state;
+
+    memset(noise, 0xa5, sizeof(noise));
+
+    for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        create_store(f);
+        assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+        assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+
+        write_at(f, "data.mdb", places[i] + 4096, noise, 1);
+        assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+
+        close_store(f);
+        assert_int_not_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_OK);
+        assert_int_equal(unlink(path_of(f, "data.mdb")), 0);
+    }
+
+    create_store(f);
+    assert_int_equal(truncate(path_of(f, "lock.mdb"), 100), 0);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+}
+
+
+static void
+another_file_copied_over_it_while_open_is_noticed(void **state)
+{
+    char        older[128], newer[128];
+    unsigned    i;
+    fixture_t  *f;
+
+    f = *state;
+
+    snprintf(older, sizeof(older), "%s/older", f->root);
+    snprintf(newer, sizeof(newer), "%s/newer", f->root);
+
+    create_store(f);
+    copy_over(f, path_of(f, "data.mdb"), older);
+
+    for (i = 0; i < 9; i++) {
+        assert_int_equal(put_one(f, i, "a", 1), RFL_OK);
+    }
+
+    copy_over(f, path_of(f, "data.mdb"), newer);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+
+    copy_over(f, older, f->file);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+
+    close_store(f);
+    create_store(f);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+
+    copy_over(f, newer, path_of(f, "data.mdb"));
+    assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+
+    close_store(f);
+    create_store(f);
+    assert_int_equal(has_key(f, 8), RFL_OK);
+}
+
+
+/* As one process of several does when a backup is restored. */
+
+static void
+a_restored_file_waits_until_nobody_has_the_old_one(void **state)
+{
+    int         in, out;
+    char        backup[128];
+    pid_t       pid;
+    unsigned    i;
+    fixture_t  *f;
+
+    f = *state;
+
+    snprintf(backup, sizeof(backup), "%s/backup", f->root);
+
+    create_store(f);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+    copy_over(f, path_of(f, "data.mdb"), backup);
+
+    for (i = 0; i < 9; i++) {
+        assert_int_equal(put_one(f, 100 + i, "a", 1), RFL_OK);
+    }
+
+    close_store(f);
+
+    pid = start_child(f, child_reads_and_waits, &in, &out);
+    wait_byte(in);
+
+    assert_int_equal(rename(backup, path_of(f, "data.mdb")), 0);
+
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(open_store(f, i ? RFL_STORE_WRITE : RFL_STORE_READ,
+                                    64 * MIB), RFL_BUSY);
+        assert_non_null(strstr(f->err.text, "was replaced"));
+    }
+
+    stop_child(pid, in, out);
+
+    assert_int_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_OK);
+    assert_int_equal(has_key(f, 1), RFL_OK);
+    assert_int_equal(has_key(f, 100), RFL_NOT_FOUND);
+    assert_int_equal(put_one(f, 2, "a", 1), RFL_OK);
+}
+
+
+static void
+a_newer_format_is_refused_by_its_number(void **state)
+{
+    u_char      version;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    version = 2;
+    write_at(f, "data.mdb", 20, &version, 1);
+    write_at(f, "data.mdb", 4096 + 20, &version, 1);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, MIB), RFL_BAD_VERSION);
+    assert_non_null(strstr(f->err.text, "version 2 of LMDB's format"));
+    assert_int_equal(open_store(f, RFL_STORE_CREATE, MIB), RFL_BAD_VERSION);
+}
+
+
+static void
+a_damaged_file_is_refused_with_what_to_do(void **state)
+{
+    u_char      zeros[4096];
+    fixture_t  *f;
+
+    f = *state;
+
+    memset(zeros, 0, sizeof(zeros));
+
+    create_store(f);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+    close_store(f);
+
+    write_at(f, "data.mdb", size_of_pages(f) - 4096, zeros, 4096);
+    assert_int_equal(open_store(f, RFL_STORE_READ, MIB), RFL_DAMAGED);
+    assert_non_null(strstr(f->err.text, "damaged at page"));
+    assert_non_null(strstr(f->err.text, "restore it from a backup"));
+
+    write_at(f, "data.mdb", 0, zeros, 4096);
+    assert_int_equal(open_store(f, RFL_STORE_READ, MIB), RFL_DAMAGED);
+    assert_non_null(strstr(f->err.text, "header is damaged"));
+    assert_non_null(strstr(f->err.text, "restore it from a backup"));
+}
+
+
+static void
+a_damaged_lock_file_is_refused_while_it_is_in_use(void **state)
+{
+    int         in, out;
+    pid_t       pid;
+    u_char      kept[8], noise[8];
+    fixture_t  *f;
+    int         fd;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    pid = start_child(f, child_reads_and_waits, &in, &out);
+    wait_byte(in);
+
+    fd = open(path_of(f, "lock.mdb"), O_RDONLY);
+    assert_int_equal(read(fd, kept, sizeof(kept)), sizeof(kept));
+    close(fd);
+
+    memset(noise, 0xa5, sizeof(noise));
+    write_at(f, "lock.mdb", 0, noise, sizeof(noise));
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_DAMAGED);
+    assert_non_null(strstr(f->err.text, "lock.mdb"));
+
+    stop_child(pid, in, out);
+
+    /* the first one to open it makes it new */
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+}
+
+
+/* A page of the file that has these bytes. */
+
+static off_t
+page_with(fixture_t *f, const char *text)
+{
+    int    fd;
+    char   page[4096];
+    off_t  at, found;
+
+    found = 0;
+    fd = open(path_of(f, "data.mdb"), O_RDONLY);
+    assert_true(fd >= 0);
+
+    for (at = 2 * 4096; pread(fd, page, 4096, at) == 4096; at += 4096) {
+        if (memmem(page, 4096, text, strlen(text)) != NULL) {
+            found = at;
+        }
+    }
+
+    close(fd);
+    assert_true(found > 0);
+
+    return found;
+}
+
+
+static void
+a_large_file_is_checked_after_a_death_inside(void **state)
+{
+    char          *data;
+    off_t          at;
+    u_char         number, wrong;
+    fixture_t     *f;
+    rfl_canary_t  *canary;
+
+    f = *state;
+
+    data = calloc(1, 33 * MIB);
+    assert_non_null(data);
+
+    create_store(f);
+    assert_int_equal(put_one(f, 1, data, 33 * MIB), RFL_OK);
+    assert_int_equal(put_one(f, 2, "a needle", 8), RFL_OK);
+    close_store(f);
+    free(data);
+
+    canary = rfl_canary_create();
+    assert_non_null(canary);
+    rfl_canary_join(canary);
+
+    at = page_with(f, "a needle");
+    number = (u_char) (at / 4096);
+    wrong = number + 1;
+
+    /* it is not read as a whole as long as nobody died */
+
+    write_at(f, "data.mdb", at, &wrong, 1);
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+    close_store(f);
+
+    canary->deaths++;
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_DAMAGED);
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_DAMAGED);
+
+    write_at(f, "data.mdb", at, &number, 1);
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+    close_store(f);
+
+    /* found sound, it is so until the next death */
+
+    write_at(f, "data.mdb", at, &wrong, 1);
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+    close_store(f);
+
+    canary->deaths++;
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_DAMAGED);
+
+    rfl_canary_free(canary);
+}
+
+
+static void
+a_death_inside_has_the_others_look_at_a_small_file(void **state)
+{
+    u_char         wrong;
+    fixture_t     *f;
+    rfl_canary_t  *canary;
+
+    f = *state;
+
+    canary = rfl_canary_create();
+    assert_non_null(canary);
+    rfl_canary_join(canary);
+
+    create_store(f);
+    assert_int_equal(put_one(f, 2, "a needle", 8), RFL_OK);
+
+    canary->deaths++;
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+
+    wrong = 0xa5;
+    write_at(f, "data.mdb", page_with(f, "a needle"), &wrong, 1);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+
+    canary->deaths++;
+    assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_DAMAGED);
+    assert_int_equal(rfl_canary_slot->inside, 0);
+
+    rfl_canary_free(canary);
+}
+
+
+static void
+transactions_are_marked_in_the_canary(void **state)
+{
+    fixture_t     *f;
+    rfl_canary_t  *canary;
+
+    f = *state;
+
+    canary = rfl_canary_create();
+    assert_non_null(canary);
+    rfl_canary_join(canary);
+    assert_non_null(rfl_canary_slot);
+
+    create_store(f);
+    assert_int_equal(rfl_canary_slot->inside, 0);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_canary_slot->inside, 1);
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_canary_slot->inside, 1);
+    rfl_store_end(f->store);
+    rfl_store_end(f->store);
+    rfl_store_end(f->store);
+    assert_int_equal(rfl_canary_slot->inside, 0);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_canary_slot->inside, 1);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+    assert_int_equal(rfl_canary_slot->inside, 0);
+
+    writes = WRITES_NO_SYNC;
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_ERROR);
+    assert_int_equal(rfl_canary_slot->inside, 0);
+    writes = WRITES_PASS;
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    close_store(f);
+    assert_int_equal(rfl_canary_slot->inside, 0);
+
+    snprintf(f->dir, sizeof(f->dir), "%s/none", f->root);
+    assert_int_equal(open_store(f, RFL_STORE_READ, MIB), RFL_NOT_FOUND);
+    assert_int_equal(rfl_canary_slot->inside, 0);
+
+    rfl_canary_free(canary);
+    assert_null(rfl_canary_slot);
 }
 
 
@@ -1602,6 +2299,8 @@ main(void)
         test(a_truncated_file_is_refused_before_it_is_read),
         test(file_systems_without_reliable_locks_are_refused),
         test(a_reader_that_cannot_lock_is_refused),
+        test(a_writer_that_may_not_write_is_told_whose_file_it_is),
+        test(a_read_only_file_system_is_named),
         test(values_come_back_by_all_kinds_of_keys),
         test(put_flags_protect_and_append),
         test(keys_are_limited),
@@ -1615,10 +2314,23 @@ main(void)
         test(a_full_map_is_reported_and_recoverable),
         test(a_full_map_fails_the_whole_transaction),
         test(a_full_disk_fails_the_commit_and_nothing_of_it_stands),
+        test(a_failed_sync_fails_the_commit_and_nothing_of_it_stands),
+        test(a_meta_page_that_cannot_be_written_asks_for_opening_again),
+        test(a_full_reader_table_is_reported_and_recovers),
+        test(a_writer_killed_in_its_transaction_leaves_nothing),
         test(dead_readers_are_cleared),
         test(a_store_inherited_over_fork_does_not_block_the_child),
         test(a_replaced_or_missing_file_is_noticed),
         test(a_file_truncated_while_open_is_noticed),
+        test(a_header_overwritten_while_open_is_noticed),
+        test(another_file_copied_over_it_while_open_is_noticed),
+        test(a_restored_file_waits_until_nobody_has_the_old_one),
+        test(a_newer_format_is_refused_by_its_number),
+        test(a_damaged_file_is_refused_with_what_to_do),
+        test(a_damaged_lock_file_is_refused_while_it_is_in_use),
+        test(a_large_file_is_checked_after_a_death_inside),
+        test(a_death_inside_has_the_others_look_at_a_small_file),
+        test(transactions_are_marked_in_the_canary),
         test(a_commit_leaves_no_file_shorter_than_its_pages),
         test(a_short_file_opens_as_long_as_no_page_in_use_is_missing),
         test(a_commit_makes_a_short_file_long_again),
