@@ -79,11 +79,20 @@ refused($invalid, "referral_registry main %%DIR%%/referral $_;")
         'max_links=99999999999999999999', 'map_size=', 'map_size=0',
         'map_size=1023k', 'map_size=x', 'map_size=-1m',
         'map_size=99999999999999999999', 'counters=', 'nothing=1',
-        'flush', 'Flush=5s', 'if=1', '%%DIR%%/other';
+        'flush', 'Flush=5s', 'if=1', '%%DIR%%/other', 'minutes=',
+        'minutes=59m', 'minutes=x', 'minutes=-1', 'hours=', 'hours=23h',
+        'hours=1', 'days=', 'days=23h', 'days=1q', 'days=forever';
+refused(qr/the value must be a time of 1h at least, or 0: for ever/,
+        'referral_registry main %%DIR%%/referral minutes=1s;');
+refused(qr/the value must be a time of 1d at least, or 0: for ever/,
+        "referral_registry main %%DIR%%/referral $_=1h;") for 'hours', 'days';
 accepted("referral_registry main %%DIR%%/referral $_;")
     for 'flush=100ms', 'flush=1h', 'flush=5s', 'flush=5', 'max_links=1',
         'max_links=33554432', 'map_size=1m', 'map_size=1024k',
-        'map_size=2g', 'counters=%%SHM%%/x', 'counters=%%SHM%%/x flush=1s';
+        'map_size=2g', 'counters=%%SHM%%/x', 'counters=%%SHM%%/x flush=1s',
+        'minutes=1h', 'minutes=0', 'minutes=7d', 'hours=1d', 'hours=0',
+        'hours=2y', 'days=1d', 'days=0', 'days=10y',
+        'minutes=48h hours=90d days=5y';
 
 refused(qr/invalid number of arguments in "referral_registry"/,
         "referral_registry$_;") for '', ' main';

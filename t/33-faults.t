@@ -182,38 +182,147 @@ for my $fault ([ 'a damaged registry', 'registry' ],
 
 # A registry that goes while nginx runs, and comes back.
 
-site($default);
-$registry = $t->registry_dir . '/registry';
-$t->start;
-recovers('at first');
-sleep 2.5;
-rename $registry, "$registry.away" or die;
-serves('a registry moved away');
-sleep 2;
-serves('a registry moved away for two seconds');
-remove_tree($registry);
-rename "$registry.away", $registry or die;
-recovers('a registry moved back');
-cmp_ok(counters_of($t, $key)->{clicks}, '>=', 10,
-       'what was flushed before is there');
-$t->finish;
-
-# No counter file.
-
 {
-    site('referral_registry main %%DIR%%/referral flush=1s'
-         . ' counters=%%DIR%%/none/main.counters;');
+    site($default, workers => 2);
+    $registry = $t->registry_dir . '/registry';
     $t->start;
-    says('no place for the counter file', 'counters', qr/counters/);
-    serves('no place for the counter file');
-    is(summary($t)->{outcomes}{matched}, 5, 'links are found');
-    mkdir $t->dir . '/none';
-    $t->give_to_worker($t->dir . '/none');
-    recovers('a place for the counter file');
-    is(summary($t)->{outcomes}{matched}, 10,
-       'what was counted before is there');
+    recovers('at first');
+    is(counters_of($t, $key)->{clicks}, 5, 'five clicks');
+    rename $registry, "$registry.away" or die;
+
+    my $missing = qr{registry is missing.*restore.*or move \S+/ledger away};
+
+    says('a registry moved away', 'registry', $missing);
+    sleep 1.5;                           # both workers have noticed
+    serves('a registry moved away');
+    sleep 2;
+    serves('a registry moved away for two seconds');
+
+    my $summary = summary($t);
+
+    is($summary->{health}{ledger}, 'ok', 'the ledger is there');
+    cmp_ok($summary->{health}{flush_age_ms}, '<', 4000,
+           'and is written, every second');
+    ok(!-e $registry, 'no new registry is made');
+
+    # A start without it; then it comes back.
+
+    my $sum = sum($summary->{outcomes});
+
+    $t->restart;
+    says('a start without a registry', 'registry', $missing);
+    is(sum(summary($t)->{outcomes}), $sum, 'totals are those from before');
+    serves('a start without a registry');
+    $t->reload;
+    serves('a reload without a registry');
+    ok(!-e $registry, 'no new registry is made at a start');
+
+    rename "$registry.away", $registry or die;
+    recovers('a registry moved back');
+    is(counters_of($t, $key)->{clicks}, 10, 'nothing of the link is lost');
+    is(sum(summary($t)->{outcomes}), $sum + 15, 'nor of all requests');
+    like($t->error_log, qr/\[notice\].*"main": working again/,
+         'the log says that it is over');
+    $t->restart;
+    is(sum(settled($t, $sum + 15)->{outcomes}), $sum + 15,
+       'nor after a restart');
     $t->finish;
 }
+
+# The registry and its ledger removed: that is a new beginning.
+
+{
+    site($default);
+    $t->start;
+    recovers('at first');
+    remove_tree($t->registry_dir . '/ledger', $t->registry_dir . '/registry');
+    ok(wait_until(sub {
+        -e $t->registry_dir . '/registry/data.mdb'
+            && summary($t)->{health}{registry} eq 'ok'
+            && summary($t)->{health}{counters} eq 'ok'
+    }, 20), 'a new registry is made where there is no ledger')
+        or diag($t->log_tail);
+    $key = $t->ctl_ok('add', $page);
+    recovers('a new registry');
+    is(counters_of($t, $key)->{clicks}, 5, 'it begins with 0');
+    $t->finish;
+}
+
+# No place for the counter file: memory takes its place, which all processes of
+# this nginx share, across reloads and deaths.
+
+for my $place ('missing', 'read-only') {
+    site('referral_registry main %%DIR%%/referral flush=1s'
+         . ' counters=%%DIR%%/none/main.counters;', workers => 2);
+
+    my $dir = $t->dir . '/none';
+
+    if ($place eq 'read-only') {
+        mkdir $dir, 0500 or die;         # and root's, if root runs this
+    }
+
+    $t->start;
+    says("a $place directory", 'counters',
+         qr{volatile: counter file \S+/none/main\.counters});
+    serves("a $place directory");
+    is(counters_of($t, $key)->{clicks}, 5, 'the link is counted');
+    is(summary($t)->{health}{overflow}, 0, 'there are cells');
+    $t->reload;
+    is(counters_of($t, $key)->{clicks}, 5, 'a reload loses nothing');
+    serves("a $place directory, after a reload");
+    $t->kill_worker($_) for $t->worker_pids;
+    is(counters_of($t, $key)->{clicks}, 10, 'nor does kill -9 of workers');
+    serves("a $place directory, after kill -9");
+
+    # There is a place now: under load, seen through every worker.
+
+    my ($sent, $last, $dips) = (15, 15, 0);
+
+    for my $turn (1 .. 80) {
+        if ($turn == 20) {
+            mkdir $dir;
+            chmod 0700, $dir;
+            $t->give_to_worker($dir);
+        }
+
+        $t->get('/', Referer => $page);
+        $sent++;
+
+        my $now = counters_of($t, $key)->{clicks};
+
+        $dips++ if $now < $last;
+        $last = $now;
+        sleep 0.05;
+    }
+
+    is($dips, 0, 'no total goes back while the file takes over');
+    ok(wait_until(sub { counters_of($t, $key)->{clicks} == $sent }, 5),
+       'and none is lost')
+        or diag(counters_of($t, $key)->{clicks} . " of $sent");
+    ok(-e "$dir/main.counters", 'there is a file');
+    recovers('a place for the counter file');
+    $sent += 5;
+    is(settled($t, $sent)->{outcomes}{matched}, $sent, 'all are counted once');
+
+    # What memory had is in the ledger.
+
+    $t->restart;
+    is(settled($t, $sent)->{outcomes}{matched}, $sent,
+       'all of it is there after a restart');
+    is(counters_of($t, $key)->{clicks}, $sent, 'also of the link');
+    $t->finish;
+}
+
+# Memory that never had a file beside it is stored at the end.
+
+site('referral_registry main %%DIR%%/referral flush=1h'
+     . ' counters=%%DIR%%/none/main.counters;', workers => 2);
+$t->start;
+says('memory alone', 'counters', qr/volatile/);
+serves('memory alone');
+$t->restart;
+is(sum(settled($t, 5)->{outcomes}), 5, 'a restart loses nothing of it');
+$t->finish;
 
 # A file in its place that is none: it is not ours to remove.
 
@@ -226,21 +335,42 @@ unlink $t->shm . '/main.counters' or die;
 recovers('no counter file');
 $t->finish;
 
-# A counter file removed while nginx runs.
+# A counter file removed while nginx runs: no total goes back.
 
-site($default);
-$t->start;
-recovers('at first');
+{
+    site($default, workers => 3);
+    $t->start;
+    recovers('at first');
 
-my $clicks = counters_of($t, $key)->{clicks};
+    my ($sent, $last, $dips, $last_sum) = (5, 5, 0, 0);
 
-sleep 2.5;
-unlink $t->shm . '/main.counters' or die;
-serves('the counter file is removed');
-recovers('the counter file is removed');
-cmp_ok(counters_of($t, $key)->{clicks}, '>=', $clicks + 5,
-       'what was flushed is there');
-$t->finish;
+    for my $turn (1 .. 120) {
+        if ($turn % 50 == 20) {
+            unlink $t->shm . '/main.counters' or die;
+        }
+
+        $t->get('/', Referer => $page);
+        $sent++;
+
+        my $now = counters_of($t, $key)->{clicks};
+        my $sum = sum(summary($t)->{outcomes});
+
+        $dips++ if $now < $last || $sum < $last_sum;
+        ($last, $last_sum) = ($now, $sum);
+        sleep 0.05;
+    }
+
+    is($dips, 0, 'no total goes back when a counter file is removed');
+    ok(wait_until(sub { counters_of($t, $key)->{clicks} == $sent }, 5),
+       'nothing is lost, nothing counted twice')
+        or diag(counters_of($t, $key)->{clicks} . " of $sent");
+    serves('the counter file is removed');
+    recovers('the counter file is removed');
+    $t->restart;
+    is(settled($t, $sent + 10)->{outcomes}{matched}, $sent + 10,
+       'and all is there after a restart');
+    $t->finish;
+}
 
 # More links than cells: counted as such, and no request fails.
 

@@ -37,6 +37,9 @@
 
 #define RFL_COUNTERS_WORD   64           /* cells of one dirty word */
 
+/* What messages call the file that has no path. */
+#define RFL_COUNTERS_VOLATILE  "in memory"
+
 
 static rfl_rc_t rfl_counters_try(rfl_counters_t *c, const char *path,
     const u_char uuid[16], unsigned flags, uint64_t now, rfl_error_t *err);
@@ -54,6 +57,12 @@ static rfl_rc_t rfl_counters_map(rfl_counters_t *c, const char *path,
     uint32_t max_ids, rfl_error_t *err);
 static rfl_rc_t rfl_counters_make(const char *path, const u_char uuid[16],
     uint64_t now, rfl_error_t *err);
+static rfl_rc_t rfl_counters_volatile_try(rfl_counters_t *c, int fd,
+    const u_char uuid[16], unsigned flags, uint64_t now, rfl_error_t *err);
+static rfl_rc_t rfl_counters_volatile_make(rfl_counters_t *c,
+    const u_char uuid[16], uint64_t now, rfl_error_t *err);
+static int rfl_counters_is_made(rfl_counters_t *c);
+static uint32_t rfl_counters_host_hash(rfl_str_t host);
 static int rfl_counters_fill(int fd, const u_char uuid[16], uint64_t now);
 static int rfl_counters_grow(rfl_counters_t *c, uint32_t wanted);
 static int rfl_counters_allocate(int fd, uint32_t from, uint32_t to);
@@ -68,8 +77,11 @@ static const u_char  rfl_counters_magic[8] = {
 };
 
 
-_Static_assert(sizeof(rfl_counters_header_t) <= RFL_COUNTERS_STRIPES_AT,
-               "the header ends before the stripes");
+_Static_assert(sizeof(rfl_counters_header_t) <= RFL_COUNTERS_HOSTS_AT,
+               "the header ends before the hosts");
+_Static_assert(RFL_COUNTERS_HOSTS_AT
+               + RFL_COUNTERS_HOSTS * sizeof(rfl_counters_host_t)
+               <= RFL_COUNTERS_STRIPES_AT, "the hosts end before the stripes");
 _Static_assert(RFL_COUNTERS_STRIPES_AT
                + RFL_COUNTERS_STRIPES * sizeof(rfl_zone_t)
                <= RFL_COUNTERS_DIRTY_AT, "the stripes end before the bits");
@@ -101,6 +113,13 @@ rfl_counters_open(rfl_counters_t **cp, const char *path,
 
     c->fd = -1;
     c->writable = (flags != RFL_COUNTERS_READ);
+
+    c->path = strdup(path);
+    if (c->path == NULL) {
+        rfl_counters_close(c);
+        return rfl_fail(err, RFL_NO_MEMORY, "counter file %s: out of memory",
+                        path);
+    }
 
     for (tries = 0; tries < RFL_COUNTERS_TRIES; tries++) {
         rc = rfl_counters_try(c, path, uuid, flags, now, err);
@@ -156,7 +175,217 @@ rfl_counters_close(rfl_counters_t *c)
         (void) close(c->fd);
     }
 
+    free(c->path);
     free(c);
+}
+
+
+int
+rfl_counters_volatile_create(const char *name, uid_t owner)
+{
+    int   fd;
+    char  label[128];
+
+    (void) snprintf(label, sizeof(label), "referral-%s", name);
+
+#ifdef MFD_NOEXEC_SEAL
+    fd = memfd_create(label, MFD_CLOEXEC|MFD_NOEXEC_SEAL);
+    if (fd == -1)
+#endif
+    {
+        fd = memfd_create(label, MFD_CLOEXEC);
+    }
+
+    if (fd == -1) {
+        return -1;
+    }
+
+    /* the mode first: who is not root cannot change another's */
+
+    if (fchmod(fd, S_IRUSR|S_IWUSR) != 0 || fchown(fd, owner, -1) != 0) {
+        (void) close(fd);
+        return -1;
+    }
+
+    return fd;
+}
+
+
+rfl_rc_t
+rfl_counters_volatile_open(rfl_counters_t **cp, int fd, const u_char uuid[16],
+    uint32_t ids, uint32_t max_ids, unsigned flags, uint64_t now,
+    rfl_error_t *err)
+{
+    rfl_rc_t         rc;
+    rfl_counters_t  *c;
+
+    *cp = NULL;
+
+    if (max_ids > RFL_COUNTERS_MAX_IDS) {
+        max_ids = RFL_COUNTERS_MAX_IDS;
+    }
+
+    c = calloc(1, sizeof(rfl_counters_t));
+    if (c == NULL) {
+        return rfl_fail(err, RFL_NO_MEMORY, "counter file %s: out of memory",
+                        RFL_COUNTERS_VOLATILE);
+    }
+
+    c->fd = -1;
+    c->writable = 1;
+    c->is_volatile = 1;
+
+    c->path = strdup("");
+    if (c->path == NULL) {
+        rfl_counters_close(c);
+        return rfl_fail(err, RFL_NO_MEMORY, "counter file %s: out of memory",
+                        RFL_COUNTERS_VOLATILE);
+    }
+
+    rc = rfl_counters_volatile_try(c, fd, uuid, flags, now, err);
+
+    if (rc == RFL_OK) {
+        rc = rfl_counters_map(c, RFL_COUNTERS_VOLATILE, max_ids, err);
+    }
+
+    if (rc == RFL_OK && (flags & RFL_COUNTERS_CREATE)) {
+        rc = rfl_counters_join(c, err);
+    }
+
+    if (rc != RFL_OK) {
+        rfl_counters_close(c);
+        return rc;
+    }
+
+    (void) rfl_counters_reserve(c, ids, NULL);
+
+    *cp = c;
+
+    return RFL_OK;
+}
+
+
+/*
+ * The inherited descriptor is the master's open file description, which all
+ * would share: so would they its flock().  Opened anew it is this process's.
+ */
+
+static rfl_rc_t
+rfl_counters_volatile_try(rfl_counters_t *c, int fd, const u_char uuid[16],
+    unsigned flags, uint64_t now, rfl_error_t *err)
+{
+    char         name[64];
+    rfl_rc_t     rc;
+    struct stat  st;
+
+    (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+
+    c->fd = open(name, O_RDWR|O_CLOEXEC);
+
+    if (c->fd == -1 || fstat(c->fd, &st) != 0) {
+        return rfl_counters_fail(err, errno, RFL_COUNTERS_VOLATILE,
+                                 "opening it");
+    }
+
+    c->dev = st.st_dev;
+    c->ino = st.st_ino;
+
+    if (!rfl_counters_is_made(c)) {
+
+        if (!(flags & RFL_COUNTERS_CREATE)) {
+            return rfl_fail(err, RFL_NOT_FOUND, "counter file %s: it is not "
+                            "made yet", RFL_COUNTERS_VOLATILE);
+        }
+
+        rc = rfl_counters_volatile_make(c, uuid, now, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return rfl_counters_identify(c, RFL_COUNTERS_VOLATILE, uuid, err);
+}
+
+
+/* A maker that was killed left no header: then it is made anew. */
+
+static rfl_rc_t
+rfl_counters_volatile_make(rfl_counters_t *c, const u_char uuid[16],
+    uint64_t now, rfl_error_t *err)
+{
+    int  error;
+
+    if (flock(c->fd, LOCK_EX|LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) {
+            return rfl_counters_fail(err, errno, RFL_COUNTERS_VOLATILE,
+                                     "flock");
+        }
+
+        return rfl_fail(err, RFL_BUSY, "counter file %s: another process is "
+                        "making it; try again", RFL_COUNTERS_VOLATILE);
+    }
+
+    error = rfl_counters_is_made(c) ? 0
+                                    : rfl_counters_fill(c->fd, uuid, now);
+
+    (void) flock(c->fd, LOCK_UN);
+
+    return error == 0 ? RFL_OK
+           : rfl_counters_fail(err, error, RFL_COUNTERS_VOLATILE,
+                               "allocating it");
+}
+
+
+static int
+rfl_counters_is_made(rfl_counters_t *c)
+{
+    u_char  magic[8];
+
+    return pread(c->fd, magic, 8, 0) == 8
+           && memcmp(magic, rfl_counters_magic, 8) == 0;
+}
+
+
+void
+rfl_counters_leave(rfl_counters_t *c)
+{
+    if (c->locked) {
+        rfl_counters_alert(c);
+    }
+
+    (void) flock(c->fd, LOCK_UN);
+
+    c->locked = 0;
+    c->exclusive = 0;
+}
+
+
+rfl_rc_t
+rfl_counters_join(rfl_counters_t *c, rfl_error_t *err)
+{
+    if (flock(c->fd, LOCK_SH|LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) {
+            return rfl_counters_fail(err, errno, RFL_COUNTERS_VOLATILE,
+                                     "flock");
+        }
+
+        return rfl_fail(err, RFL_BUSY, "counter file %s: it is being flushed; "
+                        "try again", RFL_COUNTERS_VOLATILE);
+    }
+
+    c->locked = 1;
+    c->exclusive = 0;
+
+    __atomic_store_n(&c->header->retired, 0, __ATOMIC_RELEASE);
+
+    return RFL_OK;
+}
+
+
+void
+rfl_counters_retire(rfl_counters_t *c)
+{
+    __atomic_store_n(&c->header->retired, 1, __ATOMIC_RELEASE);
 }
 
 
@@ -440,9 +669,18 @@ rfl_counters_map(rfl_counters_t *c, const char *path, uint32_t max_ids,
     }
 
     c->header = (rfl_counters_header_t *) p;
+    c->hosts = (rfl_counters_host_t *) (p + RFL_COUNTERS_HOSTS_AT);
     c->stripes = (rfl_zone_t *) (p + RFL_COUNTERS_STRIPES_AT);
     c->dirty = (uint64_t *) (p + RFL_COUNTERS_DIRTY_AT);
     c->cells = (rfl_cell_t *) (p + RFL_COUNTERS_CELLS_AT);
+
+    c->moves_seen = __atomic_load_n(&c->header->moves, __ATOMIC_ACQUIRE);
+
+    /* whoever retires it holds the exclusive lock */
+
+    if (c->locked) {
+        __atomic_store_n(&c->header->retired, 0, __ATOMIC_RELEASE);
+    }
 
     return RFL_OK;
 }
@@ -717,6 +955,85 @@ rfl_counters_mark_dirty(rfl_counters_t *c, uint32_t id)
 }
 
 
+/*
+ * A slot is claimed, filled and then published; whoever dies in between leaves
+ * one slot less.  A name that is forgotten and replaced while it is compared
+ * compares unequal, which costs a slot: the sample bears both.
+ */
+
+void
+rfl_counters_note_host(rfl_counters_t *c, rfl_str_t host)
+{
+    unsigned              i;
+    uint32_t              hash, state;
+    rfl_counters_host_t  *slot;
+
+    if (host.len == 0 || host.len > sizeof(c->hosts[0].name)) {
+        return;
+    }
+
+    hash = rfl_counters_host_hash(host);
+
+    for (i = 0; i < RFL_COUNTERS_HOSTS; i++) {
+        slot = &c->hosts[i];
+        state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
+
+        if (state == 0
+            && __atomic_compare_exchange_n(&slot->state, &state, 1, 0,
+                                           __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+        {
+            slot->hash = hash;
+            slot->len = (uint8_t) host.len;
+            memcpy(slot->name, host.data, host.len);
+
+            __atomic_store_n(&slot->state, 2, __ATOMIC_RELEASE);
+            return;
+        }
+
+        if (state == 2 && slot->hash == hash && slot->len == host.len
+            && memcmp(slot->name, host.data, host.len) == 0)
+        {
+            return;
+        }
+    }
+}
+
+
+/* Slots that are being written stay: they are their writers'. */
+
+void
+rfl_counters_forget_hosts(rfl_counters_t *c)
+{
+    unsigned  i;
+    uint32_t  state;
+
+    for (i = 0; i < RFL_COUNTERS_HOSTS; i++) {
+        state = 2;
+
+        (void) __atomic_compare_exchange_n(&c->hosts[i].state, &state, 0, 0,
+                                           __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    }
+}
+
+
+/* FNV-1a, 32 bits: it spares comparisons, nothing depends on it. */
+
+static uint32_t
+rfl_counters_host_hash(rfl_str_t host)
+{
+    size_t    i;
+    uint32_t  hash;
+
+    hash = 2166136261u;
+
+    for (i = 0; i < host.len; i++) {
+        hash = (hash ^ host.data[i]) * 16777619u;
+    }
+
+    return hash;
+}
+
+
 uint64_t
 rfl_counters_take_dirty(rfl_counters_t *c, uint32_t word)
 {
@@ -799,12 +1116,18 @@ rfl_counters_last_out(rfl_counters_t *c)
         return RFL_BUSY;
     }
 
+    if (c->exclusive) {
+        return RFL_OK;
+    }
+
     (void) flock(c->fd, LOCK_UN);
     c->locked = 0;
 
     if (flock(c->fd, LOCK_EX|LOCK_NB) != 0) {
         return errno == EWOULDBLOCK ? RFL_BUSY : RFL_ERROR;
     }
+
+    c->exclusive = 1;
 
     return RFL_OK;
 }

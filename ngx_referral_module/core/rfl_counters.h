@@ -2,6 +2,7 @@
  * The counter file: shared cells on tmpfs that outlive every process.
  *
  *     0          header: magic, layout, registry uuid, file id, capacity
+ *     2 KiB      hosts that requests asked for, a sample
  *     4 KiB      64 stripes of 64 zone-wide counters
  *     16 MiB     dirty bits, one per cell (room for 2^26)
  *     32 MiB     cells, 128 bytes each, indexed by link or group id
@@ -63,6 +64,9 @@ _Static_assert(RFL_CELL_FIELDS == 16, "a cell is 128 bytes");
 #define RFL_ZONE_LOOKUP_ERRORS  40
 #define RFL_ZONE_OVERFLOW       41
 #define RFL_ZONE_REGEX_LIMITS   42
+#define RFL_ZONE_INTERNAL_BARE  43       /* internal, without a Referer */
+#define RFL_ZONE_EDGE_CLICKS    44       /* clicks through a shared cache that
+                                            may keep the answer */
 #define RFL_ZONE_FIELDS         64
 
 typedef struct {
@@ -84,13 +88,14 @@ void rfl_zone_merge(rfl_zone_t *dst, const rfl_zone_t *src);
 uint64_t rfl_cell_requests(const rfl_cell_t *cell);
 
 
-#define RFL_COUNTERS_LAYOUT    1
+#define RFL_COUNTERS_LAYOUT    2
 #define RFL_COUNTERS_STRIPES   64
 #define RFL_COUNTERS_MAX_IDS   (1u << 26)
 #define RFL_COUNTERS_STEP      4096      /* ids; or an eighth, if more */
 
 /* Where things begin in the file; see above. */
 
+#define RFL_COUNTERS_HOSTS_AT    2048
 #define RFL_COUNTERS_STRIPES_AT  4096
 #define RFL_COUNTERS_DIRTY_AT    (16 * 1024 * 1024)
 #define RFL_COUNTERS_CELLS_AT    (32 * 1024 * 1024)
@@ -108,11 +113,35 @@ typedef struct {
     uint64_t  flush_ms;          /* end of the last good flush; atomic */
     uint64_t  flush_errors;      /* atomic */
     uint32_t  flush_failing;     /* 1: the last try failed; atomic */
+    uint32_t  diagnosis;         /* bits of rfl_diagnosis.h; atomic */
+    uint32_t  moves;             /* how often somebody began to count in another
+                                    file instead; atomic */
+    uint32_t  retired;           /* 1: nobody counts here and the ledger has
+                                    it all; atomic */
 } rfl_counters_header_t;
 
 
+/*
+ * Hosts of the pages that were clicked, one in RFL_COUNTERS_SAMPLE of each
+ * process, for the diagnosis alone; who comes when all are taken is not noted.
+ */
+
+#define RFL_COUNTERS_HOSTS   24
+#define RFL_COUNTERS_SAMPLE  16
+
 typedef struct {
+    uint32_t  state;             /* 0: free, 1: being written, 2: valid */
+    uint32_t  hash;
+    uint8_t   len;
+    u_char    name[71];
+} rfl_counters_host_t;
+
+
+typedef struct rfl_counters_s  rfl_counters_t;
+
+struct rfl_counters_s {
     rfl_counters_header_t  *header;
+    rfl_counters_host_t    *hosts;
     rfl_zone_t             *stripes;
     uint64_t               *dirty;
     rfl_cell_t             *cells;
@@ -120,10 +149,17 @@ typedef struct {
     int                     fd;
     unsigned                writable:1;
     unsigned                locked:1;    /* holds the shared flock */
+    unsigned                exclusive:1; /* holds the exclusive one */
+    unsigned                is_volatile:1;
+    uint32_t                moves_seen;  /* of the header's */
     size_t                  map_len;
     dev_t                   dev;
     ino_t                   ino;
-} rfl_counters_t;
+    char                   *path;        /* "": it has none */
+    rfl_counters_t         *lost;        /* a file of the same registry where
+                                            nobody shall count any more: it may
+                                            have what the ledger has not */
+};
 
 
 #define RFL_COUNTERS_READ    0   /* map for reading, take no lock */
@@ -152,6 +188,70 @@ rfl_rc_t rfl_counters_open(rfl_counters_t **cp, const char *path,
     uint64_t now, rfl_error_t *err);
 
 void rfl_counters_close(rfl_counters_t *c);          /* NULL is allowed */
+
+
+/*
+ * Where no counter file can be had: the same in anonymous memory that lives as
+ * long as the master.  create: in the master, before it forks, for the
+ * worker user; costs a file descriptor and no memory until it is used.
+ * open: in each process, by the descriptor; with CREATE whoever comes first
+ * makes it the registry's, and all count there; with GROW it is mapped if it
+ * has been made, and not locked.  Errors: RFL_INVALID (another registry's),
+ * RFL_BUSY (being made, or being flushed; try again), RFL_NOT_FOUND (not made
+ * yet; no /proc to open it by), RFL_DENIED, RFL_NO_MEMORY, RFL_ERROR.
+ */
+
+int rfl_counters_volatile_create(const char *name, uid_t owner); /* or -1 */
+rfl_rc_t rfl_counters_volatile_open(rfl_counters_t **cp, int fd,
+    const u_char uuid[16], uint32_t ids, uint32_t max_ids, unsigned flags,
+    uint64_t now, rfl_error_t *err);
+
+
+/*
+ * Going on to another file.  leave: this process counts here no more, and
+ * tells the others (moves); the file stays mapped for reading and flushing.
+ * join: it counts here again; RFL_BUSY while it is being flushed for the last
+ * time.  retire: by who holds the exclusive lock, after that flush.
+ */
+
+void rfl_counters_leave(rfl_counters_t *c);
+rfl_rc_t rfl_counters_join(rfl_counters_t *c, rfl_error_t *err);
+void rfl_counters_retire(rfl_counters_t *c);
+
+/* Tells those who count there to look where others do. */
+
+static inline void
+rfl_counters_alert(rfl_counters_t *c)
+{
+    (void) __atomic_fetch_add(&c->header->moves, 1, __ATOMIC_RELEASE);
+}
+
+
+/* Whether somebody has moved on since this process asked last. */
+
+static inline int
+rfl_counters_moved(rfl_counters_t *c)
+{
+    uint32_t  moves;
+
+    moves = __atomic_load_n(&c->header->moves, __ATOMIC_ACQUIRE);
+
+    if (moves == c->moves_seen) {
+        return 0;
+    }
+
+    c->moves_seen = moves;
+
+    return 1;
+}
+
+
+static inline int
+rfl_counters_retired(const rfl_counters_t *c)
+{
+    return (int) __atomic_load_n(&c->header->retired, __ATOMIC_ACQUIRE);
+}
+
 
 /*
  * Whether path still names this file: RFL_OK, RFL_NOT_FOUND (deleted), or
@@ -193,6 +293,15 @@ rfl_counters_add(uint64_t *field, uint64_t n)
 
 void rfl_counters_mark_dirty(rfl_counters_t *c, uint32_t id);
 
+/*
+ * Notes the host of a clicked page: lower case, canonical, not empty; longer
+ * ones than the table holds are left out.  forget: all, at a window's end.
+ * Two processes that note a host at the same moment may note it twice.
+ */
+
+void rfl_counters_note_host(rfl_counters_t *c, rfl_str_t host);
+void rfl_counters_forget_hosts(rfl_counters_t *c);
+
 
 /* Copies; each number is read once, atomically. */
 
@@ -212,8 +321,8 @@ void rfl_counters_give_back(rfl_counters_t *c, uint32_t word, uint64_t bits);
 
 /*
  * Drops the shared lock and tries the exclusive one.  RFL_OK: this was the
- * last process out and nobody counts any more until the file is closed;
- * RFL_BUSY: others go on.  Either way this process counts no more.
+ * last process out and nobody counts any more until the file is closed or
+ * left; RFL_BUSY: others go on.  Either way this process counts no more.
  */
 
 rfl_rc_t rfl_counters_last_out(rfl_counters_t *c);

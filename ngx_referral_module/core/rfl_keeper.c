@@ -9,9 +9,15 @@
  *
  * Intervals are measured by the monotonic clock: setting the wall clock back
  * must not stop the flushing.
+ *
+ * LMDB has no timed lock.  The ledger's writer lock is what this thread is
+ * for; the registry's it never asks for once there is a registry: an import
+ * may hold it for minutes, and the flush would wait.  What has to be written
+ * there is another thread's.
  */
 
 #include "rfl_keeper.h"
+#include "rfl_diagnosis.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -20,11 +26,22 @@
 
 
 #define RFL_KEEPER_TICK_MS    1000
+#define RFL_KEEPER_MESSAGES   4
 #define RFL_KEEPER_REMIND_MS  60000
 
-/* Workers notice within a tick that the counter file has lost its name. */
+/* Folding is work of hours that nobody waits for: so much of it a turn. */
 
-#define RFL_KEEPER_ORPHAN_MS  (2 * RFL_KEEPER_TICK_MS + 500)
+#define RFL_KEEPER_FOLD_MS    500
+
+
+/* The registry's limit is being written; who is last of the two frees it. */
+
+typedef struct {
+    char      *path;
+    size_t     map_size;
+    uint32_t   max_links;
+    unsigned   users;            /* atomic */
+} rfl_keeper_limit_t;
 
 
 struct rfl_keeper_s {
@@ -35,15 +52,20 @@ struct rfl_keeper_s {
     pthread_mutex_t     mutex;
     pthread_cond_t      wake;
     unsigned            stop:1;
-    unsigned            has_message:1;
-    rfl_error_t         message;
+    unsigned            nmessages;
+    rfl_error_t         messages[RFL_KEEPER_MESSAGES];
 
     /* the thread's own; times are rfl_keeper_clock_ms() */
     rfl_runtime_t       rt;
     rfl_ledger_t       *ledger;
+    uint32_t            deaths;          /* when the ledger was opened */
+    rfl_keeper_trust_t  trust;
+    rfl_error_t         flush_error;     /* of the last flush; RFL_OK */
+    rfl_diagnosis_t    *diagnosis;       /* NULL: no memory for it */
+    rfl_keeper_limit_t *limit;           /* NULL: nothing is being written */
+    uint64_t            limit_ms;        /* when that was begun */
     uint64_t            flushed_ms;      /* 0: never */
     uint64_t            full_ms;         /* 0: a full flush is due */
-    uint64_t            orphan_ms;       /* since when there is one */
     uint64_t            told_ms;
     rfl_rc_t            told;
 };
@@ -56,15 +78,34 @@ static void rfl_keeper_free(rfl_keeper_t *k);
 static rfl_rc_t rfl_keeper_run(rfl_keeper_t *k, void *(*main)(void *));
 static void *rfl_keeper_main(void *data);
 static void rfl_keeper_turn(rfl_keeper_t *k);
-static rfl_rc_t rfl_keeper_open(rfl_keeper_t *k, rfl_error_t *err);
-static rfl_rc_t rfl_keeper_flush(rfl_keeper_t *k, uint64_t now,
+static rfl_rc_t rfl_keeper_open(rfl_keeper_t *k, const rfl_counters_t *c,
     rfl_error_t *err);
-static rfl_rc_t rfl_keeper_flush_orphan(rfl_keeper_t *k, uint64_t now,
+static void rfl_keeper_tell_new_ledger(rfl_keeper_t *k);
+static void rfl_keeper_start_trust(rfl_keeper_t *k);
+static rfl_rc_t rfl_keeper_flush_due(rfl_keeper_t *k, uint64_t now,
     rfl_error_t *err);
+static rfl_rc_t rfl_keeper_flush_counters(rfl_keeper_t *k, int full,
+    rfl_error_t *err);
+static rfl_rc_t rfl_keeper_flush_lost(rfl_keeper_t *k, rfl_error_t *err);
+static rfl_rc_t rfl_keeper_flush_memory(rfl_keeper_t *k, int full,
+    rfl_error_t *err);
+static rfl_rc_t rfl_keeper_flush_rest(rfl_keeper_t *k, rfl_counters_t *c,
+    int full, rfl_error_t *err);
+static rfl_rc_t rfl_keeper_flush(rfl_keeper_t *k, rfl_counters_t *c,
+    int full, const rfl_retention_t *keep, rfl_error_t *err);
+static void rfl_keeper_fold(rfl_keeper_t *k);
+static void rfl_keeper_write_limit(rfl_keeper_t *k, uint64_t now);
+static void *rfl_keeper_limit_main(void *data);
+static void rfl_keeper_release_limit(rfl_keeper_limit_t *limit);
 static void rfl_keeper_tell(rfl_keeper_t *k, const rfl_error_t *err,
     uint64_t now);
+static void rfl_keeper_add_message(rfl_keeper_t *k,
+    const rfl_error_t *message);
 static int rfl_keeper_wait(rfl_keeper_t *k);
+static int rfl_keeper_must_stop(rfl_keeper_t *k);
 static void rfl_keeper_leave(rfl_keeper_t *k);
+static int rfl_keeper_is_last(rfl_counters_t *c);
+static void rfl_keeper_flush_last(rfl_keeper_t *k);
 static void *rfl_keeper_last_flush(void *data);
 static struct timespec rfl_keeper_timespec(uint64_t ms);
 static uint64_t rfl_keeper_wall_ms(void);
@@ -196,6 +237,7 @@ rfl_keeper_main(void *data)
 
     rfl_runtime_init(&k->rt, &k->conf, 0);
     k->rt.keeps = 1;
+    k->diagnosis = rfl_diagnosis_create();
 
     do {
         rfl_keeper_turn(k);
@@ -210,30 +252,41 @@ rfl_keeper_main(void *data)
 static void
 rfl_keeper_turn(rfl_keeper_t *k)
 {
-    rfl_rc_t     rc;
-    uint64_t     now;
-    rfl_error_t  err;
+    rfl_rc_t        rc, lost;
+    uint64_t        now;
+    rfl_error_t     err;
+    rfl_runtime_t  *rt;
 
+    rt = &k->rt;
     err.text[0] = '\0';
     now = rfl_keeper_clock_ms();
 
-    rfl_runtime_tick(&k->rt, rfl_keeper_wall_ms() / 1000);
+    rfl_runtime_tick(rt, rfl_keeper_wall_ms() / 1000);
+    rfl_keeper_write_limit(k, now);
 
-    rc = rfl_keeper_open(k, &err);
+    rc = rfl_keeper_flush_due(k, now, &err);
+    lost = rfl_keeper_flush_lost(k, rc == RFL_OK ? &err : NULL);
 
-    if (rc == RFL_OK && k->rt.orphan != NULL) {
-        rc = rfl_keeper_flush_orphan(k, now, &err);
+    if (rc == RFL_OK) {
+        rc = lost;
     }
 
-    if (rc == RFL_OK && k->rt.counters == NULL) {
-        err = k->rt.counters_error;
+    /* what is at fault first: without a registry there may be no ledger */
+
+    if (rt->registry == NULL && (rc == RFL_OK || rc == RFL_NOT_FOUND)) {
+        err = rt->registry_error;
         rc = err.rc;
     }
 
     if (rc == RFL_OK
-        && (k->flushed_ms == 0 || now - k->flushed_ms >= k->conf.flush_ms))
+        && (rt->counters == NULL || rt->counters == rt->memory))
     {
-        rc = rfl_keeper_flush(k, now, &err);
+        err = rt->counters_error;
+        rc = err.rc;
+    }
+
+    if (k->diagnosis != NULL && rt->counters != NULL) {
+        rfl_diagnosis_turn(k->diagnosis, rt->registry, rt->counters);
     }
 
     /* what went well in the end may have left a text on its way */
@@ -244,31 +297,25 @@ rfl_keeper_turn(rfl_keeper_t *k)
 }
 
 
+/*
+ * The ledger of the registry that c is of.  A new one is made for a registry
+ * that is there, not for one that has just been moved away.
+ */
+
 static rfl_rc_t
-rfl_keeper_open(rfl_keeper_t *k, rfl_error_t *err)
+rfl_keeper_open(rfl_keeper_t *k, const rfl_counters_t *c, rfl_error_t *err)
 {
-    rfl_rc_t         rc;
-    rfl_runtime_t   *rt;
-    rfl_counters_t  *counters;
+    rfl_rc_t  rc;
+    uint32_t  deaths;
 
-    rt = &k->rt;
-
-    if (rt->registry == NULL) {
-        *err = rt->registry_error;
-        return err->rc;
-    }
-
-    counters = rt->counters != NULL ? rt->counters : rt->orphan;
-
-    if (counters == NULL) {
-        *err = rt->counters_error;
-        return err->rc;
-    }
+    deaths = rfl_canary_deaths(k->conf.canary);
 
     if (k->ledger != NULL) {
 
-        rc = rfl_store_check_path(rfl_ledger_store(k->ledger));
-        if (rc == RFL_OK) {
+        if (deaths == k->deaths
+            && rfl_store_check_path(rfl_ledger_store(k->ledger)) == RFL_OK
+            && memcmp(rfl_ledger_uuid(k->ledger), c->header->uuid, 16) == 0)
+        {
             return RFL_OK;
         }
 
@@ -276,26 +323,138 @@ rfl_keeper_open(rfl_keeper_t *k, rfl_error_t *err)
         k->ledger = NULL;
     }
 
+    k->deaths = deaths;
+
     /* a new ledger, or one that was restored: all cells are due */
 
     k->full_ms = 0;
 
-    return rfl_ledger_open(&k->ledger, k->conf.path, counters->header->uuid,
-                           RFL_STORE_CREATE, k->conf.map_size, err);
+    rc = rfl_ledger_open(&k->ledger, k->conf.path, c->header->uuid,
+                         RFL_STORE_WRITE, k->conf.map_size, err);
+
+    if (rc == RFL_NOT_FOUND && k->rt.registry != NULL
+        && memcmp(c->header->uuid, k->rt.uuid, 16) == 0)
+    {
+        rc = rfl_ledger_open(&k->ledger, k->conf.path, c->header->uuid,
+                             RFL_STORE_CREATE, k->conf.map_size, err);
+
+        if (rc == RFL_OK && c->header->flush_ms != 0) {
+            rfl_keeper_tell_new_ledger(k);
+        }
+    }
+
+    if (rc == RFL_OK) {
+        rfl_keeper_start_trust(k);
+    }
+
+    return rc;
 }
 
 
-static rfl_rc_t
-rfl_keeper_flush(rfl_keeper_t *k, uint64_t now, rfl_error_t *err)
+/* There was one: what this counter file has is in the new one as well. */
+
+static void
+rfl_keeper_tell_new_ledger(rfl_keeper_t *k)
 {
-    int               full;
-    rfl_rc_t          rc;
-    rfl_flush_stat_t  stat;
+    rfl_error_t  message;
+
+    (void) rfl_fail(&message, RFL_DAMAGED, "%s/ledger was missing and has been "
+                    "made anew: totals from before this counter file, and "
+                    "history, are gone unless a backup of it is put back",
+                    k->conf.path);
+
+    rfl_keeper_add_message(k, &message);
+}
+
+
+static void
+rfl_keeper_start_trust(rfl_keeper_t *k)
+{
+    rfl_ledger_file_t  file;
+
+    file.flushed_ms = 0;
+
+    if (rfl_ledger_begin(k->ledger, NULL) == RFL_OK) {
+
+        if (rfl_ledger_last_file(k->ledger, &file) != RFL_OK) {
+            file.flushed_ms = 0;
+        }
+
+        rfl_ledger_end(k->ledger);
+    }
+
+    rfl_keeper_trust_start(&k->trust, file.flushed_ms, rfl_keeper_wall_ms(),
+                           rfl_keeper_clock_ms());
+}
+
+
+void
+rfl_keeper_trust_start(rfl_keeper_trust_t *t, uint64_t flushed_ms,
+    uint64_t wall_ms, uint64_t clock_ms)
+{
+    t->wall_ms = wall_ms;
+    t->clock_ms = clock_ms;
+    t->until_ms = clock_ms;
+
+    if (flushed_ms != 0
+        && (wall_ms + RFL_KEEPER_AHEAD_MS < flushed_ms
+            || wall_ms > flushed_ms + RFL_KEEPER_BEHIND_MS))
+    {
+        t->until_ms += RFL_KEEPER_DISTRUST_MS;
+    }
+}
+
+
+int
+rfl_keeper_trusts(rfl_keeper_trust_t *t, uint64_t wall_ms, uint64_t clock_ms)
+{
+    int64_t  jump;
+
+    jump = (int64_t) (wall_ms - t->wall_ms)
+           - (int64_t) (clock_ms - t->clock_ms);
+
+    t->wall_ms = wall_ms;
+    t->clock_ms = clock_ms;
+
+    if (jump > RFL_KEEPER_JUMP_MS || jump < -RFL_KEEPER_JUMP_MS) {
+        t->until_ms = clock_ms + RFL_KEEPER_DISTRUST_MS;
+    }
+
+    return clock_ms >= t->until_ms;
+}
+
+
+/* The file that is counted in comes last: it is what the command looks for. */
+
+static rfl_rc_t
+rfl_keeper_flush_due(rfl_keeper_t *k, uint64_t now, rfl_error_t *err)
+{
+    int       full;
+    rfl_rc_t  rc;
+
+    if (k->rt.counters == NULL) {
+        return RFL_OK;
+    }
+
+    /* a fault lasts until a flush went well, not until the next turn */
+
+    if (k->flushed_ms != 0 && now - k->flushed_ms < k->conf.flush_ms) {
+        *err = k->flush_error;
+        return err->rc;
+    }
+
+    rc = rfl_keeper_open(k, k->rt.counters, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
 
     full = (k->full_ms == 0 || now - k->full_ms >= RFL_KEEPER_FULL_MS);
 
-    rc = rfl_ledger_flush(k->ledger, k->rt.counters, k->rt.counters_path,
-                          full, rfl_keeper_wall_ms(), &stat, err);
+    rc = rfl_keeper_flush_memory(k, full, err);
+
+    if (rc == RFL_OK) {
+        rc = rfl_keeper_flush_counters(k, full, err);
+    }
 
     k->flushed_ms = now;
 
@@ -303,38 +462,269 @@ rfl_keeper_flush(rfl_keeper_t *k, uint64_t now, rfl_error_t *err)
         k->full_ms = now;
     }
 
+    k->flush_error = *err;
+    k->flush_error.rc = rc;
+
+    return rc;
+}
+
+
+static rfl_rc_t
+rfl_keeper_flush_counters(rfl_keeper_t *k, int full, rfl_error_t *err)
+{
+    int       trusts;
+    rfl_rc_t  rc;
+
+    trusts = rfl_keeper_trusts(&k->trust, rfl_keeper_wall_ms(),
+                               rfl_keeper_clock_ms());
+
+    rc = rfl_keeper_flush(k, k->rt.counters, full,
+                          trusts ? &k->conf.keep : NULL, err);
+
+    if (rc == RFL_EXISTS) {
+        rfl_runtime_give_up_counters(&k->rt);
+        return rfl_fail(err, rc, "counter file %s was away for so long that "
+                        "its counts were made part of the totals; it is now "
+                        "%s.old, and a new one is made", k->rt.counters_path,
+                        k->rt.counters_path);
+    }
+
+    if (rc == RFL_OK && trusts) {
+        rfl_keeper_fold(k);
+    }
+
     return rc;
 }
 
 
 /*
- * The counter file was removed or replaced while it was in use.  Workers count
- * in it until they notice: what it has is stored at once, and once more when
- * nobody can be counting there.
+ * Files that were removed or replaced while they were in use.  Who counts in
+ * one holds its lock until it has noticed: until then it is flushed like the
+ * other, then once more, and that is all it will ever have.
  */
 
 static rfl_rc_t
-rfl_keeper_flush_orphan(rfl_keeper_t *k, uint64_t now, rfl_error_t *err)
+rfl_keeper_flush_lost(rfl_keeper_t *k, rfl_error_t *err)
 {
-    rfl_rc_t          rc;
-    rfl_flush_stat_t  stat;
+    int              last;
+    rfl_rc_t         rc, failed;
+    unsigned         i;
+    rfl_counters_t  *c;
 
-    if (k->orphan_ms == 0) {
-        k->orphan_ms = now;
+    failed = RFL_OK;
 
-    } else if (now - k->orphan_ms < RFL_KEEPER_ORPHAN_MS) {
+    for (i = k->rt.nlost; i-- > 0; /* void */ ) {
+        c = k->rt.lost[i];
+
+        last = rfl_keeper_is_last(c);
+        rc = rfl_counters_retired(c) ? RFL_OK
+                                     : rfl_keeper_flush_rest(k, c, last, err);
+
+        if ((rc == RFL_INVALID || rc == RFL_NOT_FOUND) && last
+            && memcmp(c->header->uuid, k->rt.uuid, 16) != 0)
+        {
+
+            /* the file keeps the counts: for its own ledger, if it returns */
+
+            rc = rfl_fail(err, rc, "%s/ledger is not of the registry that was "
+                          "replaced: what was counted for that in %s is not "
+                          "stored in full; restore its registry and its "
+                          "ledger, or remove %s.old", k->conf.path, c->path,
+                          c->path);
+            rfl_runtime_drop_lost(&k->rt, i);
+
+        } else if ((rc == RFL_OK && last) || rc == RFL_EXISTS) {
+            rc = RFL_OK;
+            rfl_counters_retire(c);
+            rfl_runtime_drop_lost(&k->rt, i);
+        }
+
+        if (rc != RFL_OK) {
+            failed = rc;
+        }
+    }
+
+    return failed;
+}
+
+
+/*
+ * The volatile file, while there is another.  Somebody may begin to count
+ * there at any time, so it is noted with each full flush: the ledger must not
+ * take it for dead and fold it.
+ */
+
+static rfl_rc_t
+rfl_keeper_flush_memory(rfl_keeper_t *k, int full, rfl_error_t *err)
+{
+    int              last;
+    rfl_rc_t         rc;
+    rfl_counters_t  *c;
+
+    c = k->rt.memory;
+
+    if (c == NULL || c == k->rt.counters
+        || memcmp(c->header->uuid, k->rt.uuid, 16) != 0)
+    {
         return RFL_OK;
     }
 
-    rc = rfl_ledger_flush(k->ledger, k->rt.orphan, k->rt.counters_path, 1,
-                          rfl_keeper_wall_ms(), &stat, err);
-
-    if (rc == RFL_OK && now - k->orphan_ms >= RFL_KEEPER_ORPHAN_MS) {
-        rfl_runtime_drop_orphan(&k->rt);
-        k->orphan_ms = 0;
+    if (rfl_counters_retired(c)) {
+        return full ? rfl_keeper_flush(k, c, 1, NULL, err) : RFL_OK;
     }
 
+    last = rfl_keeper_is_last(c);
+    rc = rfl_keeper_flush(k, c, full || last, NULL, err);
+
+    if (rc == RFL_OK && last) {
+        rfl_counters_retire(c);
+    }
+
+    rfl_counters_leave(c);
+
     return rc;
+}
+
+
+static rfl_rc_t
+rfl_keeper_flush_rest(rfl_keeper_t *k, rfl_counters_t *c, int full,
+    rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_keeper_open(k, c, err);
+
+    return rc == RFL_OK ? rfl_keeper_flush(k, c, full, NULL, err) : rc;
+}
+
+
+static rfl_rc_t
+rfl_keeper_flush(rfl_keeper_t *k, rfl_counters_t *c, int full,
+    const rfl_retention_t *keep, rfl_error_t *err)
+{
+    rfl_flush_t       flush;
+    rfl_flush_stat_t  stat;
+
+    memset(&flush, 0, sizeof(rfl_flush_t));
+
+    flush.counters_path = c->path;
+    flush.now_ms = rfl_keeper_wall_ms();
+    flush.keep = keep;
+    flush.full = full ? 1 : 0;
+
+    return rfl_ledger_flush(k->ledger, c, &flush, &stat, err);
+}
+
+
+/* What fails here is tried again, and a flush would say why. */
+
+static void
+rfl_keeper_fold(rfl_keeper_t *k)
+{
+    uint32_t  folded;
+    uint64_t  end;
+
+    end = rfl_keeper_clock_ms() + RFL_KEEPER_FOLD_MS;
+
+    do {
+        if (rfl_ledger_fold(k->ledger, k->rt.counters->header->file_id,
+                            rfl_keeper_wall_ms(), &folded, NULL)
+            != RFL_OK)
+        {
+            return;
+        }
+
+    } while (folded != 0 && rfl_keeper_clock_ms() < end
+             && !rfl_keeper_must_stop(k));
+}
+
+
+/*
+ * Who registers reads the limit in the registry.  Writing it may wait for an
+ * import: in a thread that this one does not wait for, and that nobody ends.
+ */
+
+static void
+rfl_keeper_write_limit(rfl_keeper_t *k, uint64_t now)
+{
+    pthread_t            thread;
+    rfl_keeper_limit_t  *limit;
+
+    limit = k->limit;
+
+    if (limit != NULL) {
+        if (__atomic_load_n(&limit->users, __ATOMIC_ACQUIRE) == 2) {
+            return;
+        }
+
+        rfl_keeper_release_limit(limit);
+        k->limit = NULL;
+    }
+
+    if (k->rt.registry == NULL || k->rt.max_links == k->conf.max_links
+        || (k->limit_ms != 0 && now - k->limit_ms < RFL_KEEPER_REMIND_MS))
+    {
+        return;
+    }
+
+    k->limit_ms = now;
+
+    limit = calloc(1, sizeof(rfl_keeper_limit_t));
+    if (limit == NULL) {
+        return;
+    }
+
+    limit->path = strdup(k->conf.path);
+    limit->map_size = k->conf.map_size;
+    limit->max_links = k->conf.max_links;
+    limit->users = 1;
+
+    if (limit->path == NULL) {
+        rfl_keeper_release_limit(limit);
+        return;
+    }
+
+    limit->users = 2;
+
+    if (pthread_create(&thread, NULL, rfl_keeper_limit_main, limit) != 0) {
+        limit->users = 1;
+        rfl_keeper_release_limit(limit);
+        return;
+    }
+
+    (void) pthread_detach(thread);
+    k->limit = limit;
+}
+
+
+static void *
+rfl_keeper_limit_main(void *data)
+{
+    rfl_keeper_limit_t  *limit = data;
+
+    rfl_registry_t  *registry;
+
+    if (rfl_registry_open(&registry, limit->path, RFL_STORE_WRITE,
+                          limit->map_size, NULL)
+        == RFL_OK)
+    {
+        (void) rfl_registry_set_max_links(registry, limit->max_links, NULL);
+        rfl_registry_close(registry);
+    }
+
+    rfl_keeper_release_limit(limit);
+
+    return NULL;
+}
+
+
+static void
+rfl_keeper_release_limit(rfl_keeper_limit_t *limit)
+{
+    if (__atomic_sub_fetch(&limit->users, 1, __ATOMIC_ACQ_REL) == 0) {
+        free(limit->path);
+        free(limit);
+    }
 }
 
 
@@ -350,10 +740,22 @@ rfl_keeper_tell(rfl_keeper_t *k, const rfl_error_t *err, uint64_t now)
     k->told = err->rc;
     k->told_ms = now;
 
+    rfl_keeper_add_message(k, err);
+}
+
+
+/* With nobody listening the last one is the one to know. */
+
+static void
+rfl_keeper_add_message(rfl_keeper_t *k, const rfl_error_t *message)
+{
     (void) pthread_mutex_lock(&k->mutex);
 
-    k->message = *err;
-    k->has_message = 1;
+    if (k->nmessages == RFL_KEEPER_MESSAGES) {
+        k->nmessages--;
+    }
+
+    k->messages[k->nmessages++] = *message;
 
     (void) pthread_mutex_unlock(&k->mutex);
 }
@@ -366,11 +768,13 @@ rfl_keeper_message(rfl_keeper_t *k, rfl_error_t *message)
 
     (void) pthread_mutex_lock(&k->mutex);
 
-    has = k->has_message;
+    has = (k->nmessages != 0);
 
     if (has) {
-        *message = k->message;
-        k->has_message = 0;
+        *message = k->messages[0];
+        k->nmessages--;
+        memmove(k->messages, k->messages + 1,
+                k->nmessages * sizeof(rfl_error_t));
     }
 
     (void) pthread_mutex_unlock(&k->mutex);
@@ -406,28 +810,98 @@ rfl_keeper_wait(rfl_keeper_t *k)
 }
 
 
+static int
+rfl_keeper_must_stop(rfl_keeper_t *k)
+{
+    int  stop;
+
+    (void) pthread_mutex_lock(&k->mutex);
+
+    stop = k->stop;
+
+    (void) pthread_mutex_unlock(&k->mutex);
+
+    return stop;
+}
+
+
+/* What was lost and is still counted in, its last one out will flush again. */
+
 static void
 rfl_keeper_leave(rfl_keeper_t *k)
 {
-    rfl_runtime_t     *rt;
-    rfl_flush_stat_t   stat;
+    unsigned        i;
+    rfl_runtime_t  *rt;
 
     rt = &k->rt;
 
-    if (k->ledger != NULL && rt->orphan != NULL) {
-        (void) rfl_ledger_flush(k->ledger, rt->orphan, rt->counters_path, 1,
-                                rfl_keeper_wall_ms(), &stat, NULL);
+    for (i = 0; i < rt->nlost; i++) {
+        if (!rfl_keeper_is_last(rt->lost[i])) {
+            (void) rfl_keeper_flush_rest(k, rt->lost[i], 1, NULL);
+        }
     }
 
-    if (k->ledger != NULL && rt->counters != NULL
-        && rfl_counters_last_out(rt->counters) == RFL_OK)
-    {
-        (void) rfl_ledger_flush(k->ledger, rt->counters, rt->counters_path, 1,
-                                rfl_keeper_wall_ms(), &stat, NULL);
+    if (rt->counters != NULL) {
+        (void) rfl_keeper_is_last(rt->counters);
+    }
+
+    if (rt->memory != NULL && rt->memory != rt->counters) {
+        (void) rfl_keeper_is_last(rt->memory);
+    }
+
+    rfl_keeper_flush_last(k);
+
+    rfl_diagnosis_free(k->diagnosis);
+
+    if (k->limit != NULL) {
+        rfl_keeper_release_limit(k->limit);
     }
 
     rfl_ledger_close(k->ledger);
     rfl_runtime_close(rt);
+}
+
+
+/* 1: nobody counts there until this process closes or leaves it. */
+
+static int
+rfl_keeper_is_last(rfl_counters_t *c)
+{
+    return rfl_counters_last_out(c) == RFL_OK;
+}
+
+
+/* All files of which this process is the last one out. */
+
+static void
+rfl_keeper_flush_last(rfl_keeper_t *k)
+{
+    unsigned         i, n;
+    rfl_runtime_t   *rt;
+    rfl_counters_t  *files[RFL_RUNTIME_LOST + 2];
+
+    rt = &k->rt;
+    n = 0;
+
+    for (i = 0; i < rt->nlost; i++) {
+        files[n++] = rt->lost[i];
+    }
+
+    if (rt->memory != NULL && rt->memory != rt->counters) {
+        files[n++] = rt->memory;
+    }
+
+    if (rt->counters != NULL) {
+        files[n++] = rt->counters;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (files[i]->exclusive && !rfl_counters_retired(files[i])
+            && rfl_keeper_flush_rest(k, files[i], 1, NULL) == RFL_OK)
+        {
+            rfl_counters_retire(files[i]);
+        }
+    }
 }
 
 
@@ -459,16 +933,34 @@ rfl_keeper_join(rfl_keeper_t *k, uint64_t deadline_ms)
 rfl_keeper_t *
 rfl_keeper_last_out(rfl_runtime_t *rt)
 {
+    int            last;
+    unsigned       i;
     rfl_keeper_t  *k;
 
-    if (rt->counters == NULL
-        || rfl_counters_last_out(rt->counters) != RFL_OK)
-    {
-        rfl_runtime_close(rt);
-        return NULL;
+    /* it leaves before its first tick that found the registry */
+
+    if (rt->counters == NULL) {
+        rfl_runtime_tick(rt, rfl_keeper_wall_ms() / 1000);
     }
 
-    k = rfl_keeper_create(rt->conf);
+    last = (rt->counters != NULL && rfl_keeper_is_last(rt->counters));
+
+    /* who goes on counting, or the keeper, sees to the volatile file */
+
+    if (last && rt->memory != NULL && rt->memory != rt->counters) {
+        (void) rfl_keeper_is_last(rt->memory);
+    }
+
+    for (i = 0; i < rt->nlost; i++) {
+        if (!rfl_counters_retired(rt->lost[i])
+            && rfl_keeper_is_last(rt->lost[i]))
+        {
+            last = 1;
+        }
+    }
+
+    k = last ? rfl_keeper_create(rt->conf) : NULL;
+
     if (k == NULL) {
         rfl_runtime_close(rt);
         return NULL;
@@ -493,28 +985,17 @@ rfl_keeper_last_out(rfl_runtime_t *rt)
 static void *
 rfl_keeper_last_flush(void *data)
 {
-    rfl_keeper_t      *k = data;
-
-    rfl_runtime_t     *rt;
-    rfl_flush_stat_t   stat;
-
-    rt = &k->rt;
+    rfl_keeper_t  *k = data;
 
     /* what this process has open for reading it cannot open for writing */
 
-    rfl_ledger_close(rt->ledger);
-    rt->ledger = NULL;
+    rfl_ledger_close(k->rt.ledger);
+    k->rt.ledger = NULL;
 
-    if (rfl_ledger_open(&k->ledger, k->conf.path, rt->counters->header->uuid,
-                        RFL_STORE_CREATE, k->conf.map_size, NULL)
-        == RFL_OK)
-    {
-        (void) rfl_ledger_flush(k->ledger, rt->counters, rt->counters_path, 1,
-                                rfl_keeper_wall_ms(), &stat, NULL);
-        rfl_ledger_close(k->ledger);
-    }
+    rfl_keeper_flush_last(k);
 
-    rfl_runtime_close(rt);
+    rfl_ledger_close(k->ledger);
+    rfl_runtime_close(&k->rt);
 
     return NULL;
 }

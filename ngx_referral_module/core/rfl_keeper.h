@@ -2,6 +2,10 @@
  * The keeper: a thread that owns all writing to the ledger.  It makes the
  * environments, and every flush interval stores the cells as absolute
  * values.  fsync may take as long as it likes: no event loop waits for it.
+ *
+ * It goes on without the registry.  Where PATH/registry is missing and
+ * PATH/ledger is not, it makes no new one: that would have another uuid, and
+ * the totals would be of no use to it.
  */
 
 #ifndef RFL_KEEPER_H
@@ -52,9 +56,35 @@ uint64_t rfl_keeper_clock_ms(void);      /* monotonic */
 
 
 /*
- * The leaving of a process that counted: closes rt, and if it was the last
- * one out, flushes in a thread, which is returned to be joined.  NULL: there
- * is nothing to wait for.
+ * Whether the wall clock may say what is old enough to be removed: history
+ * that is pruned too early does not come back.  It may not for an hour after
+ * a start at which the last flush is more than a day ago, or a minute ahead;
+ * nor after it has jumped by more than a minute against the monotonic clock.
+ */
+
+#define RFL_KEEPER_BEHIND_MS    (24 * 3600 * 1000)
+#define RFL_KEEPER_AHEAD_MS     60000
+#define RFL_KEEPER_JUMP_MS      60000
+#define RFL_KEEPER_DISTRUST_MS  3600000
+
+typedef struct {
+    uint64_t  wall_ms;           /* both clocks, when last looked at */
+    uint64_t  clock_ms;
+    uint64_t  until_ms;          /* of the monotonic one: no trust before */
+} rfl_keeper_trust_t;
+
+/* flushed_ms: by the wall clock, 0: never. */
+
+void rfl_keeper_trust_start(rfl_keeper_trust_t *t, uint64_t flushed_ms,
+    uint64_t wall_ms, uint64_t clock_ms);
+int rfl_keeper_trusts(rfl_keeper_trust_t *t, uint64_t wall_ms,
+    uint64_t clock_ms);
+
+
+/*
+ * The leaving of a process that counted: closes rt, and flushes, in a thread
+ * which is returned to be joined, each counter file of which it was the last
+ * one out.  NULL: there is nothing to wait for.
  */
 
 rfl_keeper_t *rfl_keeper_last_out(rfl_runtime_t *rt);

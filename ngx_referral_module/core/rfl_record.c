@@ -4,11 +4,23 @@
  *
  * The zone's sums by class and its evidence count matched requests alone; a
  * cell counts what a link or a group of links brought.
+ *
+ * A host is noted as its SURT: so a target's host is compared with it.  A site
+ * with one host pays for a comparison of bytes.
  */
 
 #include "rfl_record.h"
 
 
+/* Longer hosts, as sent, are not noted. */
+
+#define RFL_RECORD_HOST  128
+
+
+static void rfl_record_click(rfl_zone_t *zone, rfl_counters_t *counters,
+    const rfl_record_t *record);
+static void rfl_record_host(rfl_counters_t *counters, rfl_str_t host,
+    int is_due);
 static void rfl_record_cell(rfl_zone_t *zone, rfl_counters_t *counters,
     const rfl_record_t *record);
 static void rfl_record_sums(uint64_t *sums, const rfl_record_t *record);
@@ -37,10 +49,18 @@ rfl_record(rfl_zone_t *zone, rfl_counters_t *counters,
     if (rfl_outcome_has_class(a->outcome)
         && record->class == RFL_CLASS_CLICK)
     {
-        rfl_counters_add(&zone->n[RFL_ZONE_CLICKS + a->outcome], 1);
+        rfl_record_click(zone, counters, record);
     }
 
     switch (a->outcome) {
+
+    case RFL_OUTCOME_INTERNAL:
+
+        if (record->bare) {
+            rfl_counters_add(&zone->n[RFL_ZONE_INTERNAL_BARE], 1);
+        }
+
+        break;
 
     case RFL_OUTCOME_MATCHED:
 
@@ -59,6 +79,63 @@ rfl_record(rfl_zone_t *zone, rfl_counters_t *counters,
 
     default:
         break;
+    }
+}
+
+
+static void
+rfl_record_click(rfl_zone_t *zone, rfl_counters_t *counters,
+    const rfl_record_t *record)
+{
+    uint64_t  *clicks, before;
+
+    clicks = &zone->n[RFL_ZONE_CLICKS + record->attribution.outcome];
+
+    /*
+     * By the number itself, not by one of the process: two registries whose
+     * requests alternate must both be sampled.
+     */
+
+    before = __atomic_load_n(clicks, __ATOMIC_RELAXED);
+
+    rfl_counters_add(clicks, 1);
+
+    if (record->edge) {
+        rfl_counters_add(&zone->n[RFL_ZONE_EDGE_CLICKS], 1);
+    }
+
+    if (counters != NULL) {
+        rfl_record_host(counters, record->host,
+                        before % RFL_COUNTERS_SAMPLE == 0);
+    }
+}
+
+
+/* What is no host is not noted. */
+
+static void
+rfl_record_host(rfl_counters_t *counters, rfl_str_t host, int is_due)
+{
+    u_char     surt[RFL_HOST_MAX + 16];
+    rfl_url_t  url;
+
+    static size_t  last_len;
+    static u_char  last[RFL_RECORD_HOST];
+
+    if (host.len == 0 || host.len > RFL_RECORD_HOST) {
+        return;
+    }
+
+    if (!is_due && rfl_str_eq(host, rfl_str(last, last_len))) {
+        return;
+    }
+
+    memcpy(last, host.data, host.len);
+    last_len = host.len;
+
+    if (rfl_url_parse_host(host, &url, NULL) == RFL_OK) {
+        rfl_counters_note_host(counters,
+                               rfl_str(surt, rfl_surt_host(&url, surt)));
     }
 }
 

@@ -16,12 +16,20 @@ typedef struct {
     unsigned           status;
     uint64_t           bytes;            /* sent to the client */
     uint64_t           now;              /* seconds */
+    rfl_str_t          host;             /* the site's, as the request says
+                                            it; of clicks; may be empty */
+    unsigned           bare:1;           /* there was no Referer */
+    unsigned           edge:1;           /* through a shared cache that may
+                                            keep the answer; of clicks */
 } rfl_record_t;
 
 
 /*
  * zone: this process's stripe.  counters may be NULL (there is no counter
  * file yet): then a link's or group's share counts as overflow in zone.
+ *
+ * Of the clicks' hosts it notes, for the diagnosis, the first, each that is
+ * another one than the click before had, and one in RFL_COUNTERS_SAMPLE.
  */
 
 void rfl_record(rfl_zone_t *zone, rfl_counters_t *counters,

@@ -8,8 +8,19 @@
 #include "rfl_class.h"
 
 
-static rfl_rc_t rfl_report_group(rfl_buf_t *b, const rfl_totals_t *t,
-    const rfl_membership_t *member);
+static rfl_rc_t rfl_totals_is_folded(const rfl_totals_t *t,
+    const rfl_counters_t *c, int *folded);
+static rfl_rc_t rfl_totals_lost_cell(const rfl_totals_t *t,
+    const rfl_counters_t *lost, uint32_t id, rfl_cell_t *cell);
+static rfl_rc_t rfl_totals_lost_zone(const rfl_totals_t *t,
+    const rfl_counters_t *lost, rfl_zone_t *zone);
+static rfl_rc_t rfl_report_group_clicks(const rfl_totals_t *t,
+    const rfl_membership_t *member, uint64_t *clicks);
+static void rfl_report_row(rfl_buf_t *b, const rfl_link_t *link,
+    const rfl_cell_t *seen, const rfl_report_row_t *row);
+static void rfl_report_previous(rfl_buf_t *b, const rfl_report_row_t *row);
+static void rfl_report_group(rfl_buf_t *b, const rfl_group_t *group,
+    uint64_t clicks);
 static void rfl_report_field(rfl_buf_t *b, const rfl_link_t *link,
     const rfl_link_field_t *field);
 static void rfl_report_number(rfl_buf_t *b, rfl_str_t value);
@@ -19,7 +30,12 @@ static void rfl_report_labels(rfl_buf_t *b, rfl_str_t labels);
 static void rfl_report_time(rfl_buf_t *b, uint64_t seconds);
 static void rfl_report_key(rfl_buf_t *b, uint64_t key);
 static void rfl_report_named(rfl_buf_t *b, rfl_str_t name, uint64_t n);
+static void rfl_report_outcomes(rfl_buf_t *b, const rfl_zone_t *zone);
+static void rfl_report_clicks(rfl_buf_t *b, const rfl_zone_t *zone);
+static void rfl_report_evidence(rfl_buf_t *b, const rfl_zone_t *zone);
+static void rfl_report_start(rfl_buf_t *b, uint64_t start);
 static void rfl_report_sums(rfl_buf_t *b, const uint64_t *sums);
+static void rfl_report_sum_members(rfl_buf_t *b, const uint64_t *sums);
 
 
 const rfl_counter_t  rfl_counter_table[RFL_CELL_SUMS] = {
@@ -88,9 +104,11 @@ rfl_counter_find(rfl_str_t name)
 rfl_rc_t
 rfl_totals_cell(const rfl_totals_t *t, uint32_t id, rfl_cell_t *cell)
 {
-    rfl_rc_t    rc;
-    uint64_t    live_file_id;
-    rfl_cell_t  live;
+    int                    folded;
+    rfl_rc_t               rc;
+    uint64_t               live_file_id;
+    rfl_cell_t             live;
+    const rfl_counters_t  *lost;
 
     memset(cell, 0, sizeof(rfl_cell_t));
 
@@ -103,10 +121,90 @@ rfl_totals_cell(const rfl_totals_t *t, uint32_t id, rfl_cell_t *cell)
         }
     }
 
-    if (t->counters != NULL) {
+    if (t->counters == NULL) {
+        return RFL_OK;
+    }
+
+    rc = rfl_totals_is_folded(t, t->counters, &folded);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (!folded) {
         rfl_counters_read_cell(t->counters, id, &live);
         rfl_cell_merge(cell, &live);
     }
+
+    for (lost = t->counters->lost; lost != NULL; lost = lost->lost) {
+        rc = rfl_totals_lost_cell(t, lost, id, cell);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+/* What such a file has is in the ledger's number 0 already. */
+
+static rfl_rc_t
+rfl_totals_is_folded(const rfl_totals_t *t, const rfl_counters_t *c,
+    int *folded)
+{
+    *folded = 0;
+
+    if (t->ledger == NULL) {
+        return RFL_OK;
+    }
+
+    return rfl_ledger_is_folded(t->ledger, c->header->file_id, folded);
+}
+
+
+/*
+ * Of a file that was lost the ledger's sum has what was flushed: the rest is
+ * added.  Nothing has to be known of when the last of it is flushed.
+ */
+
+static rfl_rc_t
+rfl_totals_lost_cell(const rfl_totals_t *t, const rfl_counters_t *lost,
+    uint32_t id, rfl_cell_t *cell)
+{
+    int         folded;
+    size_t      i;
+    rfl_rc_t    rc;
+    uint64_t    stored;
+    rfl_cell_t  live, all, others;
+
+    rc = rfl_totals_is_folded(t, lost, &folded);
+    if (rc != RFL_OK || folded) {
+        return rc;
+    }
+
+    memset(&all, 0, sizeof(rfl_cell_t));
+    memset(&others, 0, sizeof(rfl_cell_t));
+
+    rfl_counters_read_cell(lost, id, &live);
+
+    if (t->ledger != NULL) {
+        rc = rfl_ledger_cell(t->ledger, 0, id, &all);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        rc = rfl_ledger_cell(t->ledger, lost->header->file_id, id, &others);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    for (i = 0; i < RFL_CELL_SUMS; i++) {
+        stored = all.n[i] - others.n[i];
+        live.n[i] = live.n[i] > stored ? live.n[i] - stored : 0;
+    }
+
+    rfl_cell_merge(cell, &live);
 
     return RFL_OK;
 }
@@ -115,9 +213,11 @@ rfl_totals_cell(const rfl_totals_t *t, uint32_t id, rfl_cell_t *cell)
 rfl_rc_t
 rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone)
 {
-    rfl_rc_t    rc;
-    uint64_t    live_file_id;
-    rfl_zone_t  live;
+    int                    folded;
+    rfl_rc_t               rc;
+    uint64_t               live_file_id;
+    rfl_zone_t             live;
+    const rfl_counters_t  *lost;
 
     memset(zone, 0, sizeof(rfl_zone_t));
 
@@ -130,10 +230,69 @@ rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone)
         }
     }
 
-    if (t->counters != NULL) {
+    if (t->counters == NULL) {
+        return RFL_OK;
+    }
+
+    rc = rfl_totals_is_folded(t, t->counters, &folded);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (!folded) {
         rfl_counters_read_zone(t->counters, &live);
         rfl_zone_merge(zone, &live);
     }
+
+    for (lost = t->counters->lost; lost != NULL; lost = lost->lost) {
+        rc = rfl_totals_lost_zone(t, lost, zone);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_totals_lost_zone(const rfl_totals_t *t, const rfl_counters_t *lost,
+    rfl_zone_t *zone)
+{
+    int         folded;
+    size_t      i;
+    rfl_rc_t    rc;
+    uint64_t    stored;
+    rfl_zone_t  live, all, others;
+
+    rc = rfl_totals_is_folded(t, lost, &folded);
+    if (rc != RFL_OK || folded) {
+        return rc;
+    }
+
+    memset(&all, 0, sizeof(rfl_zone_t));
+    memset(&others, 0, sizeof(rfl_zone_t));
+
+    rfl_counters_read_zone(lost, &live);
+
+    if (t->ledger != NULL) {
+        rc = rfl_ledger_zone(t->ledger, 0, &all);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        rc = rfl_ledger_zone(t->ledger, lost->header->file_id, &others);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    for (i = 0; i < RFL_ZONE_FIELDS; i++) {
+        stored = all.n[i] - others.n[i];
+        live.n[i] = live.n[i] > stored ? live.n[i] - stored : 0;
+    }
+
+    rfl_zone_merge(zone, &live);
 
     return RFL_OK;
 }
@@ -145,20 +304,83 @@ rfl_rc_t
 rfl_report_link(rfl_buf_t *b, rfl_registry_t *registry,
     const rfl_totals_t *t, const rfl_link_t *link)
 {
-    size_t            i, n;
+    size_t            i;
     rfl_rc_t          rc;
-    rfl_cell_t        cell;
-    rfl_membership_t  members[RFL_LINK_GROUPS_MAX];
+    rfl_report_row_t  row;
 
-    rc = rfl_totals_cell(t, link->id, &cell);
+    memset(&row, 0, sizeof(rfl_report_row_t));
+
+    rc = rfl_totals_cell(t, link->id, &row.cell);
     if (rc != RFL_OK) {
         return rc;
     }
 
-    rc = rfl_registry_groups(registry, link, members, &n);
+    rc = rfl_registry_groups(registry, link, row.groups, &row.ngroups);
     if (rc != RFL_OK) {
         return rc;
     }
+
+    for (i = 0; i < row.ngroups; i++) {
+        rc = rfl_report_group_clicks(t, &row.groups[i], &row.clicks[i]);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    rfl_report_row(b, link, &row.cell, &row);
+
+    return b->failed ? RFL_NO_MEMORY : RFL_OK;
+}
+
+
+/* "One of these": what the group got since the link is in it. */
+
+static rfl_rc_t
+rfl_report_group_clicks(const rfl_totals_t *t, const rfl_membership_t *member,
+    uint64_t *clicks)
+{
+    rfl_rc_t    rc;
+    rfl_cell_t  cell;
+
+    rc = rfl_totals_cell(t, member->group.id, &cell);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    /* A ledger restored from a backup may know of fewer than at the join. */
+
+    *clicks = cell.n[RFL_CELL_CLICKS] > member->clicks_at_join
+              ? cell.n[RFL_CELL_CLICKS] - member->clicks_at_join : 0;
+
+    return RFL_OK;
+}
+
+
+/* First and last seen are no period's: they are the link's. */
+
+rfl_rc_t
+rfl_report_link_row(rfl_buf_t *b, const rfl_totals_t *t,
+    const rfl_link_t *link, const rfl_report_row_t *row)
+{
+    rfl_rc_t    rc;
+    rfl_cell_t  totals;
+
+    rc = rfl_totals_cell(t, link->id, &totals);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rfl_report_row(b, link, &totals, row);
+
+    return b->failed ? RFL_NO_MEMORY : RFL_OK;
+}
+
+
+static void
+rfl_report_row(rfl_buf_t *b, const rfl_link_t *link, const rfl_cell_t *seen,
+    const rfl_report_row_t *row)
+{
+    size_t  i;
 
     rfl_buf_char(b, '{');
 
@@ -173,68 +395,71 @@ rfl_report_link(rfl_buf_t *b, rfl_registry_t *registry,
     rfl_report_time(b, link->created);
 
     rfl_json_name(b, "first_seen");
-    rfl_report_time(b, cell.n[RFL_CELL_FIRST_SEEN]);
+    rfl_report_time(b, seen->n[RFL_CELL_FIRST_SEEN]);
 
     rfl_json_name(b, "last_seen");
-    rfl_report_time(b, cell.n[RFL_CELL_LAST_SEEN]);
+    rfl_report_time(b, seen->n[RFL_CELL_LAST_SEEN]);
 
     rfl_json_name(b, "groups");
     rfl_buf_char(b, '[');
 
-    for (i = 0; i < n; i++) {
-        rc = rfl_report_group(b, t, &members[i]);
-        if (rc != RFL_OK) {
-            return rc;
-        }
+    for (i = 0; i < row->ngroups; i++) {
+        rfl_report_group(b, &row->groups[i].group, row->clicks[i]);
     }
 
     rfl_buf_char(b, ']');
 
+    if (row->period != NULL) {
+        rfl_json_name(b, "period");
+        rfl_buf_char(b, '{');
+        rfl_report_span(b, row->period->from, row->period->to);
+        rfl_buf_char(b, '}');
+    }
+
     rfl_json_name(b, "counters");
-    rfl_report_counters(b, &cell);
+    rfl_report_counters(b, &row->cell);
+
+    if (row->has_previous) {
+        rfl_report_previous(b, row);
+    }
 
     rfl_buf_char(b, '}');
-
-    return b->failed ? RFL_NO_MEMORY : RFL_OK;
 }
 
 
-/* "One of these": what the group got since the link is in it. */
-
-static rfl_rc_t
-rfl_report_group(rfl_buf_t *b, const rfl_totals_t *t,
-    const rfl_membership_t *member)
+static void
+rfl_report_previous(rfl_buf_t *b, const rfl_report_row_t *row)
 {
-    rfl_rc_t    rc;
-    uint64_t    clicks;
-    rfl_cell_t  cell;
+    rfl_json_name(b, "previous");
+    rfl_buf_char(b, '{');
 
-    rc = rfl_totals_cell(t, member->group.id, &cell);
-    if (rc != RFL_OK) {
-        return rc;
+    if (row->previous_period != NULL) {
+        rfl_report_span(b, row->previous_period->from,
+                        row->previous_period->to);
     }
 
-    /* A ledger restored from a backup may know of fewer than at the join. */
+    rfl_report_sum_members(b, row->previous.n);
 
-    clicks = cell.n[RFL_CELL_CLICKS];
-    clicks = clicks > member->clicks_at_join ? clicks - member->clicks_at_join
-                                             : 0;
+    rfl_buf_char(b, '}');
+}
 
+
+static void
+rfl_report_group(rfl_buf_t *b, const rfl_group_t *group, uint64_t clicks)
+{
     rfl_json_item(b);
     rfl_buf_char(b, '{');
 
     rfl_json_name(b, "key");
-    rfl_report_key(b, member->group.key);
+    rfl_report_key(b, group->key);
 
     rfl_json_name(b, "links");
-    rfl_buf_u64(b, member->group.links);
+    rfl_buf_u64(b, group->links);
 
     rfl_json_name(b, "clicks");
     rfl_buf_u64(b, clicks);
 
     rfl_buf_char(b, '}');
-
-    return RFL_OK;
 }
 
 
@@ -406,22 +631,40 @@ rfl_report_counters(rfl_buf_t *b, const rfl_cell_t *cell)
 static void
 rfl_report_sums(rfl_buf_t *b, const uint64_t *sums)
 {
+    rfl_buf_char(b, '{');
+    rfl_report_sum_members(b, sums);
+    rfl_buf_char(b, '}');
+}
+
+
+static void
+rfl_report_sum_members(rfl_buf_t *b, const uint64_t *sums)
+{
     size_t                i;
     const rfl_counter_t  *counter;
-
-    rfl_buf_char(b, '{');
 
     for (i = 0; i < RFL_CELL_SUMS; i++) {
         counter = &rfl_counter_table[i];
         rfl_report_named(b, counter->name, sums[counter->field]);
     }
-
-    rfl_buf_char(b, '}');
 }
 
 
 void
 rfl_report_zone(rfl_buf_t *b, const rfl_zone_t *zone)
+{
+    rfl_report_outcomes(b, zone);
+    rfl_report_clicks(b, zone);
+
+    rfl_json_name(b, "classes");
+    rfl_report_sums(b, &zone->n[RFL_ZONE_CLASSES]);
+
+    rfl_report_evidence(b, zone);
+}
+
+
+static void
+rfl_report_outcomes(rfl_buf_t *b, const rfl_zone_t *zone)
 {
     unsigned  i;
 
@@ -434,6 +677,13 @@ rfl_report_zone(rfl_buf_t *b, const rfl_zone_t *zone)
     }
 
     rfl_buf_char(b, '}');
+}
+
+
+static void
+rfl_report_clicks(rfl_buf_t *b, const rfl_zone_t *zone)
+{
+    unsigned  i;
 
     rfl_json_name(b, "clicks");
     rfl_buf_char(b, '{');
@@ -446,9 +696,13 @@ rfl_report_zone(rfl_buf_t *b, const rfl_zone_t *zone)
     }
 
     rfl_buf_char(b, '}');
+}
 
-    rfl_json_name(b, "classes");
-    rfl_report_sums(b, &zone->n[RFL_ZONE_CLASSES]);
+
+static void
+rfl_report_evidence(rfl_buf_t *b, const rfl_zone_t *zone)
+{
+    unsigned  i;
 
     rfl_json_name(b, "evidence");
     rfl_buf_char(b, '{');
@@ -459,6 +713,62 @@ rfl_report_zone(rfl_buf_t *b, const rfl_zone_t *zone)
     }
 
     rfl_buf_char(b, '}');
+}
+
+
+/* 1970 is a time here: null is for what was never seen. */
+
+void
+rfl_report_span(rfl_buf_t *b, uint64_t from, uint64_t to)
+{
+    rfl_json_name(b, "from");
+    rfl_buf_char(b, '"');
+    rfl_buf_time(b, from);
+    rfl_buf_char(b, '"');
+
+    rfl_json_name(b, "to");
+    rfl_buf_char(b, '"');
+    rfl_buf_time(b, to);
+    rfl_buf_char(b, '"');
+}
+
+
+void
+rfl_report_bucket(rfl_buf_t *b, uint64_t start, const rfl_cell_t *cell)
+{
+    rfl_report_start(b, start);
+
+    rfl_json_name(b, "counters");
+    rfl_report_counters(b, cell);
+
+    rfl_buf_char(b, '}');
+}
+
+
+void
+rfl_report_zone_bucket(rfl_buf_t *b, uint64_t start, const rfl_zone_t *zone)
+{
+    rfl_report_start(b, start);
+
+    rfl_json_name(b, "counters");
+    rfl_report_sums(b, &zone->n[RFL_ZONE_CLASSES]);
+
+    rfl_report_outcomes(b, zone);
+    rfl_report_clicks(b, zone);
+    rfl_report_evidence(b, zone);
+
+    rfl_buf_char(b, '}');
+}
+
+
+static void
+rfl_report_start(rfl_buf_t *b, uint64_t start)
+{
+    rfl_buf_char(b, '{');
+    rfl_json_name(b, "start");
+    rfl_buf_char(b, '"');
+    rfl_buf_time(b, start);
+    rfl_buf_char(b, '"');
 }
 
 

@@ -8,6 +8,7 @@
 
 #include "rfl_json.h"
 #include "rfl_ledger.h"
+#include "rfl_period.h"
 #include "rfl_registry.h"
 
 
@@ -53,9 +54,40 @@ void rfl_report_counters(rfl_buf_t *b, const rfl_cell_t *cell);
 rfl_rc_t rfl_report_link(rfl_buf_t *b, rfl_registry_t *registry,
     const rfl_totals_t *t, const rfl_link_t *link);
 
+
+/* The same link with counters of a period, which the caller has summed. */
+
+typedef struct {
+    rfl_cell_t           cell;
+    size_t               ngroups;
+    rfl_membership_t     groups[RFL_LINK_GROUPS_MAX];
+    uint64_t             clicks[RFL_LINK_GROUPS_MAX];    /* of each group */
+    unsigned             has_previous:1;
+    rfl_cell_t           previous;       /* counters of the period before */
+    const rfl_period_t  *period;         /* shown in the link; or NULL */
+    const rfl_period_t  *previous_period;
+} rfl_report_row_t;
+
+rfl_rc_t rfl_report_link_row(rfl_buf_t *b, const rfl_totals_t *t,
+    const rfl_link_t *link, const rfl_report_row_t *row);
+
+
 /* The members "outcomes", "clicks", "classes", "evidence" of the summary. */
 
 void rfl_report_zone(rfl_buf_t *b, const rfl_zone_t *zone);
+
+/* The members "from" and "to" (seconds). */
+
+void rfl_report_span(rfl_buf_t *b, uint64_t from, uint64_t to);
+
+/*
+ * A bucket of history as an object: its start (seconds) and counters; the
+ * registry's also has outcomes, clicks and evidence.
+ */
+
+void rfl_report_bucket(rfl_buf_t *b, uint64_t start, const rfl_cell_t *cell);
+void rfl_report_zone_bucket(rfl_buf_t *b, uint64_t start,
+    const rfl_zone_t *zone);
 
 
 #endif /* RFL_REPORT_H */

@@ -2,23 +2,49 @@
  * See rfl_runtime.h.  The order matters: the registry's uuid names the
  * counter file, so the registry comes first; counts that arrive before the
  * counter file is open wait in this process and are added to it then.
+ *
+ * Of a counter file that was removed or replaced nothing may be lost, nothing
+ * counted twice, and no total may go back, whichever process answers:
+ *
+ * - A process goes on counting where it does until it has another file.
+ * - The file it leaves stays mapped, in its totals, until its header says that
+ *   the ledger has all of it ("retired").  The keeper says that once it has the
+ *   exclusive lock, which nobody who counts there lets it have.
+ * - Who leaves a file counts it up ("moves"), before the first count goes to
+ *   the new one: the others look for the new one before they sum up again.
  */
 
 #include "rfl_runtime.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 
+static void rfl_runtime_canary(rfl_runtime_t *rt);
 static void rfl_runtime_registry(rfl_runtime_t *rt);
-static void rfl_runtime_ledger(rfl_runtime_t *rt, const u_char *uuid);
-static void rfl_runtime_counters(rfl_runtime_t *rt,
-    const rfl_registry_meta_t *meta, uint64_t now);
-static uint32_t rfl_runtime_wanted_ids(rfl_runtime_t *rt,
-    const rfl_registry_meta_t *meta);
-static rfl_rc_t rfl_runtime_counters_path(rfl_runtime_t *rt,
-    const u_char *uuid);
+static rfl_rc_t rfl_runtime_may_create(rfl_runtime_t *rt);
+static int rfl_runtime_has_data(const rfl_runtime_t *rt, const char *name);
+static void rfl_runtime_meta(rfl_runtime_t *rt);
+static void rfl_runtime_ledger(rfl_runtime_t *rt);
+static void rfl_runtime_counters(rfl_runtime_t *rt);
+static int rfl_runtime_counters_stay(rfl_runtime_t *rt);
+static rfl_rc_t rfl_runtime_open_counters(rfl_runtime_t *rt,
+    rfl_counters_t **counters);
+static void rfl_runtime_go_volatile(rfl_runtime_t *rt, const rfl_error_t *why);
+static rfl_rc_t rfl_runtime_join_memory(rfl_runtime_t *rt);
+static void rfl_runtime_look_at_memory(rfl_runtime_t *rt);
+static void rfl_runtime_other_registry(rfl_runtime_t *rt);
+static void rfl_runtime_switch(rfl_runtime_t *rt, rfl_counters_t *counters);
+static void rfl_runtime_lose(rfl_runtime_t *rt, rfl_counters_t *counters);
+static void rfl_runtime_sweep_lost(rfl_runtime_t *rt);
+static void rfl_runtime_chain(rfl_runtime_t *rt);
+static int rfl_runtime_is_ours(const rfl_runtime_t *rt,
+    const rfl_counters_t *counters);
+static uint32_t rfl_runtime_wanted_ids(rfl_runtime_t *rt);
+static rfl_rc_t rfl_runtime_counters_path(rfl_runtime_t *rt);
 static void rfl_runtime_drop_registry(rfl_runtime_t *rt);
-static void rfl_runtime_drop_counters(rfl_runtime_t *rt);
+static void rfl_runtime_drop_ledger(rfl_runtime_t *rt);
 
 
 void
@@ -30,6 +56,7 @@ rfl_runtime_init(rfl_runtime_t *rt, const rfl_runtime_conf_t *conf,
     rt->conf = conf;
     rt->stripe = stripe % RFL_COUNTERS_STRIPES;
     rt->zone = &rt->pending;
+    rt->deaths = rfl_canary_deaths(conf->canary);
 
     (void) rfl_fail(&rt->registry_error, RFL_NOT_FOUND, "not opened yet");
     (void) rfl_fail(&rt->ledger_error, RFL_NOT_FOUND, "not opened yet");
@@ -40,14 +67,160 @@ rfl_runtime_init(rfl_runtime_t *rt, const rfl_runtime_conf_t *conf,
 void
 rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now)
 {
-    rfl_rc_t             rc;
-    rfl_registry_meta_t  meta;
+    rt->now = now;
 
+    rfl_runtime_canary(rt);
     rfl_runtime_registry(rt);
 
-    if (rt->registry == NULL) {
+    /* while the registry is missing it is the ledger that knows the uuid */
+
+    if (!rt->has_uuid) {
         return;
     }
+
+    if (!rt->keeps) {
+        rfl_runtime_ledger(rt);
+    }
+
+    rfl_runtime_sweep_lost(rt);
+    rfl_runtime_counters(rt);
+}
+
+
+/* Somebody died inside LMDB: what is opened again is looked at first. */
+
+static void
+rfl_runtime_canary(rfl_runtime_t *rt)
+{
+    uint32_t  deaths;
+
+    rfl_canary_look(rt->conf->canary);
+
+    deaths = rfl_canary_deaths(rt->conf->canary);
+
+    if (deaths == rt->deaths) {
+        return;
+    }
+
+    rt->deaths = deaths;
+
+    rfl_runtime_drop_registry(rt);
+    rfl_runtime_drop_ledger(rt);
+}
+
+
+static void
+rfl_runtime_registry(rfl_runtime_t *rt)
+{
+    rfl_rc_t  rc;
+    unsigned  flags;
+
+    if (rt->registry != NULL) {
+
+        rc = rfl_store_check_path(rfl_registry_store(rt->registry));
+        if (rc == RFL_OK) {
+            rfl_runtime_meta(rt);
+            return;
+        }
+
+        rfl_runtime_drop_registry(rt);
+    }
+
+    rc = rfl_runtime_may_create(rt);
+    if (rc != RFL_OK) {
+        return;
+    }
+
+    flags = rt->keeps ? RFL_STORE_CREATE
+            : rt->writes ? RFL_STORE_WRITE : RFL_STORE_READ;
+
+    rc = rfl_registry_open(&rt->registry, rt->conf->path, flags,
+                           rt->conf->map_size, &rt->registry_error);
+    if (rc != RFL_OK) {
+        return;
+    }
+
+    rt->registry_error.rc = RFL_OK;
+    (void) rfl_store_reader_check(rfl_registry_store(rt->registry));
+
+    if (!rt->keeps) {
+
+        /* without memory each pattern is compiled anew */
+
+        rt->patterns = rfl_patterns_create(RFL_RUNTIME_PATTERNS);
+    }
+
+    rfl_runtime_meta(rt);
+}
+
+
+/*
+ * A registry that is gone may come back.  A new one would have a new uuid, and
+ * the totals of the old one would be of no use to it.
+ */
+
+static rfl_rc_t
+rfl_runtime_may_create(rfl_runtime_t *rt)
+{
+    rfl_rc_t       rc;
+    rfl_error_t    err;
+    rfl_ledger_t  *ledger;
+
+    if (rfl_runtime_has_data(rt, "registry")
+        || !rfl_runtime_has_data(rt, "ledger"))
+    {
+        return RFL_OK;
+    }
+
+    rc = rfl_ledger_open(&ledger, rt->conf->path, NULL, RFL_STORE_READ,
+                         rt->conf->map_size, &err);
+
+    if (rc == RFL_NOT_FOUND) {
+        return RFL_OK;                   /* it is no registry's yet */
+    }
+
+    if (rc == RFL_OK && !rt->has_uuid) {
+        memcpy(rt->uuid, rfl_ledger_uuid(ledger), 16);
+        rt->has_uuid = 1;
+    }
+
+    rfl_ledger_close(ledger);
+
+    return rfl_fail(&rt->registry_error, RFL_INVALID, "%s/registry is "
+                    "missing, and %s/ledger holds its totals: restore "
+                    "%s/registry, or move %s/ledger away for a new registry",
+                    rt->conf->path, rt->conf->path, rt->conf->path,
+                    rt->conf->path);
+}
+
+
+/* What cannot be looked at counts as there: opening it will tell. */
+
+static int
+rfl_runtime_has_data(const rfl_runtime_t *rt, const char *name)
+{
+    int          n;
+    char         path[RFL_URL_MAX];
+    struct stat  st;
+
+    n = snprintf(path, sizeof(path), "%s/%s/data.mdb", rt->conf->path, name);
+    if (n < 0 || (size_t) n >= sizeof(path)) {
+        return 1;
+    }
+
+    if (stat(path, &st) != 0) {
+        return errno != ENOENT && errno != ENOTDIR;
+    }
+
+    return st.st_size != 0;
+}
+
+
+static void
+rfl_runtime_meta(rfl_runtime_t *rt)
+{
+    rfl_rc_t             rc;
+    rfl_registry_meta_t  meta;
 
     rc = rfl_registry_begin(rt->registry, 0, &rt->registry_error);
     if (rc != RFL_OK) {
@@ -66,150 +239,391 @@ rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now)
         return;
     }
 
-    rfl_runtime_counters(rt, &meta, now);
-
-    if (!rt->keeps) {
-        rfl_runtime_ledger(rt, meta.uuid);
-    }
-}
-
-
-static void
-rfl_runtime_registry(rfl_runtime_t *rt)
-{
-    rfl_rc_t  rc;
-    unsigned  flags;
-
-    if (rt->registry != NULL) {
-
-        rc = rfl_store_check_path(rfl_registry_store(rt->registry));
-        if (rc == RFL_OK) {
-            return;
-        }
-
-        rfl_runtime_drop_registry(rt);
-    }
-
-    flags = rt->keeps ? RFL_STORE_CREATE
-            : rt->writes ? RFL_STORE_WRITE : RFL_STORE_READ;
-
-    rc = rfl_registry_open(&rt->registry, rt->conf->path, flags,
-                           rt->conf->map_size, &rt->registry_error);
-    if (rc != RFL_OK) {
-        return;
-    }
-
-    rt->registry_error.rc = RFL_OK;
-    (void) rfl_store_reader_check(rfl_registry_store(rt->registry));
-
-    if (rt->keeps) {
-        (void) rfl_registry_set_max_links(rt->registry, rt->conf->max_links,
-                                          &rt->registry_error);
-        return;
-    }
-
-    /* without memory each pattern is compiled anew */
-
-    rt->patterns = rfl_patterns_create(RFL_RUNTIME_PATTERNS);
+    memcpy(rt->uuid, meta.uuid, 16);
+    rt->has_uuid = 1;
+    rt->next_id = meta.next_id;
+    rt->max_links = meta.max_links;
 }
 
 
 /* The keeper makes the ledger at its first flush; readers wait for it. */
 
 static void
-rfl_runtime_ledger(rfl_runtime_t *rt, const u_char *uuid)
+rfl_runtime_ledger(rfl_runtime_t *rt)
 {
     rfl_rc_t  rc;
 
     if (rt->ledger != NULL) {
 
         rc = rfl_store_check_path(rfl_ledger_store(rt->ledger));
-        if (rc == RFL_OK) {
+
+        if (rc == RFL_OK
+            && memcmp(rfl_ledger_uuid(rt->ledger), rt->uuid, 16) == 0)
+        {
             return;
         }
 
-        rfl_ledger_close(rt->ledger);
-        rt->ledger = NULL;
+        rfl_runtime_drop_ledger(rt);
     }
 
-    rc = rfl_ledger_open(&rt->ledger, rt->conf->path, uuid,
+    rc = rfl_ledger_open(&rt->ledger, rt->conf->path, rt->uuid,
                          rt->writes ? RFL_STORE_WRITE : RFL_STORE_READ,
                          rt->conf->map_size, &rt->ledger_error);
-    if (rc == RFL_OK) {
-        rt->ledger_error.rc = RFL_OK;
+    if (rc != RFL_OK) {
+        return;
     }
+
+    rt->ledger_error.rc = RFL_OK;
 }
 
 
 static void
-rfl_runtime_counters(rfl_runtime_t *rt, const rfl_registry_meta_t *meta,
-    uint64_t now)
+rfl_runtime_counters(rfl_runtime_t *rt)
 {
-    size_t    i;
+    rfl_rc_t         rc;
+    rfl_counters_t  *counters;
+
+    rfl_runtime_other_registry(rt);
+    rfl_runtime_look_at_memory(rt);
+
+    if (rfl_runtime_counters_stay(rt)) {
+        return;
+    }
+
+    rc = rfl_runtime_open_counters(rt, &counters);
+
+    if (rc == RFL_OK) {
+        rt->counters_error.rc = RFL_OK;
+        rfl_runtime_switch(rt, counters);
+        return;
+    }
+
+    /*
+     * Another process is about to end, or uses the place for a file of another
+     * version: that passes, and a file without a name will do until then.
+     */
+
+    if (rc != RFL_BUSY || rt->counters == NULL || rt->counters == rt->memory) {
+        rfl_runtime_go_volatile(rt, &rt->counters_error);
+    }
+}
+
+
+/* Nothing to do, most of the time: that is cheap. */
+
+static int
+rfl_runtime_counters_stay(rfl_runtime_t *rt)
+{
     rfl_rc_t  rc;
 
-    if (rt->counters != NULL) {
+    if (rt->counters == NULL) {
+        return 0;
+    }
 
-        if (memcmp(rt->counters->header->uuid, meta->uuid, 16) == 0
-            && rfl_counters_check_path(rt->counters, rt->counters_path)
-               == RFL_OK)
-        {
-            /* nothing to do, most of the time: that is cheap */
+    rc = rfl_counters_reserve(rt->counters, rfl_runtime_wanted_ids(rt),
+                              &rt->counters_error);
 
-            rc = rfl_counters_reserve(rt->counters,
-                                      rfl_runtime_wanted_ids(rt, meta),
-                                      &rt->counters_error);
-            if (rc == RFL_OK) {
-                rt->counters_error.rc = RFL_OK;
-            }
+    if (rt->counters == rt->memory
+        || rfl_counters_check_path(rt->counters, rt->counters->path)
+           != RFL_OK)
+    {
+        return 0;
+    }
 
+    if (rc == RFL_OK) {
+        rt->counters_error.rc = RFL_OK;
+    }
+
+    return 1;
+}
+
+
+static rfl_rc_t
+rfl_runtime_open_counters(rfl_runtime_t *rt, rfl_counters_t **counters)
+{
+    rfl_rc_t  rc;
+
+    /* the keeper has to flush first what it lost before */
+
+    if (rt->keeps && rt->nlost == RFL_RUNTIME_LOST) {
+        return rfl_fail(&rt->counters_error, RFL_BUSY, "counter file %s: it "
+                        "was replaced %d times, and what it had is not "
+                        "flushed yet", rt->counters_path, RFL_RUNTIME_LOST);
+    }
+
+    rc = rfl_runtime_counters_path(rt);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    return rfl_counters_open(counters, rt->counters_path, rt->uuid,
+                             rfl_runtime_wanted_ids(rt), rt->conf->max_ids,
+                             RFL_COUNTERS_CREATE, rt->now,
+                             &rt->counters_error);
+}
+
+
+/* why is rt->counters_error: the text is made anew each time. */
+
+static void
+rfl_runtime_go_volatile(rfl_runtime_t *rt, const rfl_error_t *why)
+{
+    rfl_rc_t     rc;
+    rfl_error_t  error;
+
+    error = *why;
+
+    if (rt->counters == NULL || rt->counters != rt->memory) {
+
+        if (rt->conf->volatile_fd == -1) {
             return;
         }
 
-        if (rt->keeps && rt->orphan == NULL
-            && memcmp(rt->counters->header->uuid, meta->uuid, 16) == 0)
-        {
-            rt->orphan = rt->counters;
-            rt->counters = NULL;
-            rt->zone = &rt->pending;
+        rc = rfl_runtime_join_memory(rt);
+        if (rc != RFL_OK) {
+            return;                      /* it counts where it did, if it did */
+        }
 
-        } else {
-            rfl_runtime_drop_counters(rt);
+        rfl_runtime_switch(rt, rt->memory);
+    }
+
+    (void) rfl_fail(&rt->counters_error, error.rc, "volatile: %s",
+                    error.text);
+}
+
+
+/* It is one registry's as long as the master lives. */
+
+static rfl_rc_t
+rfl_runtime_join_memory(rfl_runtime_t *rt)
+{
+    rfl_rc_t         rc;
+    rfl_counters_t  *memory;
+
+    if (rt->memory != NULL) {
+        return rfl_runtime_is_ours(rt, rt->memory)
+               ? rfl_counters_join(rt->memory, NULL) : RFL_INVALID;
+    }
+
+    rc = rfl_counters_volatile_open(&memory, rt->conf->volatile_fd, rt->uuid,
+                                    rfl_runtime_wanted_ids(rt),
+                                    rt->conf->max_ids, RFL_COUNTERS_CREATE,
+                                    rt->now, NULL);
+    if (rc == RFL_OK) {
+        rt->memory = memory;
+    }
+
+    return rc;
+}
+
+
+/* Others may count there, or did: the keeper flushes it, readers add it. */
+
+static void
+rfl_runtime_look_at_memory(rfl_runtime_t *rt)
+{
+    struct stat      st;
+    rfl_counters_t  *memory;
+
+    if (rt->memory == NULL && rt->conf->volatile_fd != -1
+        && fstat(rt->conf->volatile_fd, &st) == 0 && st.st_size != 0
+        && rfl_counters_volatile_open(&memory, rt->conf->volatile_fd,
+                                      rt->uuid, 0, rt->conf->max_ids,
+                                      RFL_COUNTERS_GROW, rt->now, NULL)
+           == RFL_OK)
+    {
+        rt->memory = memory;
+    }
+
+    if (rt->memory != NULL && !rfl_counters_retired(rt->memory)) {
+        rt->memory_done = 0;
+    }
+
+    rfl_runtime_chain(rt);
+}
+
+
+/*
+ * Another registry was put in place.  What the old one's file has is still the
+ * old ledger's: the keeper sees to it.
+ */
+
+static void
+rfl_runtime_other_registry(rfl_runtime_t *rt)
+{
+    unsigned  i;
+
+    if (rt->counters != NULL && !rfl_runtime_is_ours(rt, rt->counters)) {
+
+        rt->zone = &rt->pending;
+        rfl_counters_leave(rt->counters);
+
+        if (rt->counters != rt->memory) {
+            rfl_runtime_lose(rt, rt->counters);
+        }
+
+        rt->counters = NULL;
+    }
+
+    if (rt->keeps) {
+        return;
+    }
+
+    for (i = rt->nlost; i-- > 0; /* void */ ) {
+        if (!rfl_runtime_is_ours(rt, rt->lost[i])) {
+            rfl_runtime_drop_lost(rt, i);
         }
     }
 
-    rc = rfl_runtime_counters_path(rt, meta->uuid);
-    if (rc != RFL_OK) {
-        return;
+    if (rt->memory != NULL && !rfl_runtime_is_ours(rt, rt->memory)) {
+        rfl_counters_close(rt->memory);
+        rt->memory = NULL;
+    }
+}
+
+
+/*
+ * From here on this process counts there.  A file that was moved away and
+ * back may be among the lost ones: it must not be summed twice.
+ */
+
+static void
+rfl_runtime_switch(rfl_runtime_t *rt, rfl_counters_t *counters)
+{
+    size_t           i;
+    unsigned         k;
+    rfl_counters_t  *old;
+
+    old = rt->counters;
+
+    rt->counters = counters;
+    rt->zone = &counters->stripes[rt->stripe];
+
+    if (old != NULL) {
+        rfl_counters_leave(old);
+
+        if (old != rt->memory) {
+            rfl_runtime_lose(rt, old);
+        }
     }
 
-    rc = rfl_counters_open(&rt->counters, rt->counters_path, meta->uuid,
-                           rfl_runtime_wanted_ids(rt, meta),
-                           rt->conf->max_ids, RFL_COUNTERS_CREATE, now,
-                           &rt->counters_error);
-    if (rc != RFL_OK) {
-        return;
+    if (rt->memory != NULL && rt->memory != counters) {
+        rfl_counters_alert(rt->memory);
     }
 
-    rt->counters_error.rc = RFL_OK;
+    for (k = rt->nlost; k-- > 0; /* void */ ) {
+        if (rt->lost[k]->header->file_id == counters->header->file_id) {
+            rfl_runtime_drop_lost(rt, k);
+        }
+    }
 
-    rt->zone = &rt->counters->stripes[rt->stripe];
+    rfl_runtime_chain(rt);
 
     for (i = 0; i < RFL_ZONE_FIELDS; i++) {
-        rfl_counters_add(&rt->zone->n[i], rt->pending.n[i]);
+        if (rt->pending.n[i] != 0) {
+            rfl_counters_add(&rt->zone->n[i], rt->pending.n[i]);
+        }
     }
 
     memset(&rt->pending, 0, sizeof(rfl_zone_t));
 }
 
 
+/* The oldest makes room; the keeper takes care that it need not. */
+
+static void
+rfl_runtime_lose(rfl_runtime_t *rt, rfl_counters_t *counters)
+{
+    if (rt->nlost == RFL_RUNTIME_LOST) {
+        rfl_runtime_drop_lost(rt, 0);
+    }
+
+    rt->lost[rt->nlost++] = counters;
+}
+
+
+/*
+ * At a tick alone: a transaction that began before the file was retired does
+ * not see its last flush.
+ */
+
+static void
+rfl_runtime_sweep_lost(rfl_runtime_t *rt)
+{
+    unsigned  i;
+
+    if (rt->memory != NULL) {
+        rt->memory_done = (unsigned) rfl_counters_retired(rt->memory);
+    }
+
+    if (rt->keeps) {
+        return;
+    }
+
+    for (i = rt->nlost; i-- > 0; /* void */ ) {
+        if (rfl_counters_retired(rt->lost[i])) {
+            rfl_runtime_drop_lost(rt, i);
+        }
+    }
+}
+
+
+void
+rfl_runtime_drop_lost(rfl_runtime_t *rt, unsigned i)
+{
+    rfl_counters_close(rt->lost[i]);
+
+    rt->nlost--;
+
+    memmove(&rt->lost[i], &rt->lost[i + 1],
+            (rt->nlost - i) * sizeof(rfl_counters_t *));
+
+    rfl_runtime_chain(rt);
+}
+
+
+/* What totals are summed of beside the ledger. */
+
+static void
+rfl_runtime_chain(rfl_runtime_t *rt)
+{
+    unsigned         i;
+    rfl_counters_t  *next;
+
+    next = NULL;
+
+    for (i = 0; i < rt->nlost; i++) {
+        rt->lost[i]->lost = next;
+        next = rt->lost[i];
+    }
+
+    if (rt->memory != NULL && rt->memory != rt->counters && !rt->memory_done
+        && rfl_runtime_is_ours(rt, rt->memory))
+    {
+        rt->memory->lost = next;
+        next = rt->memory;
+    }
+
+    if (rt->counters != NULL) {
+        rt->counters->lost = next;
+    }
+}
+
+
+static int
+rfl_runtime_is_ours(const rfl_runtime_t *rt, const rfl_counters_t *counters)
+{
+    return memcmp(counters->header->uuid, rt->uuid, 16) == 0;
+}
+
+
 static uint32_t
-rfl_runtime_wanted_ids(rfl_runtime_t *rt, const rfl_registry_meta_t *meta)
+rfl_runtime_wanted_ids(rfl_runtime_t *rt)
 {
     uint32_t  ids;
 
     if (rt->keeps) {
-        return meta->next_id;
+        return rt->next_id;
     }
 
     ids = RFL_RUNTIME_GROW_IDS;
@@ -218,17 +632,19 @@ rfl_runtime_wanted_ids(rfl_runtime_t *rt, const rfl_registry_meta_t *meta)
         ids += rfl_counters_capacity(rt->counters);
     }
 
-    return meta->next_id < ids ? meta->next_id : ids;
+    return rt->next_id < ids ? rt->next_id : ids;
 }
 
 
 static rfl_rc_t
-rfl_runtime_counters_path(rfl_runtime_t *rt, const u_char *uuid)
+rfl_runtime_counters_path(rfl_runtime_t *rt)
 {
     int                        n;
+    const u_char              *uuid;
     const rfl_runtime_conf_t  *conf;
 
     conf = rt->conf;
+    uuid = rt->uuid;
 
     if (conf->counters[0] != '\0') {
         n = snprintf(rt->counters_path, sizeof(rt->counters_path), "%s",
@@ -254,10 +670,37 @@ rfl_runtime_counters_path(rfl_runtime_t *rt, const u_char *uuid)
 }
 
 
+void
+rfl_runtime_give_up_counters(rfl_runtime_t *rt)
+{
+    int              n;
+    char             old[RFL_URL_MAX];
+    rfl_counters_t  *c;
+
+    c = rt->counters;
+
+    if (c == NULL || c == rt->memory
+        || rfl_counters_check_path(c, c->path) != RFL_OK)
+    {
+        return;
+    }
+
+    n = snprintf(old, sizeof(old), "%s.old", c->path);
+
+    if (n > 0 && (size_t) n < sizeof(old)) {
+        (void) rename(c->path, old);
+    }
+}
+
+
 rfl_totals_t
 rfl_runtime_totals(rfl_runtime_t *rt)
 {
     rfl_totals_t  totals;
+
+    if (rt->counters != NULL && rfl_counters_moved(rt->counters)) {
+        rfl_runtime_counters(rt);
+    }
 
     totals.ledger = rt->ledger;
     totals.counters = rt->counters;
@@ -269,22 +712,22 @@ rfl_runtime_totals(rfl_runtime_t *rt)
 void
 rfl_runtime_close(rfl_runtime_t *rt)
 {
-    rfl_runtime_drop_orphan(rt);
-    rfl_runtime_drop_counters(rt);
-    rfl_runtime_drop_registry(rt);
-
-    if (rt->ledger != NULL) {
-        rfl_ledger_close(rt->ledger);
-        rt->ledger = NULL;
+    while (rt->nlost > 0) {
+        rfl_runtime_drop_lost(rt, rt->nlost - 1);
     }
-}
 
+    if (rt->memory != rt->counters) {
+        rfl_counters_close(rt->memory);
+    }
 
-void
-rfl_runtime_drop_orphan(rfl_runtime_t *rt)
-{
-    rfl_counters_close(rt->orphan);
-    rt->orphan = NULL;
+    rt->memory = NULL;
+    rt->zone = &rt->pending;
+
+    rfl_counters_close(rt->counters);
+    rt->counters = NULL;
+
+    rfl_runtime_drop_registry(rt);
+    rfl_runtime_drop_ledger(rt);
 }
 
 
@@ -300,14 +743,8 @@ rfl_runtime_drop_registry(rfl_runtime_t *rt)
 
 
 static void
-rfl_runtime_drop_counters(rfl_runtime_t *rt)
+rfl_runtime_drop_ledger(rfl_runtime_t *rt)
 {
-    if (rt->counters == NULL) {
-        return;
-    }
-
-    rt->zone = &rt->pending;
-
-    rfl_counters_close(rt->counters);
-    rt->counters = NULL;
+    rfl_ledger_close(rt->ledger);
+    rt->ledger = NULL;
 }

@@ -4,13 +4,16 @@
  * has one, so has the thread of the last process out.
  *
  * Nothing here stops the process: what cannot be opened is tried again at the
- * next tick.  Meanwhile the zone-wide counts wait in memory, and the share of
- * a link or group, which has no cell yet, is overflow.
+ * next tick.  Without the registry counting goes on under the uuid that was
+ * known; without a counter file in memory all processes share (volatile).
+ * Where neither can be had the zone-wide counts wait in this process, and the
+ * share of a link or group, which has no cell yet, is overflow.
  */
 
 #ifndef RFL_RUNTIME_H
 #define RFL_RUNTIME_H
 
+#include "rfl_canary.h"
 #include "rfl_pattern.h"
 #include "rfl_record.h"
 #include "rfl_report.h"
@@ -32,7 +35,19 @@ typedef struct {
     uint32_t     max_ids;        /* cells to map: links and groups */
     uint32_t     max_links;
     unsigned     flush_ms;
+    rfl_retention_t  keep;       /* of history */
+    int          volatile_fd;    /* rfl_counters_volatile_create()'s, or -1 */
+    rfl_canary_t    *canary;     /* the master's; NULL: none */
 } rfl_runtime_conf_t;
+
+
+/*
+ * Files that lost their name, or their registry, while they were counted in.
+ * They stay mapped until the ledger has all of them: a worker's for its totals,
+ * which must not dip, the keeper's to be flushed.
+ */
+
+#define RFL_RUNTIME_LOST  4
 
 
 typedef struct {
@@ -44,15 +59,30 @@ typedef struct {
     unsigned                   writes:1;         /* the keeper is a thread of
                                                     this process: they share
                                                     writable environments */
+    unsigned                   has_uuid:1;       /* known, by the registry or
+                                                    the ledger */
+    unsigned                   memory_done:1;    /* the ledger had all of it at
+                                                    the last tick */
+    u_char                     uuid[16];
+    uint32_t                   next_id;          /* of the registry, as it was
+                                                    read last */
+    uint32_t                   max_links;
+    uint32_t                   deaths;           /* the canary's, when the
+                                                    environments were opened */
+    uint64_t                   now;              /* seconds; of the last tick */
 
     rfl_registry_t            *registry;         /* NULL: not available */
     rfl_patterns_t            *patterns;         /* of this registry, compiled;
                                                     NULL in the keeper */
     rfl_ledger_t              *ledger;           /* read only */
-    rfl_counters_t            *counters;
-    rfl_counters_t            *orphan;           /* the keeper's: a file that
-                                                    lost its name, until all
-                                                    of it is flushed */
+
+    rfl_counters_t            *counters;         /* counts go there; its "lost"
+                                                    leads to the next two */
+    rfl_counters_t            *memory;           /* the volatile one, if it has
+                                                    been made; counters itself
+                                                    while there is no file */
+    rfl_counters_t            *lost[RFL_RUNTIME_LOST];
+    unsigned                   nlost;
     char                       counters_path[RFL_URL_MAX];
 
     rfl_zone_t                *zone;             /* counts go here: pending,
@@ -62,7 +92,7 @@ typedef struct {
     /* why it is not available; rc is RFL_OK when it is */
     rfl_error_t                registry_error;
     rfl_error_t                ledger_error;
-    rfl_error_t                counters_error;
+    rfl_error_t                counters_error;   /* also while it is volatile */
 } rfl_runtime_t;
 
 
@@ -85,11 +115,22 @@ void rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now);
 
 void rfl_runtime_close(rfl_runtime_t *rt);
 
-/* Once nobody counts in it any more and it is flushed. */
+/* Closes lost[i]: the ledger has all of it, or will never have it. */
 
-void rfl_runtime_drop_orphan(rfl_runtime_t *rt);
+void rfl_runtime_drop_lost(rfl_runtime_t *rt, unsigned i);
 
-/* Where totals come from, for rfl_totals_*(). */
+/*
+ * The counter file must not be used any more (it was folded): it becomes
+ * PATH.old, and all go on to a new one at their next tick.
+ */
+
+void rfl_runtime_give_up_counters(rfl_runtime_t *rt);
+
+/*
+ * Where totals come from, for rfl_totals_*().  If another process has moved
+ * on to a new counter file this one follows at once: its readers must not see
+ * less than the other's.
+ */
 
 rfl_totals_t rfl_runtime_totals(rfl_runtime_t *rt);
 

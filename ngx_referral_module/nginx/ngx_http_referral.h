@@ -34,6 +34,7 @@
 typedef struct {
     rfl_rc_t                         rc;
     time_t                           time;
+    unsigned                         logged:1;    /* a fault, not yet over */
 } ngx_http_referral_told_t;
 
 

@@ -2,7 +2,8 @@
 /*
  * How processes begin, tick and end.
  *
- *     master          makes the counter directory; opens nothing
+ *     master          makes the counter directory, and what its processes
+ *                     share without a name; opens nothing
  *     worker          opens the registry for reading, counts, ticks
  *     cache manager   the keeper: a thread that flushes
  *     single process  both
@@ -14,6 +15,8 @@
 
 #include "ngx_http_referral.h"
 
+#include <sys/vfs.h>
+
 
 #define NGX_HTTP_REFERRAL_TICK      1000
 #define NGX_HTTP_REFERRAL_REMIND    60
@@ -22,6 +25,25 @@
 /* Root-owned parent, /run: nobody can put a link in its place. */
 #define NGX_HTTP_REFERRAL_COUNTERS  "/run/ngx-referral"
 
+/* Numbers of linux/magic.h: file systems that are memory. */
+#define NGX_HTTP_REFERRAL_TMPFS      0x01021994
+#define NGX_HTTP_REFERRAL_RAMFS      0x858458f6
+#define NGX_HTTP_REFERRAL_HUGETLBFS  0x958458f6
+
+
+/*
+ * What outlives the cycle in the master, for all generations of its processes:
+ * known by PATH, kept until the master ends.
+ */
+
+typedef struct ngx_http_referral_shared_s  ngx_http_referral_shared_t;
+
+struct ngx_http_referral_shared_s {
+    ngx_http_referral_shared_t      *next;
+    int                              volatile_fd;
+    char                             path[1];     /* all of it */
+};
+
 
 static ngx_http_referral_main_conf_t *ngx_http_referral_conf(
     ngx_cycle_t *cycle);
@@ -29,6 +51,12 @@ static void ngx_http_referral_own_path(ngx_cycle_t *cycle,
     ngx_http_referral_registry_t *reg);
 static void ngx_http_referral_counters_dir(ngx_cycle_t *cycle,
     ngx_http_referral_main_conf_t *rmcf);
+static void ngx_http_referral_share(ngx_cycle_t *cycle,
+    ngx_http_referral_registry_t *reg);
+static ngx_http_referral_shared_t *ngx_http_referral_shared(
+    ngx_http_referral_registry_t *reg);
+static void ngx_http_referral_check_memory(ngx_cycle_t *cycle,
+    ngx_http_referral_registry_t *reg);
 static void ngx_http_referral_tick(ngx_event_t *ev);
 static void ngx_http_referral_tell(ngx_http_referral_registry_t *reg,
     ngx_http_referral_told_t *told, rfl_error_t *err);
@@ -40,6 +68,10 @@ static void ngx_http_referral_close(void *data);
 
 /* Set in the cache manager. */
 static ngx_http_referral_main_conf_t  *ngx_http_referral_managed;
+
+/* The master's, inherited by all. */
+static ngx_http_referral_shared_t     *ngx_http_referral_list;
+static rfl_canary_t                   *ngx_http_referral_canary;
 
 
 static ngx_http_referral_main_conf_t *
@@ -69,8 +101,9 @@ ngx_http_referral_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    regs = rmcf->registries.elts;
+
     if (geteuid() == 0) {
-        regs = rmcf->registries.elts;
 
         for (i = 0; i < rmcf->registries.nelts; i++) {
             ngx_http_referral_own_path(cycle, regs[i]);
@@ -81,6 +114,10 @@ ngx_http_referral_init_module(ngx_cycle_t *cycle)
         }
 
         ngx_http_referral_counters_dir(cycle, rmcf);
+    }
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        ngx_http_referral_share(cycle, regs[i]);
     }
 
     return NGX_OK;
@@ -178,6 +215,129 @@ ngx_http_referral_counters_dir(ngx_cycle_t *cycle,
 }
 
 
+/* Without either the module works on, with a little less safety. */
+
+static void
+ngx_http_referral_share(ngx_cycle_t *cycle, ngx_http_referral_registry_t *reg)
+{
+    ngx_core_conf_t             *ccf;
+    ngx_http_referral_shared_t  *shared;
+
+    if (ngx_http_referral_canary == NULL) {
+        ngx_http_referral_canary = rfl_canary_create();
+    }
+
+    reg->conf.canary = ngx_http_referral_canary;
+
+    shared = ngx_http_referral_shared(reg);
+
+    if (shared == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "referral registry \"%V\": out of memory, a counter "
+                      "file that cannot be made will have no substitute",
+                      &reg->name);
+        return;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (shared->volatile_fd == -1) {
+        shared->volatile_fd = rfl_counters_volatile_create(reg->conf.name,
+                                  ccf->master && geteuid() == 0 ? ccf->user
+                                                                : geteuid());
+        ngx_http_referral_check_memory(cycle, reg);
+
+    } else if (ccf->master && geteuid() == 0) {
+
+        /* the workers of this generation may have another user */
+
+        (void) !fchown(shared->volatile_fd, ccf->user, -1);
+    }
+
+    reg->conf.volatile_fd = shared->volatile_fd;
+}
+
+
+static ngx_http_referral_shared_t *
+ngx_http_referral_shared(ngx_http_referral_registry_t *reg)
+{
+    size_t                       len;
+    ngx_http_referral_shared_t  *shared;
+
+    for (shared = ngx_http_referral_list;
+         shared != NULL;
+         shared = shared->next)
+    {
+        if (ngx_strcmp(shared->path, reg->conf.path) == 0) {
+            return shared;
+        }
+    }
+
+    len = ngx_strlen(reg->conf.path);
+
+    shared = malloc(sizeof(ngx_http_referral_shared_t) + len);
+    if (shared == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(shared->path, reg->conf.path, len + 1);
+
+    shared->volatile_fd = -1;
+    shared->next = ngx_http_referral_list;
+    ngx_http_referral_list = shared;
+
+    return shared;
+}
+
+
+/* What the kernel writes back to a disk may be locked while a worker adds. */
+
+static void
+ngx_http_referral_check_memory(ngx_cycle_t *cycle,
+    ngx_http_referral_registry_t *reg)
+{
+    char           *slash;
+    char            dir[NGX_MAX_PATH];
+    struct statfs   fs;
+
+    if (reg->conf.counters[0] != '\0') {
+        (void) ngx_cpystrn((u_char *) dir, (u_char *) reg->conf.counters,
+                           NGX_MAX_PATH);
+
+        slash = strrchr(dir, '/');
+
+        if (slash != NULL) {
+            slash[slash == dir ? 1 : 0] = '\0';
+        }
+
+    } else {
+        (void) ngx_cpystrn((u_char *) dir,
+                           (u_char *) (reg->conf.counters_dir[0] != '\0'
+                                       ? reg->conf.counters_dir
+                                       : reg->conf.path),
+                           NGX_MAX_PATH);
+    }
+
+    if (statfs(dir, &fs) == -1) {
+        return;                          /* the workers will say so */
+    }
+
+    switch ((uint32_t) fs.f_type) {
+
+    case NGX_HTTP_REFERRAL_TMPFS:
+    case NGX_HTTP_REFERRAL_RAMFS:
+    case NGX_HTTP_REFERRAL_HUGETLBFS:
+        return;
+
+    default:
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "referral registry \"%V\": the counter file in \"%s\" "
+                      "is on a disk, whose writing may hold up requests; "
+                      "name a file on tmpfs by counters=", &reg->name, dir);
+    }
+}
+
+
 /*
  * Workers, the cache manager and loader, and the single process all come
  * here.  NGX_ERROR would stop nginx: it is never returned.
@@ -219,6 +379,8 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_referral_init_requests();
+
+    rfl_canary_join(ngx_http_referral_canary);
 
     regs = rmcf->registries.elts;
 
@@ -274,8 +436,8 @@ ngx_http_referral_tick(ngx_event_t *ev)
 
 
 /*
- * Not found is how every registry begins: the keeper is about to make it.
- * That is said only if it lasts for some seconds.
+ * For a worker, not found is how every registry begins: the keeper is about to
+ * make it.  That is said only if it lasts for some seconds.
  */
 
 static void
@@ -286,7 +448,7 @@ ngx_http_referral_tell(ngx_http_referral_registry_t *reg,
 
     now = ngx_time();
 
-    if (told->time == 0 && err->rc == RFL_NOT_FOUND) {
+    if (told == &reg->told && told->time == 0 && err->rc == RFL_NOT_FOUND) {
         told->rc = err->rc;
         told->time = now - NGX_HTTP_REFERRAL_REMIND + NGX_HTTP_REFERRAL_GRACE;
         return;
@@ -301,10 +463,12 @@ ngx_http_referral_tell(ngx_http_referral_registry_t *reg,
     if (err->rc != RFL_OK) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "referral registry \"%V\": %s", &reg->name, err->text);
+        told->logged = 1;
 
-    } else if (told->rc != RFL_NOT_FOUND) {
+    } else if (told->logged) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "referral registry \"%V\": working again", &reg->name);
+        told->logged = 0;
     }
 
     told->rc = err->rc;
@@ -317,7 +481,9 @@ ngx_http_referral_tell_keeper(ngx_http_referral_registry_t *reg)
 {
     rfl_error_t  message;
 
-    if (reg->keeper != NULL && rfl_keeper_message(reg->keeper, &message)) {
+    while (reg->keeper != NULL
+           && rfl_keeper_message(reg->keeper, &message))
+    {
         ngx_http_referral_tell(reg, &reg->keeper_told, &message);
     }
 }
@@ -336,6 +502,7 @@ ngx_http_referral_manager(void *data)
         ngx_http_referral_managed =
                            ngx_http_referral_conf((ngx_cycle_t *) ngx_cycle);
         (void) atexit(ngx_http_referral_manager_exit);
+        rfl_canary_join(ngx_http_referral_canary);
     }
 
     if (reg->keeper == NULL) {

@@ -29,6 +29,8 @@ static char *ngx_http_referral_registry_option(ngx_conf_t *cf,
     ngx_http_referral_registry_t *reg, ngx_str_t *option);
 static char *ngx_http_referral_number(ngx_conf_t *cf, ngx_str_t *option,
     ngx_int_t value, ngx_int_t min, ngx_int_t max);
+static char *ngx_http_referral_keep(ngx_conf_t *cf, ngx_str_t *option,
+    ngx_str_t *text, uint64_t min, const char *min_text, uint64_t *seconds);
 static char *ngx_http_referral_path(ngx_conf_t *cf,
     ngx_http_referral_registry_t *reg);
 static ngx_uint_t ngx_http_referral_same_path(
@@ -563,6 +565,30 @@ ngx_http_referral_registry_option(ngx_conf_t *cf,
         return rv;
     }
 
+    if (ngx_strncmp(option->data, "minutes=", 8) == 0) {
+        s.data = option->data + 8;
+        s.len = option->len - 8;
+
+        return ngx_http_referral_keep(cf, option, &s, 3600, "1h",
+                                      &reg->conf.keep.seconds[RFL_UNIT_MINUTE]);
+    }
+
+    if (ngx_strncmp(option->data, "hours=", 6) == 0) {
+        s.data = option->data + 6;
+        s.len = option->len - 6;
+
+        return ngx_http_referral_keep(cf, option, &s, 86400, "1d",
+                                      &reg->conf.keep.seconds[RFL_UNIT_HOUR]);
+    }
+
+    if (ngx_strncmp(option->data, "days=", 5) == 0) {
+        s.data = option->data + 5;
+        s.len = option->len - 5;
+
+        return ngx_http_referral_keep(cf, option, &s, 86400, "1d",
+                                      &reg->conf.keep.seconds[RFL_UNIT_DAY]);
+    }
+
     if (ngx_strncmp(option->data, "max_links=", 10) == 0) {
         n = ngx_atoi(option->data + 10, option->len - 10);
 
@@ -607,6 +633,30 @@ ngx_http_referral_number(ngx_conf_t *cf, ngx_str_t *option, ngx_int_t value,
                            "milliseconds or links)", option, min, max);
         return NGX_CONF_ERROR;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+/* How long history is kept, in units of which one at least must be whole. */
+
+static char *
+ngx_http_referral_keep(ngx_conf_t *cf, ngx_str_t *option, ngx_str_t *text,
+    uint64_t min, const char *min_text, uint64_t *seconds)
+{
+    ngx_int_t  n;
+
+    n = ngx_parse_time(text, 1);
+
+    if (n == NGX_ERROR || (n != 0 && (uint64_t) n < min)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in "
+                           "\"referral_registry\", the value must be a time "
+                           "of %s at least, or 0: for ever", option, min_text);
+        return NGX_CONF_ERROR;
+    }
+
+    *seconds = (uint64_t) n;
 
     return NGX_CONF_OK;
 }
@@ -1088,6 +1138,9 @@ ngx_http_referral_get_registry(ngx_conf_t *cf, ngx_str_t *name)
     reg->conf.counters_dir = "";
     reg->conf.flush_ms = 5000;
     reg->conf.max_links = 10000000;
+    reg->conf.keep.seconds[RFL_UNIT_MINUTE] = 24 * 3600;
+    reg->conf.keep.seconds[RFL_UNIT_HOUR] = 400 * 24 * 3600;
+    reg->conf.volatile_fd = -1;
     reg->default_counters = 1;
 
     return reg;

@@ -11,6 +11,8 @@
 
 #include "ngx_http_referral.h"
 
+#include "rfl_diagnosis.h"
+
 
 typedef struct {
     rfl_attribution_t                attribution;
@@ -28,6 +30,8 @@ typedef struct {
 typedef enum {
     NGX_HTTP_REFERRAL_ACCEPT = 0,
     NGX_HTTP_REFERRAL_CACHE_CONTROL,
+    NGX_HTTP_REFERRAL_CDN_LOOP,
+    NGX_HTTP_REFERRAL_COOKIE,
     NGX_HTTP_REFERRAL_PURPOSE,
     NGX_HTTP_REFERRAL_RANGE,
     NGX_HTTP_REFERRAL_SEC_FETCH_DEST,
@@ -35,8 +39,10 @@ typedef enum {
     NGX_HTTP_REFERRAL_SEC_PURPOSE,
     NGX_HTTP_REFERRAL_UPGRADE,
     NGX_HTTP_REFERRAL_USER_AGENT,
+    NGX_HTTP_REFERRAL_VIA,
     NGX_HTTP_REFERRAL_X_MOZ,
     NGX_HTTP_REFERRAL_X_PURPOSE,
+    NGX_HTTP_REFERRAL_X_VARNISH,
     NGX_HTTP_REFERRAL_HEADERS
 } ngx_http_referral_header_e;
 
@@ -77,10 +83,14 @@ static ngx_uint_t ngx_http_referral_follow_up(ngx_http_request_t *r,
 static ngx_table_elt_t *ngx_http_referral_location(ngx_http_request_t *r);
 static rfl_str_t ngx_http_referral_own_location(ngx_http_request_t *r,
     ngx_str_t *location);
+static ngx_uint_t ngx_http_referral_is_bare(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_referral_through_edge(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers);
 static ngx_uint_t ngx_http_referral_is_true(ngx_str_t *value);
 static ngx_uint_t ngx_http_referral_status_code(ngx_http_request_t *r);
 static void ngx_http_referral_find_headers(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers);
+static uint64_t ngx_http_referral_header_bit(ngx_uint_t hash);
 
 static ngx_http_referral_ctx_t *ngx_http_referral_get_ctx(
     ngx_http_request_t *r);
@@ -107,6 +117,8 @@ static void ngx_http_referral_constant(ngx_http_variable_value_t *v,
 static ngx_str_t  ngx_http_referral_header_names[] = {
     ngx_string("accept"),
     ngx_string("cache-control"),
+    ngx_string("cdn-loop"),
+    ngx_string("cookie"),
     ngx_string("purpose"),
     ngx_string("range"),
     ngx_string("sec-fetch-dest"),
@@ -114,15 +126,21 @@ static ngx_str_t  ngx_http_referral_header_names[] = {
     ngx_string("sec-purpose"),
     ngx_string("upgrade"),
     ngx_string("user-agent"),
+    ngx_string("via"),
     ngx_string("x-moz"),
-    ngx_string("x-purpose")
+    ngx_string("x-purpose"),
+    ngx_string("x-varnish")
 };
 
 
-/* Of this process, made when it begins. */
+/*
+ * Of this process, made when it begins.  The set has a bit for each hash, by
+ * its low bits: most headers that are not looked for are passed by one test.
+ */
 
 static ngx_uint_t          ngx_http_referral_header_hashes[
                                NGX_HTTP_REFERRAL_HEADERS];
+static uint64_t            ngx_http_referral_header_set;
 static rfl_agent_cache_t  *ngx_http_referral_agents;
 
 
@@ -199,6 +217,8 @@ ngx_http_referral_init_requests(void)
         name = &ngx_http_referral_header_names[i];
         ngx_http_referral_header_hashes[i] = ngx_hash_key(name->data,
                                                           name->len);
+        ngx_http_referral_header_set |= ngx_http_referral_header_bit(
+                                          ngx_http_referral_header_hashes[i]);
     }
 
     ngx_http_referral_agents = rfl_agent_cache_create();
@@ -233,6 +253,14 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
     record.status = ngx_http_referral_status_code(r);
     record.bytes = r->connection->sent;
     record.now = ngx_time();
+    record.host = rfl_str(NULL, 0);
+    record.bare = ngx_http_referral_is_bare(r);
+    record.edge = 0;
+
+    if (record.class == RFL_CLASS_CLICK) {
+        record.host = ngx_http_referral_host(r, rlcf);
+        record.edge = ngx_http_referral_through_edge(r, &headers);
+    }
 
     rfl_record(rt->zone, rt->counters, &record);
 
@@ -560,6 +588,80 @@ ngx_http_referral_location(ngx_http_request_t *r)
 }
 
 
+/* One of white space alone does not matter here. */
+
+static ngx_uint_t
+ngx_http_referral_is_bare(ngx_http_request_t *r)
+{
+    return r->headers_in.referer == NULL
+           || r->headers_in.referer->value.len == 0;
+}
+
+
+/*
+ * Through a shared cache that may keep the answer.  The list of headers has all
+ * that is sent of Cache-Control and Expires, an upstream's and expires' too, in
+ * every version of nginx; headers_out.cache_control is another type since
+ * 1.23.0.
+ */
+
+static ngx_uint_t
+ngx_http_referral_through_edge(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers)
+{
+    time_t               expires;
+    rfl_str_t           *values;
+    rfl_edge_t           edge;
+    ngx_uint_t           i;
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h;
+    rfl_edge_answer_t    answer;
+    rfl_edge_request_t   request;
+
+    ngx_http_referral_find_headers(r, headers);
+
+    values = headers->values;
+
+    request.via = values[NGX_HTTP_REFERRAL_VIA];
+    request.cdn_loop = values[NGX_HTTP_REFERRAL_CDN_LOOP];
+    request.x_varnish = values[NGX_HTTP_REFERRAL_X_VARNISH];
+    request.user_agent = values[NGX_HTTP_REFERRAL_USER_AGENT];
+    request.cookie = values[NGX_HTTP_REFERRAL_COOKIE];
+
+    edge = rfl_edge(&request);
+
+    if (edge == RFL_EDGE_NONE) {
+        return 0;
+    }
+
+    ngx_memzero(&answer, sizeof(rfl_edge_answer_t));
+
+    for (part = &r->headers_out.headers.part; part != NULL; part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash != 0) {
+                rfl_edge_field(&answer, ngx_http_referral_str(&h[i].key),
+                               ngx_http_referral_str(&h[i].value));
+            }
+        }
+    }
+
+    expires = NGX_ERROR;
+
+    if (answer.expires.len != 0) {
+        expires = ngx_parse_http_time((u_char *) answer.expires.data,
+                                      answer.expires.len);
+    }
+
+    return rfl_edge_may_keep(edge, &answer,
+                             expires == NGX_ERROR ? 0 : (uint64_t) expires,
+                             ngx_time());
+}
+
+
 static ngx_uint_t
 ngx_http_referral_is_true(ngx_str_t *value)
 {
@@ -599,6 +701,13 @@ ngx_http_referral_find_headers(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
+            if ((ngx_http_referral_header_set
+                 & ngx_http_referral_header_bit(h[i].hash))
+                == 0)
+            {
+                continue;
+            }
+
             for (k = 0; k < NGX_HTTP_REFERRAL_HEADERS; k++) {
                 if (h[i].hash == ngx_http_referral_header_hashes[k]) {
                     break;
@@ -619,6 +728,13 @@ ngx_http_referral_find_headers(ngx_http_request_t *r,
             }
         }
     }
+}
+
+
+static uint64_t
+ngx_http_referral_header_bit(ngx_uint_t hash)
+{
+    return (uint64_t) 1 << (hash % 64);
 }
 
 

@@ -29,6 +29,7 @@ site_init(site_t *site, const char *name)
     site->conf.max_ids = 100000;
     site->conf.max_links = 50000;
     site->conf.flush_ms = 100;
+    site->conf.volatile_fd = -1;
 }
 
 

@@ -742,6 +742,7 @@ another_registrys_file_is_set_aside_when_unused(void **state)
 static void
 another_layouts_file_is_set_aside_when_unused(void **state)
 {
+    char             text[32];
     uint32_t         layout;
     fixture_t       *f = *state;
     rfl_counters_t  *c;
@@ -753,7 +754,8 @@ another_layouts_file_is_set_aside_when_unused(void **state)
 
     assert_int_equal(open_as(f, &c, uuid, RFL_COUNTERS_WRITE),
                      RFL_BAD_VERSION);
-    assert_non_null(strstr(f->err.text, "layout 2"));
+    (void) snprintf(text, sizeof(text), "layout %u", layout);
+    assert_non_null(strstr(f->err.text, text));
 
     assert_int_equal(open_as(f, &c, uuid, RFL_COUNTERS_CREATE), RFL_OK);
     assert_int_equal(c->header->layout, RFL_COUNTERS_LAYOUT);
@@ -1452,6 +1454,297 @@ static const merge_row_t  merges[] = {
 };
 
 
+/* The file without a name, by the descriptor that a master's children have. */
+
+static void
+the_volatile_file_is_shared_by_processes(void **state)
+{
+    int              fd, status;
+    pid_t            pid;
+    fixture_t       *f = *state;
+    rfl_counters_t  *c, *other;
+
+    fd = rfl_counters_volatile_create("main", geteuid());
+    assert_true(fd >= 0);
+
+    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, MAX_IDS,
+                                                RFL_COUNTERS_GROW, NOW,
+                                                &f->err), RFL_NOT_FOUND);
+    assert_null(c);
+
+    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, MAX_IDS,
+                                                RFL_COUNTERS_CREATE, NOW,
+                                                &f->err), RFL_OK);
+    assert_true(c->is_volatile);
+    assert_true(rfl_counters_capacity(c) >= RFL_COUNTERS_STEP);
+    assert_int_not_equal(c->header->file_id, 0);
+    count(c, 7, 2);
+
+    pid = fork();
+    assert_true(pid >= 0);
+
+    if (pid == 0) {
+        if (rfl_counters_volatile_open(&other, fd, uuid, 1, MAX_IDS,
+                                       RFL_COUNTERS_CREATE, NOW, NULL)
+            != RFL_OK)
+        {
+            _exit(1);
+        }
+
+        /* its lock is its own: the parent counts, too */
+
+        count(other, 7, 3);
+        _exit(rfl_counters_last_out(other) == RFL_BUSY ? 0 : 2);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(clicks(c, 7), 5);
+
+    assert_int_equal(rfl_counters_volatile_open(&other, fd, other_uuid, 1,
+                                                MAX_IDS, RFL_COUNTERS_CREATE,
+                                                NOW, &f->err), RFL_INVALID);
+    assert_null(other);
+
+    /* the last one out keeps others from counting until it is done */
+
+    assert_int_equal(rfl_counters_last_out(c), RFL_OK);
+    assert_int_equal(rfl_counters_volatile_open(&other, fd, uuid, 1, MAX_IDS,
+                                                RFL_COUNTERS_CREATE, NOW,
+                                                &f->err), RFL_BUSY);
+    rfl_counters_retire(c);
+    rfl_counters_leave(c);
+    assert_true(rfl_counters_retired(c));
+
+    assert_int_equal(rfl_counters_join(c, &f->err), RFL_OK);
+    assert_false(rfl_counters_retired(c));
+    assert_int_equal(clicks(c, 7), 5);
+    rfl_counters_close(c);
+
+    /* it lives as long as the descriptor */
+
+    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, MAX_IDS,
+                                                RFL_COUNTERS_GROW, NOW,
+                                                &f->err), RFL_OK);
+    assert_int_equal(clicks(c, 7), 5);
+    assert_false(c->locked);
+    rfl_counters_close(c);
+
+    (void) close(fd);
+}
+
+
+static void
+a_volatile_file_half_made_is_made_again(void **state)
+{
+    int              fd;
+    fixture_t       *f = *state;
+    rfl_counters_t  *c;
+
+    fd = rfl_counters_volatile_create("main", geteuid());
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, RFL_COUNTERS_CELLS_AT), 0);
+
+    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, MAX_IDS,
+                                                RFL_COUNTERS_GROW, NOW,
+                                                &f->err), RFL_NOT_FOUND);
+
+    /* its maker may be alive */
+
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, MAX_IDS,
+                                                RFL_COUNTERS_CREATE, NOW,
+                                                &f->err), RFL_BUSY);
+    assert_int_equal(flock(fd, LOCK_UN), 0);
+
+    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, MAX_IDS,
+                                                RFL_COUNTERS_CREATE, NOW,
+                                                &f->err), RFL_OK);
+    count(c, 1, 1);
+    rfl_counters_close(c);
+    (void) close(fd);
+}
+
+
+static void
+the_volatile_file_is_its_owners_alone(void **state)
+{
+    int          fd;
+    struct stat  st;
+
+    if (geteuid() != 0) {
+        skip();
+    }
+
+    fd = rfl_counters_volatile_create("main", FOREIGN_UID);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_uid, FOREIGN_UID);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    (void) close(fd);
+}
+
+
+static void
+who_leaves_tells_those_who_stay(void **state)
+{
+    fixture_t       *f = *state;
+    rfl_counters_t  *one, *two;
+
+    one = opened(f, RFL_COUNTERS_CREATE);
+    two = opened(f, RFL_COUNTERS_CREATE);
+    assert_false(rfl_counters_moved(one));
+
+    rfl_counters_leave(two);
+    assert_true(rfl_counters_moved(one));
+    assert_false(rfl_counters_moved(one));
+
+    /* it holds no lock now: whoever stays is the last one out */
+
+    assert_int_equal(rfl_counters_last_out(one), RFL_OK);
+
+    rfl_counters_close(one);
+    rfl_counters_close(two);
+}
+
+
+static rfl_str_t
+host_name(char *buf, size_t size, unsigned i)
+{
+    (void) snprintf(buf, size, "host%u.example", i);
+
+    return rfl_cstr(buf);
+}
+
+
+static void
+hosts_are_noted_once_and_up_to_the_table(void **state)
+{
+    char                  name[80];
+    unsigned              i, k, valid;
+    fixture_t            *f = *state;
+    rfl_counters_t       *c;
+    rfl_counters_host_t  *host;
+
+    c = opened(f, RFL_COUNTERS_CREATE);
+
+    memset(name, 'a', sizeof(name));
+    rfl_counters_note_host(c, rfl_str(name, 72));
+    rfl_counters_note_host(c, rfl_str(name, 0));
+    assert_int_equal(c->hosts[0].state, 0);
+
+    rfl_counters_note_host(c, rfl_str(name, 71));
+    assert_int_equal(c->hosts[0].state, 2);
+    assert_int_equal(c->hosts[0].len, 71);
+    assert_memory_equal(c->hosts[0].name, name, 71);
+
+    for (k = 0; k < 3; k++) {
+        for (i = 0; i < 100; i++) {
+            rfl_counters_note_host(c, host_name(name, sizeof(name), i));
+        }
+    }
+
+    for (i = 1, valid = 1; i < RFL_COUNTERS_HOSTS; i++) {
+        host = &c->hosts[i];
+        (void) host_name(name, sizeof(name), i - 1);
+        assert_int_equal(host->state, 2);
+        assert_int_equal(host->len, strlen(name));
+        assert_memory_equal(host->name, name, host->len);
+        valid++;
+    }
+
+    assert_int_equal(valid, RFL_COUNTERS_HOSTS);
+
+    /* behind the table: the first stripe */
+
+    assert_int_equal(c->stripes[0].n[0], 0);
+
+    c->hosts[3].state = 1;               /* its writer was killed */
+    rfl_counters_forget_hosts(c);
+
+    for (i = 0; i < RFL_COUNTERS_HOSTS; i++) {
+        assert_int_equal(c->hosts[i].state, i == 3 ? 1 : 0);
+    }
+
+    for (i = 0; i < 100; i++) {
+        rfl_counters_note_host(c, host_name(name, sizeof(name), i));
+    }
+
+    assert_int_equal(c->hosts[3].state, 1);
+    assert_int_equal(c->hosts[RFL_COUNTERS_HOSTS - 1].state, 2);
+
+    rfl_counters_close(c);
+}
+
+
+static int
+note_child(fixture_t *f, board_t *board, unsigned n)
+{
+    char             name[80];
+    unsigned         i;
+    rfl_counters_t  *c;
+
+    if (open_as(f, &c, uuid, RFL_COUNTERS_CREATE) != RFL_OK) {
+        return 1;
+    }
+
+    wait_for_go(board);
+
+    for (i = 0; i < 20000; i++) {
+        rfl_counters_note_host(c, host_name(name, sizeof(name),
+                                            (i + n) % 12));
+        if (i % 5000 == 4999 && i < 15000 && n == 0) {
+            rfl_counters_forget_hosts(c);
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+hosts_noted_by_four_processes_are_whole(void **state)
+{
+    char                  name[80];
+    unsigned              i, k, valid;
+    board_t              *board;
+    fixture_t            *f = *state;
+    rfl_counters_t       *c;
+
+    make_good(f->path);
+    board = board_new();
+    run_children(f, board, 4, note_child);
+
+    c = opened(f, RFL_COUNTERS_CREATE);
+    valid = 0;
+
+    for (i = 0; i < RFL_COUNTERS_HOSTS; i++) {
+        if (c->hosts[i].state == 0) {
+            continue;
+        }
+
+        assert_int_equal(c->hosts[i].state, 2);
+        valid++;
+
+        for (k = 0; k < 12; k++) {
+            (void) host_name(name, sizeof(name), k);
+            if (c->hosts[i].len == strlen(name)
+                && memcmp(c->hosts[i].name, name, strlen(name)) == 0)
+            {
+                break;
+            }
+        }
+
+        assert_true(k < 12);
+    }
+
+    assert_true(valid >= 12);
+
+    rfl_counters_close(c);
+    (void) munmap(board, sizeof(board_t));
+}
+
+
 static void
 cells_merge_sums_earliest_and_latest(void **state)
 {
@@ -1535,6 +1828,12 @@ main(void)
         test(processes_that_make_it_at_once_share_one_file),
         test(of_five_that_leave_one_is_the_last_and_sees_all),
         test(nobody_counts_while_the_last_one_flushes),
+        test(the_volatile_file_is_shared_by_processes),
+        test(a_volatile_file_half_made_is_made_again),
+        test(the_volatile_file_is_its_owners_alone),
+        test(who_leaves_tells_those_who_stay),
+        test(hosts_are_noted_once_and_up_to_the_table),
+        test(hosts_noted_by_four_processes_are_whole),
         cmocka_unit_test(cells_merge_sums_earliest_and_latest),
         cmocka_unit_test(zones_merge_every_number),
         cmocka_unit_test(requests_are_the_sum_of_the_nine_classes)

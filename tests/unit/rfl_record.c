@@ -466,6 +466,178 @@ a_pattern_that_gave_up_is_counted(void **state)
 }
 
 
+static void
+an_internal_request_without_a_referer_is_counted_apart(void **state)
+{
+    fixture_t     *f = *state;
+    rfl_record_t   record;
+
+    record = record_of(&rows[3]);
+    assert_int_equal(record.attribution.outcome, RFL_OUTCOME_INTERNAL);
+
+    rfl_record(f->zone, f->counters, &record);
+    assert_int_equal(f->zone->n[RFL_ZONE_INTERNAL_BARE], 0);
+
+    record.bare = 1;
+    rfl_record(f->zone, f->counters, &record);
+    assert_int_equal(f->zone->n[RFL_ZONE_INTERNAL_BARE], 1);
+
+    record = record_of(&rows[0]);
+    record.bare = 1;
+    rfl_record(f->zone, f->counters, &record);
+    assert_int_equal(f->zone->n[RFL_ZONE_INTERNAL_BARE], 1);
+}
+
+
+static void
+clicks_through_a_shared_cache_are_counted_whatever_the_outcome(void **state)
+{
+    size_t         i;
+    uint64_t       clicks;
+    fixture_t     *f = *state;
+    rfl_record_t   record;
+
+    for (i = 0, clicks = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        record = record_of(&rows[i]);
+        record.edge = 1;
+        rfl_record(f->zone, f->counters, &record);
+    }
+
+    for (i = 0; i < RFL_OUTCOMES; i++) {
+        clicks += f->zone->n[RFL_ZONE_CLICKS + i];
+    }
+
+    assert_true(clicks > 10);
+    assert_int_equal(f->zone->n[RFL_ZONE_EDGE_CLICKS], clicks);
+}
+
+
+static unsigned
+noted(fixture_t *f, const char *surt)
+{
+    size_t                i;
+    unsigned              n;
+    rfl_counters_host_t  *h;
+
+    for (i = 0, n = 0; i < RFL_COUNTERS_HOSTS; i++) {
+        h = &f->counters->hosts[i];
+
+        if (h->state == 2
+            && (surt == NULL
+                || rfl_str_eq(rfl_str(h->name, h->len), rfl_cstr(surt))))
+        {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+static void
+click_at(fixture_t *f, const char *host)
+{
+    rfl_record_t  record;
+
+    record = record_of(&rows[0]);
+    record.host = rfl_cstr(host);
+
+    rfl_record(f->zone, f->counters, &record);
+}
+
+
+static void
+the_host_of_a_click_is_noted_as_targets_are_compared(void **state)
+{
+    size_t              i;
+    fixture_t          *f = *state;
+    static const char  *const  hosts[][2] = {
+        { "shop.example", "example,shop" },
+        { "WWW.Shop.Example.:8080", "example,shop" },
+        { "192.0.2.1:80", "192.0.2.1" },
+        { "[2001:DB8:0::1]:443", "[2001:db8::1]" }
+    };
+
+    for (i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        click_at(f, hosts[i][0]);
+
+        if (noted(f, hosts[i][1]) != 1) {
+            fail_msg("%s is not noted as %s", hosts[i][0], hosts[i][1]);
+        }
+    }
+
+    assert_int_equal(noted(f, NULL), 3);
+}
+
+
+static void
+what_is_no_host_is_not_noted(void **state)
+{
+    size_t         i;
+    char           longest[RFL_HOST_MAX + 1];
+    fixture_t     *f = *state;
+    rfl_record_t   record;
+
+    static const char  *const  texts[] = {
+        "", "a b", "..", "[::", "x/y", "a.example:port"
+    };
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        click_at(f, texts[i]);
+    }
+
+    /* nor one that is too long for a look at each click */
+
+    memset(longest, 'a', sizeof(longest));
+    longest[63] = longest[127] = longest[191] = '.';
+    longest[RFL_HOST_MAX] = '\0';
+    click_at(f, longest);
+
+    /* nor that of a request which is no click, nor without a file */
+
+    record = record_of(&rows[1]);
+    record.host = rfl_cstr("no-click.example");
+    rfl_record(f->zone, f->counters, &record);
+
+    record = record_of(&rows[0]);
+    record.host = rfl_cstr("no-file.example");
+    rfl_record(f->zone, NULL, &record);
+
+    assert_int_equal(noted(f, NULL), 0);
+}
+
+
+static void
+each_other_host_is_noted_and_one_click_in_sixteen(void **state)
+{
+    unsigned    i;
+    fixture_t  *f = *state;
+
+    click_at(f, "a.other.example");
+    click_at(f, "b.other.example");
+    assert_int_equal(noted(f, NULL), 2);
+
+    /* while the host stays, one in sixteen by the number of clicks */
+
+    rfl_counters_forget_hosts(f->counters);
+
+    for (i = 2; i < RFL_COUNTERS_SAMPLE; i++) {
+        click_at(f, "b.other.example");
+        assert_int_equal(noted(f, NULL), 0);
+    }
+
+    click_at(f, "b.other.example");
+    assert_int_equal(noted(f, "example,other,b"), 1);
+
+    /* a rare host is not missed */
+
+    rfl_counters_forget_hosts(f->counters);
+    click_at(f, "b.other.example");
+    click_at(f, "a.other.example");
+    assert_int_equal(noted(f, "example,other,a"), 1);
+}
+
+
 #define test(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 
@@ -477,7 +649,12 @@ main(void)
         test(the_zones_classes_sum_to_the_matched_requests),
         test(first_seen_stays_and_last_seen_only_advances),
         test(an_id_without_a_cell_is_overflow),
-        test(a_pattern_that_gave_up_is_counted)
+        test(a_pattern_that_gave_up_is_counted),
+        test(an_internal_request_without_a_referer_is_counted_apart),
+        test(clicks_through_a_shared_cache_are_counted_whatever_the_outcome),
+        test(the_host_of_a_click_is_noted_as_targets_are_compared),
+        test(what_is_no_host_is_not_noted),
+        test(each_other_host_is_noted_and_one_click_in_sixteen)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,6 +233,7 @@ totals_are_the_ledgers_and_the_live_files(void **state)
     rfl_zone_t         zone;
     rfl_totals_t       t;
     rfl_counters_t    *c;
+    rfl_flush_t        flush;
     rfl_flush_stat_t   stat;
     u_char             uuid[16];
 
@@ -245,8 +246,12 @@ totals_are_the_ledgers_and_the_live_files(void **state)
     rfl_counters_mark_dirty(c, 4);
     rfl_counters_add(&c->stripes[1].n[RFL_ZONE_OVERFLOW], 2);
 
-    assert_int_equal(rfl_ledger_flush(f->totals.ledger, c, f->path, 0, 1,
-                                      &stat, &f->err), RFL_OK);
+    memset(&flush, 0, sizeof(rfl_flush_t));
+    flush.counters_path = f->path;
+    flush.now_ms = 1;
+
+    assert_int_equal(rfl_ledger_flush(f->totals.ledger, c, &flush, &stat,
+                                      &f->err), RFL_OK);
 
     /* after a reboot: a new file, and what it counts now */
 
@@ -303,6 +308,82 @@ totals_are_the_ledgers_and_the_live_files(void **state)
     "\"redirects\":0,\"errors_4xx\":0,\"errors_5xx\":0,\"embeds\":0,"         \
     "\"prefetches\":0,\"bots\":0,\"other\":0,\"clicks_by_tag\":0,"            \
     "\"clicks_by_page\":0,\"other_landing\":0,\"bytes\":0}}"
+
+
+static void
+check_totals(fixture_t *f, uint64_t clicks, uint64_t overflow)
+{
+    rfl_cell_t  cell;
+    rfl_zone_t  zone;
+
+    assert_int_equal(rfl_ledger_begin(f->totals.ledger, &f->err), RFL_OK);
+
+    assert_int_equal(rfl_totals_cell(&f->totals, 4, &cell), RFL_OK);
+    assert_int_equal(cell.n[RFL_CELL_CLICKS], clicks);
+    assert_int_equal(rfl_totals_zone(&f->totals, &zone), RFL_OK);
+    assert_int_equal(zone.n[RFL_ZONE_OVERFLOW], overflow);
+
+    rfl_ledger_end(f->totals.ledger);
+}
+
+
+/* It is still mapped, as a process that slept for days has it. */
+
+static void
+a_file_that_was_folded_counts_once(void **state)
+{
+    int                folded;
+    uint32_t           ids;
+    uint64_t           now_ms;
+    fixture_t         *f = *state;
+    rfl_flush_t        flush;
+    rfl_counters_t    *c, next;
+    rfl_flush_stat_t   stat;
+
+    c = f->totals.counters;
+
+    rfl_counters_add(&c->cells[4].n[RFL_CELL_CLICKS], 3);
+    rfl_counters_mark_dirty(c, 4);
+    rfl_counters_add(&c->stripes[1].n[RFL_ZONE_OVERFLOW], 2);
+
+    memset(&flush, 0, sizeof(rfl_flush_t));
+    flush.counters_path = f->path;
+    flush.now_ms = 1;
+
+    assert_int_equal(rfl_ledger_flush(f->totals.ledger, c, &flush, &stat,
+                                      &f->err), RFL_OK);
+    check_totals(f, 3, 2);
+
+    assert_int_equal(unlink(f->path), 0);
+
+    now_ms = 2 * RFL_LEDGER_DEAD_MS;
+    folded = 0;
+
+    while (!folded && now_ms < 4 * (uint64_t) RFL_LEDGER_DEAD_MS) {
+        assert_int_equal(rfl_ledger_fold(f->totals.ledger, 1, now_ms, &ids,
+                                         &f->err), RFL_OK);
+        check_totals(f, 3, 2);
+
+        assert_int_equal(rfl_ledger_begin(f->totals.ledger, &f->err), RFL_OK);
+        assert_int_equal(rfl_ledger_is_folded(f->totals.ledger,
+                                              c->header->file_id, &folded),
+                         RFL_OK);
+        rfl_ledger_end(f->totals.ledger);
+
+        now_ms += RFL_LEDGER_WAIT_MS / 2;
+    }
+
+    assert_true(folded);
+
+    /* as the one that was counted in before */
+
+    next = *c;
+    next.lost = c;
+    f->totals.counters = &next;
+    check_totals(f, 3, 2);
+
+    f->totals.counters = c;
+}
 
 
 static void
@@ -510,6 +591,117 @@ what_is_no_json_number_is_never_shown_as_one(void **state)
 }
 
 
+/* Its own counters are the period's, first and last seen are of all time. */
+
+static void
+a_link_of_a_period_is_shown_with_it(void **state)
+{
+    char               *p;
+    rfl_buf_t           b = rfl_buf_init;
+    fixture_t          *f = *state;
+    rfl_link_t          link;
+    rfl_period_t        period, previous;
+    rfl_counters_t     *c;
+    rfl_report_row_t    row;
+
+    c = f->totals.counters;
+
+    link = link_of(RFL_MATCH_HOST, "news.example", "");
+    add(f, &link);
+
+    c->cells[link.id].n[RFL_CELL_CLICKS] = 50;
+    c->cells[link.id].n[RFL_CELL_FIRST_SEEN] = NOW;
+
+    assert_int_equal(rfl_period_init(&period, 2 * 86400, 3 * 86400, 0),
+                     RFL_OK);
+    assert_int_equal(rfl_period_previous(&previous, &period, 0), RFL_OK);
+
+    memset(&row, 0, sizeof(rfl_report_row_t));
+    row.cell.n[RFL_CELL_CLICKS] = 8;
+    row.previous.n[RFL_CELL_CLICKS] = 5;
+    row.ngroups = 1;
+    row.groups[0].group.key = 0x1234;
+    row.groups[0].group.links = 2;
+    row.groups[0].clicks_at_join = 100;
+    row.clicks[0] = 7;
+
+    begin(f);
+
+    assert_int_equal(rfl_report_link_row(&b, &f->totals, &link, &row),
+                     RFL_OK);
+    rfl_buf_char(&b, '\0');
+    p = strstr((char *) b.data, "\"first_seen\"");
+    assert_non_null(p);
+    assert_string_equal(p,
+        "\"first_seen\":\"2026-11-20T22:58:00Z\",\"last_seen\":null,"
+        "\"groups\":[{\"key\":\"0000000000001234\",\"links\":2,"
+        "\"clicks\":7}],"
+        "\"counters\":{\"clicks\":8,\"reloads\":0,\"redirects\":0,"
+        "\"errors_4xx\":0,\"errors_5xx\":0,\"embeds\":0,\"prefetches\":0,"
+        "\"bots\":0,\"other\":0,\"clicks_by_tag\":0,\"clicks_by_page\":0,"
+        "\"other_landing\":0,\"bytes\":0}}");
+    rfl_buf_free(&b);
+
+    row.has_previous = 1;
+    row.period = &period;
+    row.previous_period = &previous;
+
+    assert_int_equal(rfl_report_link_row(&b, &f->totals, &link, &row),
+                     RFL_OK);
+    rfl_buf_char(&b, '\0');
+    assert_non_null(strstr((char *) b.data,
+        "}],\"period\":{\"from\":\"1970-01-03T00:00:00Z\","
+        "\"to\":\"1970-01-04T00:00:00Z\"},\"counters\":{\"clicks\":8,"));
+    assert_non_null(strstr((char *) b.data,
+        "\"bytes\":0},\"previous\":{\"from\":\"1970-01-02T00:00:00Z\","
+        "\"to\":\"1970-01-03T00:00:00Z\",\"clicks\":5,\"reloads\":0,"));
+    rfl_buf_free(&b);
+
+    end(f);
+}
+
+
+static void
+buckets_are_shown_with_their_start(void **state)
+{
+    rfl_buf_t   b = rfl_buf_init;
+    rfl_cell_t  cell;
+    rfl_zone_t  zone;
+
+    memset(&cell, 0, sizeof(rfl_cell_t));
+    memset(&zone, 0, sizeof(rfl_zone_t));
+
+    cell.n[RFL_CELL_BOTS] = 4;
+    zone.n[RFL_ZONE_CLASSES + RFL_CELL_BOTS] = 4;
+    zone.n[RFL_ZONE_OUTCOMES + RFL_OUTCOME_HIDDEN] = 9;
+    zone.n[RFL_ZONE_CLICKS + RFL_OUTCOME_HIDDEN] = 6;
+    zone.n[RFL_ZONE_EVIDENCE + RFL_EVIDENCE_TAG] = 3;
+
+    rfl_report_bucket(&b, 0, &cell);
+    assert_text(&b,
+        "{\"start\":\"1970-01-01T00:00:00Z\",\"counters\":{"
+        "\"clicks\":0,\"reloads\":0,\"redirects\":0,\"errors_4xx\":0,"
+        "\"errors_5xx\":0,\"embeds\":0,\"prefetches\":0,\"bots\":4,"
+        "\"other\":0,\"clicks_by_tag\":0,\"clicks_by_page\":0,"
+        "\"other_landing\":0,\"bytes\":0}}");
+
+    rfl_report_zone_bucket(&b, NOW, &zone);
+    assert_text(&b,
+        "{\"start\":\"2026-11-20T22:58:00Z\",\"counters\":{"
+        "\"clicks\":0,\"reloads\":0,\"redirects\":0,\"errors_4xx\":0,"
+        "\"errors_5xx\":0,\"embeds\":0,\"prefetches\":0,\"bots\":4,"
+        "\"other\":0,\"clicks_by_tag\":0,\"clicks_by_page\":0,"
+        "\"other_landing\":0,\"bytes\":0},"
+        "\"outcomes\":{\"direct\":0,\"hidden\":9,\"internal\":0,"
+        "\"malformed\":0,\"matched\":0,\"ambiguous\":0,\"unregistered\":0,"
+        "\"skipped\":0},"
+        "\"clicks\":{\"direct\":0,\"hidden\":6,\"matched\":0,"
+        "\"ambiguous\":0,\"unregistered\":0},"
+        "\"evidence\":{\"tag\":3,\"exact\":0,\"regex\":0,\"prefix\":0,"
+        "\"landing\":0,\"host\":0,\"domain\":0}}");
+}
+
+
 static void
 a_buffer_that_failed_is_no_answer(void **state)
 {
@@ -541,10 +733,13 @@ main(void)
         cmocka_unit_test(every_field_of_a_cell_has_one_counter),
         cmocka_unit_test(counters_are_shown_in_the_order_of_the_interface),
         cmocka_unit_test(the_zone_is_shown_as_members_of_the_summary),
+        cmocka_unit_test(buckets_are_shown_with_their_start),
         test(totals_are_the_ledgers_and_the_live_files),
+        test(a_file_that_was_folded_counts_once),
         test(a_bare_link_is_shown_with_empty_and_null_fields),
         test(a_full_link_is_shown_as_in_the_interface),
         test(group_clicks_are_those_since_the_link_joined),
+        test(a_link_of_a_period_is_shown_with_it),
         test(what_is_no_json_number_is_never_shown_as_one),
         test(a_buffer_that_failed_is_no_answer)
     };
