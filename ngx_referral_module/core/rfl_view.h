@@ -1,26 +1,27 @@
 /*
- * The status tree: from a path and a query to JSON, in bounded steps.
+ * The status tree: from a query (rfl_query.h) to JSON, in bounded steps.
  *
- *     /              summary, and the 20 links with most clicks
- *     /links         a page of links
- *     /links/KEY     one link
+ * A step looks at no more than RFL_VIEW_STEP_IDS ids and RFL_VIEW_STEP_BUCKETS
+ * buckets of history, renders no more than RFL_VIEW_STEP_BYTES (and a row),
+ * holds a read transaction only while it runs, and takes no lock: the caller's
+ * event loop goes on in between.
  *
- * A step looks at no more than RFL_VIEW_STEP_IDS ids, renders no more than
- * RFL_VIEW_STEP_BYTES (and a row), holds a read transaction only while it
- * runs, and takes no lock: the caller's event loop goes on in between.
+ * Counters of a period are the sums of its buckets, merged anew for each row:
+ * memory is for one block of ids and one row, however long the list and the
+ * period are.
  */
 
 #ifndef RFL_VIEW_H
 #define RFL_VIEW_H
 
+#include "rfl_query.h"
 #include "rfl_runtime.h"
 
 
-#define RFL_VIEW_STEP_IDS    1000
-#define RFL_VIEW_STEP_BYTES  32768
-#define RFL_VIEW_TOP         20
-#define RFL_VIEW_LIMIT       100         /* rows, unless asked */
-#define RFL_VIEW_LIMIT_MAX   10000
+#define RFL_VIEW_STEP_IDS      1000
+#define RFL_VIEW_STEP_BUCKETS  256
+#define RFL_VIEW_STEP_BYTES    32768
+#define RFL_VIEW_TOP           20
 
 
 typedef struct rfl_view_s  rfl_view_t;
@@ -37,13 +38,7 @@ typedef struct {
 } rfl_view_request_t;
 
 
-/* An HTTP status, a code for programs (NGINX Plus API), a text for people. */
-
-typedef struct {
-    unsigned     status;
-    const char  *code;
-    char         text[256];
-} rfl_view_error_t;
+typedef rfl_query_error_t  rfl_view_error_t;
 
 
 /*

@@ -1,0 +1,114 @@
+/*
+ * What the parts of a view share: rfl_view.c opens and steps it, the other
+ * files have the stages of its answers.
+ */
+
+#ifndef RFL_VIEW_PARTS_H
+#define RFL_VIEW_PARTS_H
+
+#include "rfl_top.h"
+#include "rfl_view.h"
+
+
+/* A row of a period: the link's counters, the period's before, its groups'. */
+
+typedef struct {
+    unsigned          planned:1;
+    uint32_t          id;
+    uint64_t          key;
+    size_t            next;              /* of the sums below */
+    rfl_report_row_t  report;
+} rfl_view_row_t;
+
+
+/* RFL_OK: the next stage; RFL_BUSY: this one again. */
+
+typedef rfl_rc_t (*rfl_view_stage_pt)(rfl_view_t *v, rfl_buf_t *b);
+
+
+struct rfl_view_s {
+    rfl_query_t               query;
+    rfl_runtime_t            *rt;
+    rfl_runtime_t           **runtimes;
+    size_t                    nruntimes;
+
+    const rfl_view_stage_pt  *stage;
+
+    rfl_period_t              period;            /* no ranges: totals */
+    rfl_period_t              previous;          /* no ranges: none */
+
+    /* of this step */
+
+    rfl_totals_t              totals;
+    rfl_history_t             history;
+    uint32_t                  buckets;           /* may be looked at */
+
+    rfl_merge_t               merge;
+    unsigned                  merging:1;
+
+    unsigned                  ledger_failed:1;   /* the summary goes on
+                                                    without it */
+
+    uint32_t                  next_id;           /* scan: where it goes on */
+    uint32_t                  end_id;            /* scan: behind the last */
+    uint64_t                  active;
+    uint64_t                  previous_active;
+    rfl_top_t                 top;
+
+    rfl_zone_t                zone;              /* the period's */
+    rfl_zone_t                previous_zone;
+
+    rfl_view_row_t            row;
+    uint64_t                  rows;              /* rendered */
+    size_t                    next_row;          /* of top's */
+    uint64_t                  last_key;
+    unsigned                  has_next:1;
+
+    uint32_t                  link_id;           /* of a history */
+    uint32_t                  bucket;
+    uint32_t                  end_bucket;
+};
+
+
+/*
+ * Sums a period as far as this step may; RFL_OK: the sums are in v->merge.
+ * Call it again with the same arguments until then.
+ */
+
+rfl_rc_t rfl_view_merge(rfl_view_t *v, rfl_merge_kind_t kind,
+    const rfl_period_t *period, uint32_t id);
+
+
+/* Members of an object. */
+
+void rfl_view_period(rfl_buf_t *b, const char *name,
+    const rfl_period_t *period);
+void rfl_view_member_u64(rfl_buf_t *b, const char *name, uint64_t n);
+
+
+/* Stages of rfl_view_rows.c. */
+
+rfl_rc_t rfl_view_scan(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_scan_previous(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_links(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_rows_by_key(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_rows_sorted(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_links_end(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_link(rfl_view_t *v, rfl_buf_t *b);
+
+
+/* Stages of rfl_view_summary.c. */
+
+rfl_rc_t rfl_view_zone(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_zone_previous(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_summary(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_summary_end(rfl_view_t *v, rfl_buf_t *b);
+
+
+/* Stages of rfl_view_history.c. */
+
+rfl_rc_t rfl_view_history(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_buckets(rfl_view_t *v, rfl_buf_t *b);
+
+
+#endif /* RFL_VIEW_PARTS_H */
