@@ -113,6 +113,79 @@ $t->write_file('file', '');
 is($exit, 1, 'a file in its place fails');
 like($err, qr{file: Not a directory}, 'and says so');
 
+# A ledger whose registry is missing: a new one would give out its ids anew.
+
+my @commands = (['init'], ['add', 'b.example'], ['import', '-'],
+                ['import', '-', '--dry-run'], ['list'], ['show', 'a'],
+                ['history', 'all'], ['set', 'a', 'name=x'], ['rm', 'a'],
+                ['match', '-'], ['export']);
+
+ctl('lost', 'init', '--owner', $users[0]);
+my (undef, $lost) = ctl('lost', 'add', 'a.example');
+chomp $lost;
+
+for my $left ('no directory', 'an empty directory', 'an empty file') {
+    rename "$dir/lost/registry", "$dir/backup" or die;
+    mkdir "$dir/lost/registry" or die if $left ne 'no directory';
+    $t->write_file('lost/registry/data.mdb', '') if $left eq 'an empty file';
+
+    my @before = tree("$dir/lost");
+
+    for my $args (@commands) {
+        ($exit, $out, $err) = ctl('lost', @$args);
+
+        is("$exit|$out", '1|', "$left: $args->[0] makes no new registry");
+        like($err, qr{^referralctl: \Q$dir\E/lost: registry: it is missing, },
+             'and says so');
+        like($err, qr{: restore \Q$dir\E/lost/registry from a backup, or },
+             'and what to do');
+    }
+
+    is_deeply([ tree("$dir/lost") ], \@before, "$left: nothing was made");
+
+    unlink "$dir/lost/registry/data.mdb";
+    rmdir "$dir/lost/registry";
+    rename "$dir/backup", "$dir/lost/registry" or die;
+}
+
+($exit, $out) = ctl('lost', 'show', $lost);
+is($exit, 0, 'restored, it is as it was');
+
+rename "$dir/lost/registry", "$dir/old-registry" or die;
+rename "$dir/lost/ledger", "$dir/old-ledger" or die;
+($exit) = ctl('lost', 'init');
+is($exit, 0, 'without its ledger there is a new one');
+
+rename "$dir/lost/ledger", "$dir/new-ledger" or die;
+rename "$dir/old-ledger", "$dir/lost/ledger" or die;
+($exit, $out, $err) = ctl('lost', 'add', 'b.example');
+is("$exit|$out", '1|', 'the ledger of another registry is refused');
+like($err, qr{^referralctl: .*ledger of another registry; move it away, or }m,
+     'and says what to do');
+
+SKIP: {
+    skip 'only root takes another identity', 4 unless $is_root;
+
+    # Whoever owns PATH must not lead root's command to places of root's.
+
+    ctl('trap', 'init', '--owner', 'nobody');
+    mkdir "$dir/roots", 0700 or die;
+
+    for my $name (qw(registry ledger)) {
+        rename "$dir/trap/$name", "$dir/trap/kept" or die;
+        symlink "$dir/roots", "$dir/trap/$name" or die;
+
+        ($exit, $out, $err) = ctl('trap', 'add', 'a.example');
+        is("$exit|$out", '1|', "$name, a link to a directory of root's");
+
+        unlink "$dir/trap/$name";
+        rename "$dir/trap/kept", "$dir/trap/$name" or die;
+    }
+
+    is_deeply([ glob "$dir/roots/*" ], [], 'nothing was made in there');
+    is_deeply([ owners("$dir/trap") ], [ 'nobody' ], 'nor anything of root\'s');
+}
+
 # What another version wrote, and what nobody did.
 
 patch("$dir/new/registry/data.mdb", "version\1\0\0\0", "version\x63\0\0\0");
@@ -124,13 +197,50 @@ for my $args (['list'], ['add', 'b.example'], ['rm', 'a'], ['init']) {
     like($err, qr/^referralctl: .* version 99/m, 'and says which');
 }
 
-open my $f, '+<', "$dir/json/registry/data.mdb" or die;
-truncate $f, 5000;
-close $f;
+# Damaged files: {name, bytes, commands that need it}.
 
-($exit, $out, $err) = ctl('json', 'list');
-is("$exit|$out", '1|', 'a truncated registry fails');
-like($err, qr/^referralctl: .*registry/m, 'and says which file');
+my @damaged = (
+    [ 'registry', undef, ['list'], ['add', 'b.example'], ['init'],
+      ['history', 'all'] ],
+    [ 'registry', noise(65536), ['list'], ['add', 'b.example'], ['init'] ],
+    [ 'ledger', undef, ['list'], ['add', 'b.example'], ['init'],
+      ['history', 'all'] ],
+    [ 'ledger', noise(65536), ['list'], ['add', 'b.example'], ['init'],
+      ['history', 'all'] ],
+);
+
+for my $row (@damaged) {
+    my ($name, $bytes, @commands) = @$row;
+    my $what = defined $bytes ? 'overwritten' : 'truncated';
+    my $path = "$dir/json/$name/data.mdb";
+    my $good = $t->read_file($path);
+
+    overwrite($path, $bytes // substr $good, 0, 5000);
+
+    for my $args (@commands) {
+        ($exit, $out, $err) = ctl('json', @$args);
+
+        is("$exit|$out", '1|', "$args->[0]: a $name that is $what fails");
+        like($err, qr{^referralctl: \Q$dir\E/json: $name: .*\w}m,
+             'and says which and why');
+    }
+
+    overwrite($path, $good);
+
+    ($exit, $out, $err) = ctl('json', 'list');
+    is("$exit|$err", '0|', "the $name is good again");
+}
+
+($exit) = $t->run_command(undef, $t->program('set_version'), "$dir/json", 99,
+                          'ledger');
+is($exit, 0, 'a ledger of another version');
+
+for my $args (['list'], ['add', 'b.example'], ['init'], ['history', 'all']) {
+    ($exit, $out, $err) = ctl('json', @$args);
+
+    is("$exit|$out", '1|', "$args->[0] refuses it");
+    like($err, qr/^referralctl: .*ledger: .* version/m, 'and says so');
+}
 
 $t->finish;
 done_testing;
@@ -166,10 +276,40 @@ sub owners {
 }
 
 
+# All that is in it, with sizes.
+
+sub tree {
+    my ($path) = @_;
+
+    return sort map { "$_ " . (-d $_ ? 'dir' : -s _) }
+                    glob("$path/*"), glob("$path/*/*");
+}
+
+
 sub mode {
     my ($path) = @_;
 
     return sprintf '%04o', (stat $path)[2] & 07777;
+}
+
+
+# The same file with other bytes: owner and lock stay.
+
+sub overwrite {
+    my ($path, $bytes) = @_;
+
+    open my $f, '>:raw', $path or die "$path: $!\n";
+    print $f $bytes;
+    close $f or die "$path: $!\n";
+}
+
+
+sub noise {
+    my ($n) = @_;
+
+    srand 4711;
+
+    return pack 'C*', map { int rand 256 } 1 .. $n;
 }
 
 

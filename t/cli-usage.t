@@ -14,7 +14,7 @@ use lib "$FindBin::Bin/lib";
 use Referral::Test;
 
 
-my @commands = qw(init add import list show set rm match export);
+my @commands = qw(init add import list show history set rm match export);
 
 my $t = Referral::Test->new;
 
@@ -68,6 +68,10 @@ my @wrong = (
     [ ['add', '--source', 'x'], qr/unknown option --source/ ],
     [ ['show'], qr/key is missing/ ],
     [ ['show', 'a', 'b'], qr/unexpected argument "b"/ ],
+    [ ['history'], qr/key is missing, or "all"/ ],
+    [ ['history', 'a', 'b'], qr/unexpected argument "b"/ ],
+    [ ['history', 'a', '--unit', 'year'], qr/--unit "year" is not minute/ ],
+    [ ['history', 'a', '--from', '2026'], qr/--from "2026" is no date/ ],
     [ ['set'], qr/key is missing/ ],
     [ ['set', 'a'], qr/FIELD=VALUE is missing/ ],
     [ ['set', 'a', 'name'], qr/"name" is not FIELD=VALUE/ ],
@@ -111,8 +115,9 @@ my $empty = "$dir/empty";
 mkdir $empty or die;
 $t->write_file('file', '');
 
-my @reading = (['list'], ['show', 'a'], ['set', 'a', 'name=x'], ['rm', 'a'],
-               ['match', '-'], ['export']);
+my @reading = (['list'], ['show', 'a'], ['history', 'all'],
+               ['set', 'a', 'name=x'], ['rm', 'a'], ['match', '-'],
+               ['export']);
 
 for my $args (@reading) {
     ($exit, $out, $err) = referralctl('-d', "$dir/none", @$args);

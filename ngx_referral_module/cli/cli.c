@@ -7,9 +7,15 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 
-#define WHAT_WIDTH  200
+#define WHAT_WIDTH    200
+
+#define SCREEN_WIDTH  80             /* of a terminal that does not say */
+#define SCREEN_MIN    40
+#define SCREEN_MAX    10000
 
 
 static void print_usage(const cli_command_t *command);
@@ -223,4 +229,29 @@ cli_option_name(const rfl_link_field_t *field, char *out)
     }
 
     out[i] = '\0';
+}
+
+
+size_t
+cli_screen_width(void)
+{
+    uint64_t         n;
+    const char      *columns;
+    struct winsize   size;
+
+    columns = getenv("COLUMNS");
+
+    if (columns != NULL
+        && cli_number(columns, SCREEN_MIN, SCREEN_MAX, &n) == RFL_OK)
+    {
+        return (size_t) n;
+    }
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0
+        && size.ws_col >= SCREEN_MIN)
+    {
+        return size.ws_col;
+    }
+
+    return SCREEN_WIDTH;
 }

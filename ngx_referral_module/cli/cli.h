@@ -50,6 +50,7 @@ struct cli_command_s {
 
 extern const cli_command_t  cli_add;
 extern const cli_command_t  cli_export;
+extern const cli_command_t  cli_history;
 extern const cli_command_t  cli_import;
 extern const cli_command_t  cli_init;
 extern const cli_command_t  cli_list;
@@ -109,15 +110,17 @@ rfl_rc_t cli_number(const char *text, uint64_t min, uint64_t max,
 
 
 /*
- * An open registry.  TOTALS: the ledger and, when nginx runs, its counters.
- * CREATE makes what is missing in a directory that exists, and prepares for
- * new ids: none that a cell was ever counted under is issued again.
+ * An open registry.  TOTALS: the ledger and, when nginx runs, its counters;
+ * LEDGER: without these.  CREATE makes what is missing in a directory that
+ * exists, and prepares for new ids: none that a cell was ever counted under
+ * is issued again.  It makes no registry beside another one's ledger.
  */
 
 #define CLI_OPEN_READ    0
 #define CLI_OPEN_WRITE   1
 #define CLI_OPEN_CREATE  2
 #define CLI_OPEN_TOTALS  4
+#define CLI_OPEN_LEDGER  8
 
 typedef struct {
     rfl_registry_t  *registry;
@@ -203,6 +206,11 @@ size_t cli_safe(rfl_buf_t *b, rfl_str_t s);
 /* The same, of at most width columns: "..." ends what was cut. */
 
 size_t cli_safe_cut(rfl_buf_t *b, rfl_str_t s, size_t width);
+
+
+/* Columns of the terminal behind standard output: $COLUMNS, or what it says. */
+
+size_t cli_screen_width(void);
 
 
 /* A decoded link that outlives its transaction, and the next write. */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -20,6 +21,8 @@
 static int check_dir(cli_t *cli);
 static rfl_rc_t open_registry(cli_t *cli, cli_env_t *env, unsigned flags,
     rfl_registry_meta_t *meta, rfl_error_t *err);
+static rfl_rc_t check_not_lost(const cli_t *cli, rfl_error_t *err);
+static int has_data(const cli_t *cli, const char *name);
 static int open_failed(const cli_t *cli, const char *what,
     const rfl_error_t *err);
 static rfl_rc_t open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
@@ -59,7 +62,7 @@ cli_open(cli_t *cli, cli_env_t *env, unsigned flags)
         goto failed;
     }
 
-    if (!(flags & (CLI_OPEN_TOTALS|CLI_OPEN_CREATE))) {
+    if (!(flags & (CLI_OPEN_TOTALS|CLI_OPEN_LEDGER|CLI_OPEN_CREATE))) {
         return CLI_OK;
     }
 
@@ -125,6 +128,11 @@ open_registry(cli_t *cli, cli_env_t *env, unsigned flags,
                   : (flags & CLI_OPEN_WRITE) ? RFL_STORE_WRITE
                   : RFL_STORE_READ;
 
+    rc = check_not_lost(cli, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
     rc = rfl_registry_open(&env->registry, cli->dir, store_flags, 0, err);
     if (rc != RFL_OK) {
         return rc;
@@ -146,6 +154,48 @@ open_registry(cli_t *cli, cli_env_t *env, unsigned flags,
 }
 
 
+/*
+ * A ledger without its registry: a new one would have another uuid and give
+ * the ids out anew, and all that was counted would be lost with the first
+ * link.  Whoever makes both makes the registry first, so it is looked for once
+ * more.
+ */
+
+static rfl_rc_t
+check_not_lost(const cli_t *cli, rfl_error_t *err)
+{
+    if (has_data(cli, "registry") || !has_data(cli, "ledger")
+        || has_data(cli, "registry"))
+    {
+        return RFL_OK;
+    }
+
+    return rfl_fail(err, RFL_EXISTS, "it is missing, but %s/ledger has counts "
+                    "of its links: restore %s/registry from a backup, or move "
+                    "%s/ledger away for a new registry", cli->dir, cli->dir,
+                    cli->dir);
+}
+
+
+/* A file of no bytes is one that LMDB would begin anew. */
+
+static int
+has_data(const cli_t *cli, const char *name)
+{
+    int          n;
+    char         path[PATH_MAX];
+    struct stat  st;
+
+    n = snprintf(path, sizeof(path), "%s/%s/data.mdb", cli->dir, name);
+
+    if (n < 0 || (size_t) n >= sizeof(path)) {
+        return 0;
+    }
+
+    return stat(path, &st) == 0 && st.st_size != 0;
+}
+
+
 static int
 open_failed(const cli_t *cli, const char *what, const rfl_error_t *err)
 {
@@ -160,8 +210,9 @@ open_failed(const cli_t *cli, const char *what, const rfl_error_t *err)
 
 
 /*
- * No ledger: nothing was ever counted.  No counter file: nginx does not run,
- * or never did, and the ledger has it all.
+ * No ledger: nothing was ever counted; one without its tables is being made,
+ * or was by an older version.  No counter file: nginx does not run, or never
+ * did, and the ledger has it all.
  */
 
 static rfl_rc_t
@@ -178,12 +229,21 @@ open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
                          create ? RFL_STORE_CREATE : RFL_STORE_READ, 0, err);
 
     if (rc == RFL_NOT_FOUND && !create) {
+
+        if (has_data(cli, "ledger")) {
+            cli_warn(cli->dir, "no totals are shown: %s", err->text);
+        }
+
         env->totals.ledger = NULL;
         return RFL_OK;
     }
 
     if (rc != RFL_OK) {
         return rc;
+    }
+
+    if (flags & CLI_OPEN_LEDGER) {
+        return RFL_OK;
     }
 
     rc = counter_file(env, &path, err);

@@ -49,7 +49,8 @@ const cli_command_t  cli_init = {
     "[--owner USER]",
     "make the registry's directory",
     "Makes PATH with an empty registry and an empty ledger.  What is there\n"
-    "already is left as it is.\n"
+    "already is left as it is; a ledger without its registry is an error:\n"
+    "restore PATH/registry from a backup, or move PATH/ledger away.\n"
     "\n"
     "      --owner USER      whom it is to belong to: the user nginx's\n"
     "                        workers run as.  Default: the owner of PATH if\n"

@@ -9,8 +9,6 @@
 
 #include "rfl_csv.h"
 
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 
@@ -18,9 +16,6 @@
 #define OPTION_HOST    (CLI_OPTION_FIRST + 1)
 #define OPTION_LIMIT   (CLI_OPTION_FIRST + 2)
 
-#define SCREEN_WIDTH   80            /* of a terminal that does not say */
-#define SCREEN_MIN     40
-#define SCREEN_MAX     10000
 #define GAP            2             /* between columns */
 #define ALIGN_MAX      100           /* what is longer is not aligned */
 
@@ -64,7 +59,6 @@ static rfl_rc_t print_csv(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
 static void print_cells(rfl_buf_t *out, const table_t *table,
     const rfl_str_t *cells);
-static size_t screen_width(void);
 static void fit(table_t *table, size_t screen);
 
 
@@ -230,7 +224,7 @@ list_table(cli_t *cli, cli_env_t *env, cli_walk_t *walk)
 
     if (isatty(STDOUT_FILENO)) {
         table.cut = 1;
-        fit(&table, screen_width());
+        fit(&table, cli_screen_width());
     }
 
     print_cells(&head, &table, headings);
@@ -413,31 +407,6 @@ print_cells(rfl_buf_t *out, const table_t *table, const rfl_str_t *cells)
     }
 
     rfl_buf_char(out, '\n');
-}
-
-
-static size_t
-screen_width(void)
-{
-    uint64_t         n;
-    const char      *columns;
-    struct winsize   size;
-
-    columns = getenv("COLUMNS");
-
-    if (columns != NULL
-        && cli_number(columns, SCREEN_MIN, SCREEN_MAX, &n) == RFL_OK)
-    {
-        return (size_t) n;
-    }
-
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0
-        && size.ws_col >= SCREEN_MIN)
-    {
-        return size.ws_col;
-    }
-
-    return SCREEN_WIDTH;
 }
 
 

@@ -24,6 +24,7 @@ static const cli_command_t *const  commands[] = {
     &cli_import,
     &cli_list,
     &cli_show,
+    &cli_history,
     &cli_set,
     &cli_rm,
     &cli_match,

@@ -1,35 +1,43 @@
 /*
- * Makes a registry one of another version of this program:
+ * Makes a registry or a ledger one of another version of this program, and
+ * prints the version it had:
  *
- *     set_version PATH VERSION
+ *     set_version PATH VERSION [ledger]
  */
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rfl_store.h"
 
 
-static int set_version(rfl_store_t *store, uint32_t version,
+static int set_version(rfl_store_t *store, int is_ledger, uint32_t version,
     rfl_error_t *err);
+static int set_registry(rfl_store_t *store, uint32_t version,
+    rfl_error_t *err);
+static int set_ledger(rfl_store_t *store, uint32_t version, rfl_error_t *err);
 
 
 int
 main(int argc, char **argv)
 {
-    int           failed;
+    int           failed, is_ledger;
     char          dir[4096];
     rfl_error_t   err;
     rfl_store_t  *store;
 
     static const rfl_store_dbi_t  meta = { "meta", RFL_KEY_BYTES };
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: set_version PATH VERSION\n");
+    is_ledger = argc == 4 && strcmp(argv[3], "ledger") == 0;
+
+    if (argc < 3 || argc > 4) {
+        fprintf(stderr, "usage: set_version PATH VERSION [ledger]\n");
         return 2;
     }
 
-    (void) snprintf(dir, sizeof(dir), "%s/registry", argv[1]);
+    (void) snprintf(dir, sizeof(dir), "%s/%s", argv[1],
+                    is_ledger ? "ledger" : "registry");
 
     if (rfl_store_open(&store, dir, &meta, 1, RFL_STORE_WRITE, 0, &err)
         != RFL_OK)
@@ -38,7 +46,8 @@ main(int argc, char **argv)
         return 1;
     }
 
-    failed = set_version(store, (uint32_t) strtoul(argv[2], NULL, 10), &err);
+    failed = set_version(store, is_ledger,
+                         (uint32_t) strtoul(argv[2], NULL, 10), &err);
 
     if (failed) {
         fprintf(stderr, "set_version: %s\n", err.text);
@@ -51,8 +60,10 @@ main(int argc, char **argv)
 
 
 static int
-set_version(rfl_store_t *store, uint32_t version, rfl_error_t *err)
+set_version(rfl_store_t *store, int is_ledger, uint32_t version,
+    rfl_error_t *err)
 {
+    int       failed;
     rfl_rc_t  rc;
 
     rc = rfl_store_begin(store, 1, err);
@@ -60,12 +71,62 @@ set_version(rfl_store_t *store, uint32_t version, rfl_error_t *err)
         return 1;
     }
 
-    rc = rfl_store_put(store, 0, rfl_cstr("version"),
-                       rfl_str(&version, sizeof(version)), 0, err);
-    if (rc != RFL_OK) {
+    failed = is_ledger ? set_ledger(store, version, err)
+                       : set_registry(store, version, err);
+    if (failed) {
         rfl_store_end(store);
         return 1;
     }
 
     return rfl_store_commit(store, err) != RFL_OK;
+}
+
+
+static int
+set_registry(rfl_store_t *store, uint32_t version, rfl_error_t *err)
+{
+    uint32_t   old;
+    rfl_str_t  key, value;
+
+    key = rfl_cstr("version");
+
+    if (rfl_store_get(store, 0, key, &value) != RFL_OK
+        || value.len != sizeof(old))
+    {
+        (void) rfl_fail(err, RFL_ERROR, "this registry has no version");
+        return 1;
+    }
+
+    memcpy(&old, value.data, sizeof(old));
+    printf("%u\n", old);
+
+    return rfl_store_put(store, 0, key, rfl_str(&version, sizeof(version)), 0,
+                         err) != RFL_OK;
+}
+
+
+/* It is the first byte of what the ledger knows of itself. */
+
+static int
+set_ledger(rfl_store_t *store, uint32_t version, rfl_error_t *err)
+{
+    u_char     meta[256];
+    rfl_str_t  key, value;
+
+    key = rfl_cstr("ledger");
+
+    if (rfl_store_get(store, 0, key, &value) != RFL_OK
+        || value.len == 0 || value.len > sizeof(meta))
+    {
+        (void) rfl_fail(err, RFL_ERROR, "this ledger has no version");
+        return 1;
+    }
+
+    memcpy(meta, value.data, value.len);
+    printf("%u\n", meta[0]);
+
+    meta[0] = (u_char) version;
+
+    return rfl_store_put(store, 0, key, rfl_str(meta, value.len), 0, err)
+           != RFL_OK;
 }
