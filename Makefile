@@ -20,7 +20,7 @@ WARNINGS = -std=gnu11 -Wall -Wextra -Werror -Wpointer-arith \
            -Wno-unused-parameter
 INCLUDES = -I ngx_referral_module/core -I ngx_referral_module/cli \
            -I tests/support
-LIBS = -llmdb -lpcre2-8 -lidn2 -lpthread
+LIBS = -llmdb -lpcre2-8 -lidn2 -ljansson -lpthread
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
            -fno-omit-frame-pointer
 
@@ -34,10 +34,12 @@ cli = $(wildcard ngx_referral_module/cli/*.c)
 support = $(wildcard tests/support/*.c)
 unit = $(wildcard tests/unit/*.c)
 helper = $(wildcard tests/programs/*.c)
+preload = $(wildcard tests/preload/*.c)
 
 objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 programs = $(patsubst tests/unit/%.c,build/$(1)/unit/%,$(unit))
-helpers = $(patsubst tests/programs/%.c,build/plain/programs/%,$(helper))
+helpers = $(patsubst tests/programs/%.c,build/plain/programs/%,$(helper)) \
+          $(patsubst tests/%.c,build/plain/%.so,$(preload))
 
 cores := $(shell nproc 2>/dev/null || echo 2)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
@@ -144,6 +146,13 @@ build/plain/helpers: $(helpers)
 
 build/sanitized/units: $(call programs,sanitized)
 	@touch $@
+
+# Nothing of LMDB may be looked for before it is there.
+
+build/plain/preload/%.so: tests/preload/%.c Makefile
+	@mkdir -p $(@D)
+	@$(CC) $(WARNINGS) -g $(plain_flags) -fPIC -shared -o $@ $< \
+	    -Wl,--no-as-needed -llmdb -ldl
 
 
 # $(1): variant

@@ -17,14 +17,26 @@ package Referral::Load;
 #
 # lost => 'resend' with depth 1 sends them again: right where nginx closes
 # idle connections (a reload), for it has not read what it did not answer.
-# With start() and wait() the caller does something meanwhile.
+# With start() and finish() the caller does something meanwhile; without a
+# count the load goes on until finish().  pause is how many seconds each
+# process waits between batches; patient => 1: while nginx is down, they wait
+# for it.
+#
+#     Referral::Load::burst($port, \@texts);
+#
+# sends requests as they are, as fast as one connection can; answers are
+# counted by their status lines alone, so their bodies are to be empty.
 
 use strict;
 use warnings;
 
+use IO::Select;
 use POSIX qw(_exit);
+use Time::HiRes qw(sleep time);
 
 use Referral::Connection;
+
+use constant PATIENCE => 30;
 
 
 sub run {
@@ -47,16 +59,24 @@ sub start {
         if ($arg{lost} // '') eq 'resend' && ($arg{depth} // 1) != 1;
 
     for my $i (0 .. $connections - 1) {
-        my $count = int($arg{count} / $connections)
-                    + ($i < $arg{count} % $connections ? 1 : 0);
+        my $count = defined $arg{count}
+                    ? int($arg{count} / $connections)
+                      + ($i < $arg{count} % $connections ? 1 : 0)
+                    : 9**9**9;
 
         pipe my $read, my $write or die "pipe: $!\n";
+        my $stop = 0;
+
+        # before there is a child that could be told
+        local $SIG{USR1} = sub { $stop = 1 };
+
         my $pid = fork() // die "fork: $!\n";
 
         if ($pid == 0) {
             close $read;
             my $state = eval {
-                client(\%arg, \@texts, $count, $i * 7919 % @texts)
+                client(\%arg, \@texts, $count, $i * 7919 % @texts,
+                       \$stop)
             };
 
             print $write defined $state ? report($state) : "error $@";
@@ -68,7 +88,8 @@ sub start {
         push @children, [ $pid, $read ];
     }
 
-    return { children => \@children, n => scalar @texts };
+    return { children => \@children, n => scalar @texts,
+             endless => !defined $arg{count} };
 }
 
 
@@ -78,6 +99,10 @@ sub finish {
     my $result = { answered => [ (0) x $load->{n} ],
                    lost => [ (0) x $load->{n} ], status => {}, total => 0 };
     my $error;
+
+    if ($load->{endless}) {
+        kill 'USR1', map { $_->[0] } @{ $load->{children} };
+    }
 
     for my $child (@{ $load->{children} }) {
         my ($pid, $read) = @$child;
@@ -123,7 +148,7 @@ sub report {
 
 
 sub client {
-    my ($arg, $texts, $count, $at) = @_;
+    my ($arg, $texts, $count, $at, $stop) = @_;
 
     my $depth = $arg->{depth} // 1;
     my $resend = ($arg->{lost} // '') eq 'resend';
@@ -133,6 +158,11 @@ sub client {
     my $c;
 
     while ($count > 0 || @again) {
+        if ($$stop) {
+            $count = 0;
+            last unless @again;
+        }
+
         my @batch = splice @again, 0, $depth;
 
         while (@batch < $depth && $count > 0) {
@@ -141,7 +171,7 @@ sub client {
             $count--;
         }
 
-        $c //= Referral::Connection->new($arg->{port});
+        $c //= connect_to($arg->{port}, $arg->{patient});
         $c->send(join '', @{$texts}[@batch]);
 
         my $closes;
@@ -155,6 +185,7 @@ sub client {
             $closes = ($response->{headers}{connection} // '') eq 'close';
         }
 
+        sleep $arg->{pause} if defined $arg->{pause};
         next unless @batch || $closes;
 
         # After "Connection: close" nginx has read nothing more.
@@ -173,6 +204,68 @@ sub client {
     $c->close if defined $c;
 
     return $state;
+}
+
+
+# Sends and reads at the same time: nginx reads no further while nobody takes
+# its answers.
+
+sub burst {
+    my ($port, $texts) = @_;
+
+    my $c = Referral::Connection->new($port);
+    my $socket = $c->{socket};
+    my $select = IO::Select->new($socket);
+    my ($at, $out, $in, $answers) = (0, '', '', 0);
+
+    $socket->blocking(0);
+
+    while ($answers < @$texts) {
+        if (length $out < 65536 && $at < @$texts) {
+            my $to = $at + 999 < $#$texts ? $at + 999 : $#$texts;
+
+            $out .= join '', @$texts[$at .. $to];
+            $at = $to + 1;
+        }
+
+        my ($can_read, $can_write) =
+            IO::Select->select($select, length $out ? $select : undef, undef,
+                               PATIENCE) or die "burst: no answers\n";
+
+        if (@$can_write) {
+            my $n = syswrite $socket, $out, 65536;
+            substr $out, 0, $n // 0, '';
+        }
+
+        if (@$can_read) {
+            my $n = sysread $socket, $in, 262144, length $in;
+
+            die "burst: the connection was closed\n" if defined $n && !$n;
+
+            # a status line may be in two parts
+            $answers++ while $in =~ m{\GHTTP/1\.1 2.*?\r\n\r\n}gcs;
+            substr $in, 0, pos($in) // 0, '';
+        }
+    }
+
+    $c->close;
+}
+
+
+# nginx may be down for a while.
+
+sub connect_to {
+    my ($port, $patient) = @_;
+
+    my $end = time + PATIENCE;
+
+    for (;;) {
+        my $c = eval { Referral::Connection->new($port) };
+
+        return $c if defined $c;
+        die $@ if !$patient || time > $end;
+        sleep 0.02;
+    }
 }
 
 

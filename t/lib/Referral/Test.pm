@@ -25,7 +25,10 @@ package Referral::Test;
 #
 # new() takes http, main and events (texts of those blocks), workers (a
 # number, 1), or conf (the whole file); single => 1 where conf turns the master
-# process off, daemon => 1 for a binary upgrade.  In all texts:
+# process off, daemon => 1 for a binary upgrade; preload => 1 for faults
+# ($t->fault, see Referral::Faults); keep_ports => 1 where nginx is down for a
+# while and clients are not to find another program in its place.  In all
+# texts:
 #
 #     %%DIR%%        the test's directory
 #     %%SHM%%        its directory on tmpfs, for counter files
@@ -41,6 +44,7 @@ package Referral::Test;
 #     TEST_NGINX_GLOBALS   more directives for the main context
 #     TEST_REFERRALCTL     build/referralctl
 #     TEST_PROGRAMS        build/plain/programs
+#     TEST_PRELOAD         build/plain/preload
 #     TEST_KEEP            1: the directory stays
 #
 # Run by root, the master is root and the workers are www-data, as in
@@ -60,7 +64,9 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use Referral::Connection;
+use Referral::Faults;
 use Referral::Load;
+use Referral::Watcher;
 
 use Exporter qw(import);
 
@@ -88,6 +94,7 @@ sub new {
         master   => undef,
         sessions => {},
         expected => [],
+        mounts   => [],
         log_from => 0,
         workers  => 1,
         nports   => 3,
@@ -103,6 +110,7 @@ sub new {
 
     $self->make_directories;
     $self->choose_ports;
+    Referral::Faults::create("$self->{dir}/faults") if $self->{preload};
 
     return $self;
 }
@@ -146,17 +154,21 @@ sub give_to_worker {
 }
 
 
-# All are held open until all are chosen, so that they differ.
+# All are held open until all are chosen, so that they differ.  One that does
+# not listen keeps others from the port, but not nginx: both reuse the address.
 
 sub choose_ports {
     my ($self) = @_;
 
+    my @how = $self->{keep_ports} ? (ReuseAddr => 1, Proto => 'tcp')
+                                  : (Listen => 1);
     my @sockets = map {
-        IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+        IO::Socket::INET->new(LocalAddr => '127.0.0.1', @how)
             or die "no free port: $!\n"
     } 1 .. $self->{nports};
 
     $self->{ports} = [ map { $_->sockport } @sockets ];
+    $self->{sockets} = \@sockets if $self->{keep_ports};
 }
 
 
@@ -197,6 +209,7 @@ sub globals {
     $text .= "daemon off;\n" unless $self->{daemon};
     $text .= "env ASAN_OPTIONS;\nenv UBSAN_OPTIONS;\n"
         if exists $ENV{ASAN_OPTIONS};
+    $text .= "env LD_PRELOAD;\nenv REFERRAL_FAULTS;\n" if $self->{preload};
     $text .= $ENV{TEST_NGINX_GLOBALS} // '';
 
     return $text;
@@ -340,11 +353,17 @@ sub start {
 sub spawn {
     my ($self) = @_;
 
+    $self->faults_library if $self->{preload};
+
+    # what kill -9 has left would be taken for the new master's
+    unlink "$self->{dir}/nginx.pid";
+
     my $pid = fork() // die "fork: $!\n";
 
     if ($pid == 0) {
         setsid();
         $self->sanitizer_environment;
+        $self->preload_environment if $self->{preload};
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$self->{dir}/stdout";
         open STDERR, '>>', "$self->{dir}/stderr";
@@ -387,6 +406,30 @@ sub sanitizer_environment {
         $ENV{$name} .= ":log_path=$self->{dir}/sanitizer/report"
                        . ':detect_leaks=0';
     }
+}
+
+
+# ASan wants to be the first of all libraries.
+
+sub preload_environment {
+    my ($self) = @_;
+
+    $ENV{LD_PRELOAD} = $self->faults_library;
+    $ENV{REFERRAL_FAULTS} = "$self->{dir}/faults";
+    $ENV{ASAN_OPTIONS} .= ':verify_asan_link_order=0'
+        if exists $ENV{ASAN_OPTIONS};
+}
+
+
+sub faults_library {
+    my ($self) = @_;
+
+    my $dir = $ENV{TEST_PRELOAD} // "$self->{root}/build/plain/preload";
+
+    die "$dir/faults.so is not there: make build/plain/helpers\n"
+        unless -e "$dir/faults.so";
+
+    return "$dir/faults.so";
 }
 
 
@@ -632,6 +675,58 @@ sub restart {
 }
 
 
+# -- faults ----------------------------------------------------------------
+
+# A rule for nginx's writes and syncs, see Referral::Faults.
+
+sub fault {
+    my ($self, %arg) = @_;
+
+    return Referral::Faults->new("$self->{dir}/faults", %arg);
+}
+
+
+# Sees counters that go back, see Referral::Watcher.
+
+sub watch_counters {
+    my ($self, %arg) = @_;
+
+    return Referral::Watcher->start(port => $self->port, %arg);
+}
+
+
+# A small tmpfs over a directory below the test's own, the worker's as the
+# directory was.  Returns why it could not be, or nothing.
+
+sub mount_tmpfs {
+    my ($self, $dir, $size) = @_;
+
+    return 'only root can mount' if $> != 0;
+
+    my ($mode, $uid, $gid) = (stat $dir)[2, 4, 5];
+    my $options = sprintf 'size=%s,mode=%o,uid=%d,gid=%d', $size,
+                          $mode & 07777, $uid, $gid;
+
+    my ($exit, undef, $err) = $self->run_command(undef, 'mount', '-t', 'tmpfs',
+                                                 '-o', $options, 'referral',
+                                                 $dir);
+
+    return "mount: $err" if $exit != 0;
+
+    push @{ $self->{mounts} }, $dir;
+
+    return;
+}
+
+
+sub unmount {
+    my ($self, $dir) = @_;
+
+    system 'umount', '-l', $dir;
+    $self->{mounts} = [ grep { $_ ne $dir } @{ $self->{mounts} } ];
+}
+
+
 # -- the command -----------------------------------------------------------
 
 # (exit code, standard output, standard error)
@@ -873,6 +968,7 @@ sub remove_directories {
         return;
     }
 
+    $self->unmount($_) for reverse @{ $self->{mounts} };
     remove_tree(grep { defined } $self->{dir}, $self->{shm});
 }
 
