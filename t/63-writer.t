@@ -205,7 +205,8 @@ sub check {
 
     is(sum($summary->{outcomes}), $total, "$name: all requests are counted");
     is($summary->{outcomes}{matched}, $sent, "$name: and matched");
-    is(counters_of($t, $key)->{clicks}, $sent, "$name: the link has its clicks");
+    is(counters_of($t, $key)->{clicks}, $sent,
+       "$name: the link has its clicks");
 }
 
 
