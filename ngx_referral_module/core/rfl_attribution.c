@@ -186,6 +186,9 @@ rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
 
     is_external = (kind == RFL_REFERRER_ORIGIN || kind == RFL_REFERRER_FULL);
 
+    attribution->source = is_external ? url.host : rfl_str(NULL, 0);
+    attribution->is_app = is_external && url.scheme == RFL_SCHEME_ANDROID_APP;
+
     if (!is_external && !rfl_has_tag(request)) {
         return;
     }

@@ -44,6 +44,10 @@ typedef struct {
     unsigned        lookup_failed:1;     /* not MATCHED for lack of data */
     unsigned        regex_limit:1;       /* a pattern gave up: a miss to be
                                             counted */
+    unsigned        is_app:1;            /* source is an android-app's name */
+    rfl_str_t       source;              /* the host in the Referer, a slice of
+                                            it; empty: none.  Like is_app not
+                                            set where there is no class */
 } rfl_attribution_t;
 
 

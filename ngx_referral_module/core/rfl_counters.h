@@ -4,7 +4,9 @@
  *     0          header: magic, layout, registry uuid, file id, capacity
  *     2 KiB      hosts that requests asked for, a sample
  *     4 KiB      64 stripes of 64 zone-wide counters
+ *     40 KiB     heads of the event rings, see rfl_ring.h
  *     16 MiB     dirty bits, one per cell (room for 2^26)
+ *     24 MiB     slots of the event rings
  *     32 MiB     cells, 128 bytes each, indexed by link or group id
  *
  * The file is sparse; [0, capacity) of dirty bits and cells is allocated
@@ -118,6 +120,7 @@ typedef struct {
                                     file instead; atomic */
     uint32_t  retired;           /* 1: nobody counts here and the ledger has
                                     it all; atomic */
+    uint32_t  rings;             /* bit i: event ring i is allocated; atomic */
 } rfl_counters_header_t;
 
 

@@ -17,6 +17,14 @@
 #define RFL_RECORD_HOST  128
 
 
+/* More does not fit into an event; one byte more lets it say so. */
+
+#define RFL_RECORD_SOURCE  (RFL_RING_TEXT / 2 + 1)
+
+
+static const rfl_str_t  rfl_record_app = rfl_string("android-app:");
+
+
 static void rfl_record_click(rfl_zone_t *zone, rfl_counters_t *counters,
     const rfl_record_t *record);
 static void rfl_record_host(rfl_counters_t *counters, rfl_str_t host,
@@ -26,6 +34,9 @@ static void rfl_record_cell(rfl_zone_t *zone, rfl_counters_t *counters,
 static void rfl_record_sums(uint64_t *sums, const rfl_record_t *record);
 static rfl_cell_field_t rfl_record_field(rfl_class_t class, unsigned status);
 static void rfl_record_seen(rfl_cell_t *cell, uint64_t now);
+static void rfl_record_event(rfl_counters_t *counters,
+    const rfl_record_t *record);
+static rfl_str_t rfl_record_source(const rfl_attribution_t *a, u_char *buf);
 
 
 void
@@ -46,39 +57,36 @@ rfl_record(rfl_zone_t *zone, rfl_counters_t *counters,
         rfl_counters_add(&zone->n[RFL_ZONE_REGEX_LIMITS], 1);
     }
 
-    if (rfl_outcome_has_class(a->outcome)
-        && record->class == RFL_CLASS_CLICK)
-    {
-        rfl_record_click(zone, counters, record);
-    }
+    if (!rfl_outcome_has_class(a->outcome)) {
 
-    switch (a->outcome) {
-
-    case RFL_OUTCOME_INTERNAL:
-
-        if (record->bare) {
+        if (a->outcome == RFL_OUTCOME_INTERNAL && record->bare) {
             rfl_counters_add(&zone->n[RFL_ZONE_INTERNAL_BARE], 1);
         }
 
-        break;
+        return;
+    }
 
-    case RFL_OUTCOME_MATCHED:
+    if (record->class == RFL_CLASS_CLICK) {
+        rfl_record_click(zone, counters, record);
+    }
+
+    if (a->outcome == RFL_OUTCOME_MATCHED) {
 
         if (a->evidence < RFL_EVIDENCES) {
             rfl_counters_add(&zone->n[RFL_ZONE_EVIDENCE + a->evidence], 1);
         }
 
         rfl_record_sums(&zone->n[RFL_ZONE_CLASSES], record);
+    }
+
+    if (rfl_outcome_is_match(a->outcome)) {
         rfl_record_cell(zone, counters, record);
-        break;
+    }
 
-    case RFL_OUTCOME_AMBIGUOUS:
+    /* last: who hears of a request finds it counted */
 
-        rfl_record_cell(zone, counters, record);
-        break;
-
-    default:
-        break;
+    if (counters != NULL && rfl_ring_is_open(counters, record->ring)) {
+        rfl_record_event(counters, record);
     }
 }
 
@@ -257,4 +265,67 @@ rfl_record_seen(rfl_cell_t *cell, uint64_t now)
     {
         /* seen was reloaded */
     }
+}
+
+
+/* Only what is written of the event is set: its text is seldom long. */
+
+static void
+rfl_record_event(rfl_counters_t *counters, const rfl_record_t *record)
+{
+    u_char                    source[RFL_RECORD_SOURCE];
+    rfl_url_t                 landing;
+    rfl_event_t               event;
+    const rfl_attribution_t  *a;
+
+    a = &record->attribution;
+
+    memset(&event, 0, offsetof(rfl_event_t, text));
+
+    event.time_ms = record->now_ms;
+    event.status = (uint16_t) record->status;
+    event.outcome = (uint8_t) a->outcome;
+    event.class = (uint8_t) record->class;
+    event.evidence = (uint8_t) a->evidence;
+
+    if (rfl_outcome_is_match(a->outcome)) {
+        event.id = a->id;
+    }
+
+    if (a->outcome == RFL_OUTCOME_AMBIGUOUS) {
+        event.flags = RFL_EVENT_GROUP;
+    }
+
+    rfl_url_parse_target(record->landing, &landing);
+
+    rfl_event_set_text(&event, rfl_record_source(a, source), landing.path);
+
+    rfl_ring_write(counters, record->ring, &event);
+}
+
+
+/* buf: RFL_RECORD_SOURCE bytes. */
+
+static rfl_str_t
+rfl_record_source(const rfl_attribution_t *a, u_char *buf)
+{
+    size_t     i, len;
+    rfl_str_t  host;
+
+    len = 0;
+    host = a->source;
+
+    if (a->is_app) {
+        memcpy(buf, rfl_record_app.data, rfl_record_app.len);
+        len = rfl_record_app.len;
+
+    } else {
+        host = rfl_url_bare_host(host);
+    }
+
+    for (i = 0; i < host.len && len < RFL_RECORD_SOURCE; i++) {
+        buf[len++] = rfl_lower(host.data[i]);
+    }
+
+    return rfl_str(buf, len);
 }

@@ -1,5 +1,6 @@
 /*
- * The last stage of a request: one decision becomes a few atomic adds.
+ * The last stage of a request: one decision becomes a few atomic adds, and an
+ * event.
  */
 
 #ifndef RFL_RECORD_H
@@ -7,7 +8,7 @@
 
 #include "rfl_attribution.h"
 #include "rfl_class.h"
-#include "rfl_counters.h"
+#include "rfl_ring.h"
 
 
 typedef struct {
@@ -21,12 +22,22 @@ typedef struct {
     unsigned           bare:1;           /* there was no Referer */
     unsigned           edge:1;           /* through a shared cache that may
                                             keep the answer; of clicks */
+
+    /* for the event: read where the outcome has a class, and there alone */
+
+    unsigned           ring;             /* this process's number */
+    uint64_t           now_ms;           /* milliseconds */
+    rfl_str_t          landing;          /* request target, as sent */
 } rfl_record_t;
 
 
 /*
  * zone: this process's stripe.  counters may be NULL (there is no counter
  * file yet): then a link's or group's share counts as overflow in zone.
+ *
+ * Requests whose outcome has a class leave an event: its source is the
+ * attribution's as hosts are compared, in lower case, with "android-app:"
+ * before an app's name; its landing is the path.
  *
  * Of the clicks' hosts it notes, for the diagnosis, the first, each that is
  * another one than the click before had, and one in RFL_COUNTERS_SAMPLE.

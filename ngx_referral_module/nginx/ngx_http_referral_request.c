@@ -64,6 +64,8 @@ typedef enum {
 static const rfl_attribution_t *ngx_http_referral_decide(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
     rfl_attribution_t *buf);
+static void ngx_http_referral_event(ngx_http_request_t *r, rfl_runtime_t *rt,
+    rfl_record_t *record);
 static void ngx_http_referral_request(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
     rfl_request_t *request);
@@ -257,14 +259,36 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
     record.bare = ngx_http_referral_is_bare(r);
     record.edge = 0;
 
-    if (record.class == RFL_CLASS_CLICK) {
-        record.host = ngx_http_referral_host(r, rlcf);
-        record.edge = ngx_http_referral_through_edge(r, &headers);
+    /* an internal request has no class, and next to nothing to do */
+
+    if (record.class != RFL_CLASS_NONE) {
+        ngx_http_referral_event(r, rt, &record);
+
+        if (record.class == RFL_CLASS_CLICK) {
+            record.host = ngx_http_referral_host(r, rlcf);
+            record.edge = ngx_http_referral_through_edge(r, &headers);
+        }
     }
 
     rfl_record(rt->zone, rt->counters, &record);
 
     return NGX_OK;
+}
+
+
+/* What its event says beside the decision. */
+
+static void
+ngx_http_referral_event(ngx_http_request_t *r, rfl_runtime_t *rt,
+    rfl_record_t *record)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    record->ring = rt->stripe;
+    record->now_ms = (uint64_t) tp->sec * 1000 + tp->msec;
+    record->landing = ngx_http_referral_str(&r->unparsed_uri);
 }
 
 

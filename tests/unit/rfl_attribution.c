@@ -996,6 +996,47 @@ test_a_landing_beyond_the_limit_is_no_target(void **state)
 }
 
 
+/* What an event shows: also where no link was found, or it was the tag's. */
+
+static void
+test_the_source_is_the_referers_host(void **state)
+{
+    size_t              i;
+    rfl_request_t       request;
+    rfl_attribution_t   a;
+
+    static const struct {
+        const char  *referer;
+        const char  *source;
+        unsigned     is_app;
+    } sources[] = {
+        { "https://WWW.Blog.Example.:8080/x?y", "WWW.Blog.Example.", 0 },
+        { " http://user:pw@[2001:db8::1]/ ", "[2001:db8::1]", 0 },
+        { "android-app://com.example.app/", "com.example.app", 1 },
+        { "", "", 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        memset(&request, 0, sizeof(rfl_request_t));
+        memset(&a, 0xff, sizeof(rfl_attribution_t));
+
+        request.referer = rfl_cstr(sources[i].referer);
+        request.landing = rfl_cstr("/");
+        request.host = rfl_cstr("shop.example");
+
+        rfl_attribute(NULL, &request, &a, NULL);
+
+        if (!rfl_str_eq(a.source, rfl_cstr(sources[i].source))) {
+            fail_msg("%s", sources[i].referer);
+        }
+
+        assert_int_equal(a.is_app, sources[i].is_app);
+    }
+}
+
+
 int
 main(void)
 {
@@ -1013,6 +1054,7 @@ main(void)
         cmocka_unit_test(test_fetch_metadata_of_a_redirect_stay),
         cmocka_unit_test(test_a_relative_location_has_a_limit),
         cmocka_unit_test(test_a_landing_beyond_the_limit_is_no_target),
+        cmocka_unit_test(test_the_source_is_the_referers_host),
     };
 
     return cmocka_run_group_tests_name("rfl_attribution", tests, setup,

@@ -638,6 +638,156 @@ each_other_host_is_noted_and_one_click_in_sixteen(void **state)
 }
 
 
+typedef struct {
+    const char  *host;                   /* of the Referer */
+    int          is_app;
+    const char  *landing;
+    const char  *source;                 /* wanted */
+    const char  *path;
+} event_row_t;
+
+
+static const event_row_t  event_rows[] = {
+    { "blog.example", 0, "/pricing", "blog.example", "/pricing" },
+    { "WWW.Blog.Example.", 0, "/?secret=1#x", "blog.example", "/" },
+    { "[2001:DB8::1]", 0, "/a/b?c", "[2001:db8::1]", "/a/b" },
+    { "Com.Example.App", 1, "/", "android-app:com.example.app", "/" },
+    { "www.example", 0, "http://shop.example/p?q", "example", "/p" },
+    { "", 0, "/tagged?ref=x", "", "/tagged" },
+    { "blog.example", 0, "*", "blog.example", "/" }
+};
+
+
+static rfl_record_t
+record_with_event(const event_row_t *row)
+{
+    rfl_record_t  record;
+
+    record = record_of(&rows[9]);
+
+    record.attribution.source = rfl_cstr(row->host);
+    record.attribution.is_app = (unsigned) row->is_app;
+    record.now_ms = NOW * 1000 + 123;
+    record.landing = rfl_cstr(row->landing);
+
+    return record;
+}
+
+
+static void
+the_event_says_who_led_where(void **state)
+{
+    size_t              i;
+    fixture_t          *f = *state;
+    rfl_event_t         event;
+    rfl_record_t        record;
+    const event_row_t  *row;
+    rfl_ring_reader_t   reader;
+
+    assert_int_equal(rfl_ring_open(f->counters, 0, NULL), RFL_OK);
+    rfl_ring_start(&reader, f->counters);
+
+    for (i = 0; i < sizeof(event_rows) / sizeof(event_rows[0]); i++) {
+        row = &event_rows[i];
+
+        record = record_with_event(row);
+        rfl_record(f->zone, f->counters, &record);
+
+        assert_int_equal(rfl_ring_next(&reader, f->counters, 1, &event),
+                         RFL_OK);
+
+        if (!rfl_str_eq(rfl_event_source(&event), rfl_cstr(row->source))
+            || !rfl_str_eq(rfl_event_landing(&event), rfl_cstr(row->path)))
+        {
+            fail_msg("%s, %s", row->host, row->landing);
+        }
+
+        assert_int_equal(event.time_ms, NOW * 1000 + 123);
+        assert_int_equal(event.outcome, record.attribution.outcome);
+        assert_int_equal(event.evidence, record.attribution.evidence);
+        assert_int_equal(event.class, record.class);
+        assert_int_equal(event.status, record.status);
+        assert_int_equal(event.id, ID);
+        assert_int_equal(event.flags, 0);
+    }
+}
+
+
+static void
+what_does_not_fit_into_an_event_is_cut(void **state)
+{
+    char                long_text[2048];
+    fixture_t          *f = *state;
+    rfl_event_t         event;
+    rfl_record_t        record;
+    rfl_ring_reader_t   reader;
+
+    assert_int_equal(rfl_ring_open(f->counters, 0, NULL), RFL_OK);
+    rfl_ring_start(&reader, f->counters);
+
+    (void) snprintf(long_text, sizeof(long_text), "%063d.%063d.x", 1, 2);
+
+    record = record_with_event(&event_rows[0]);
+    record.attribution.source = rfl_cstr(long_text);
+    rfl_record(f->zone, f->counters, &record);
+
+    assert_int_equal(rfl_ring_next(&reader, f->counters, 1, &event), RFL_OK);
+    assert_int_equal(event.flags, RFL_EVENT_SOURCE_CUT);
+    assert_int_equal(event.source_len, RFL_RING_TEXT / 2);
+    assert_true(rfl_str_eq(rfl_event_landing(&event), rfl_cstr("/pricing")));
+
+    memset(long_text, 'x', sizeof(long_text));
+    long_text[0] = '/';
+
+    record = record_with_event(&event_rows[0]);
+    record.landing = rfl_str(long_text, sizeof(long_text));
+    rfl_record(f->zone, f->counters, &record);
+
+    assert_int_equal(rfl_ring_next(&reader, f->counters, 1, &event), RFL_OK);
+    assert_int_equal(event.flags, RFL_EVENT_LANDING_CUT);
+    assert_int_equal(event.source_len + event.landing_len, RFL_RING_TEXT);
+}
+
+
+/* Internal requests, skipped ones and those of no URL leave none. */
+
+static void
+each_request_that_has_a_class_leaves_one_event(void **state)
+{
+    size_t              i;
+    fixture_t          *f = *state;
+    rfl_event_t         event;
+    rfl_record_t        record;
+    rfl_ring_reader_t   reader;
+
+    assert_int_equal(rfl_ring_open(f->counters, 2, NULL), RFL_OK);
+    rfl_ring_start(&reader, f->counters);
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        record = record_of(&rows[i]);
+        record.ring = 2 + RFL_RINGS;
+        rfl_record(f->zone, f->counters, &record);
+
+        if (!rfl_outcome_has_class(rows[i].outcome)) {
+            continue;
+        }
+
+        assert_int_equal(rfl_ring_next(&reader, f->counters, 1, &event),
+                         RFL_OK);
+        assert_int_equal(event.outcome, rows[i].outcome);
+        assert_int_equal(event.id, rfl_outcome_is_match(rows[i].outcome)
+                                   ? ID : 0);
+        assert_int_equal(event.flags,
+                         rows[i].outcome == RFL_OUTCOME_AMBIGUOUS
+                         ? RFL_EVENT_GROUP : 0);
+    }
+
+    assert_int_equal(rfl_ring_next(&reader, f->counters, 1, &event),
+                     RFL_NOT_FOUND);
+    assert_int_equal(reader.missed, 0);
+}
+
+
 #define test(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 
@@ -654,7 +804,10 @@ main(void)
         test(clicks_through_a_shared_cache_are_counted_whatever_the_outcome),
         test(the_host_of_a_click_is_noted_as_targets_are_compared),
         test(what_is_no_host_is_not_noted),
-        test(each_other_host_is_noted_and_one_click_in_sixteen)
+        test(each_other_host_is_noted_and_one_click_in_sixteen),
+        test(the_event_says_who_led_where),
+        test(what_does_not_fit_into_an_event_is_cut),
+        test(each_request_that_has_a_class_leaves_one_event)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,340 @@
+/*
+ * See rfl_ring.h.  Slots are copied word by word, atomically but relaxed:
+ * reader and writer may meet in one, and the sequence tells afterwards.
+ */
+
+#include "rfl_ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+
+#define RING_SIZE    ((off_t) RFL_RING_SLOTS * (off_t) sizeof(rfl_event_t))
+#define EVENT_WORDS  (sizeof(rfl_event_t) / sizeof(uint64_t))
+
+/* The words up to and with the last one of its text. */
+
+#define EVENT_USED(len)                                                       \
+    ((offsetof(rfl_event_t, text) + (len) + sizeof(uint64_t) - 1)             \
+     / sizeof(uint64_t))
+
+
+/* A cache line of its own: every worker adds to its head. */
+
+typedef struct {
+    uint64_t  head;                      /* the next number */
+    uint64_t  reserved[7];
+} ring_head_t;
+
+
+static int ring_allocate(int fd, off_t from, off_t size);
+static ring_head_t *ring_head(const rfl_counters_t *c, unsigned ring);
+static uint64_t *ring_slot(const rfl_counters_t *c, unsigned ring,
+    uint64_t number);
+static rfl_rc_t ring_read(rfl_ring_reader_t *r, const rfl_counters_t *c,
+    unsigned ring, uint64_t now_ms, rfl_event_t *event);
+static uint64_t ring_copy(const uint64_t *slot, uint64_t wanted,
+    rfl_event_t *event);
+static void ring_overtaken(rfl_ring_reader_t *r, unsigned ring,
+    uint64_t head);
+
+
+_Static_assert(RFL_COUNTERS_STRIPES_AT
+               + RFL_COUNTERS_STRIPES * sizeof(rfl_zone_t)
+               <= RFL_RING_HEADS_AT, "the stripes end before the heads");
+_Static_assert(RFL_COUNTERS_DIRTY_AT + RFL_COUNTERS_MAX_IDS / 8
+               <= RFL_RING_SLOTS_AT, "the dirty bits end before the slots");
+_Static_assert(RFL_RING_SLOTS_AT
+               + RFL_RINGS * RFL_RING_SLOTS * sizeof(rfl_event_t)
+               <= RFL_COUNTERS_CELLS_AT, "the slots end before the cells");
+_Static_assert(offsetof(rfl_event_t, text) % sizeof(uint64_t) == 0,
+               "the text begins with a word");
+_Static_assert((RFL_RING_SLOTS & (RFL_RING_SLOTS - 1)) == 0,
+               "slots are a power of two");
+
+
+void
+rfl_event_set_text(rfl_event_t *event, rfl_str_t source, rfl_str_t landing)
+{
+    size_t  room, len;
+
+    if (source.len > RFL_RING_TEXT / 2) {
+        source.len = RFL_RING_TEXT / 2;
+        event->flags |= RFL_EVENT_SOURCE_CUT;
+    }
+
+    room = RFL_RING_TEXT - source.len;
+
+    if (landing.len > room) {
+        landing.len = room;
+        event->flags |= RFL_EVENT_LANDING_CUT;
+    }
+
+    event->source_len = (uint8_t) source.len;
+    event->landing_len = (uint8_t) landing.len;
+
+    if (source.len != 0) {
+        memcpy(event->text, source.data, source.len);
+    }
+
+    if (landing.len != 0) {
+        memcpy(event->text + source.len, landing.data, landing.len);
+    }
+
+    len = source.len + landing.len;
+
+    memset(event->text + len, 0,
+           EVENT_USED(len) * sizeof(uint64_t) - offsetof(rfl_event_t, text)
+           - len);
+}
+
+
+/* Two processes may allocate one ring: that changes nothing in it. */
+
+rfl_rc_t
+rfl_ring_open(rfl_counters_t *c, unsigned number, rfl_error_t *err)
+{
+    int       rc;
+    unsigned  ring;
+
+    if (!c->writable) {
+        return rfl_fail(err, RFL_DENIED, "event ring: the counter file was "
+                        "opened for reading");
+    }
+
+    ring = number % RFL_RINGS;
+
+    if (rfl_ring_is_open(c, ring)) {
+        return RFL_OK;
+    }
+
+    rc = ring_allocate(c->fd, RFL_RING_HEADS_AT,
+                       RFL_RINGS * (off_t) sizeof(ring_head_t));
+
+    if (rc == 0) {
+        rc = ring_allocate(c->fd, RFL_RING_SLOTS_AT + ring * RING_SIZE,
+                           RING_SIZE);
+    }
+
+    if (rc != 0) {
+        return rfl_fail(err, rc == ENOSPC || rc == EDQUOT ? RFL_FULL
+                                                          : RFL_ERROR,
+                        "event ring: the counter file cannot grow: %s; "
+                        "enlarge its file system", strerror(rc));
+    }
+
+    (void) __atomic_fetch_or(&c->header->rings, (uint32_t) 1 << ring,
+                             __ATOMIC_RELEASE);
+
+    return RFL_OK;
+}
+
+
+/* Returns 0 or an errno. */
+
+static int
+ring_allocate(int fd, off_t from, off_t size)
+{
+    int  rc;
+
+    do {
+        rc = fallocate(fd, 0, from, size);
+    } while (rc != 0 && errno == EINTR);
+
+    return rc == 0 ? 0 : errno;
+}
+
+
+void
+rfl_ring_write(rfl_counters_t *c, unsigned number, const rfl_event_t *event)
+{
+    size_t           i, used;
+    uint64_t        *slot, n;
+    unsigned         ring;
+    const uint64_t  *words;
+
+    ring = number % RFL_RINGS;
+
+    if (!rfl_ring_is_open(c, ring)) {
+        return;
+    }
+
+    n = __atomic_fetch_add(&ring_head(c, ring)->head, 1, __ATOMIC_RELAXED);
+
+    slot = ring_slot(c, ring, n);
+    words = (const uint64_t *) (const void *) event;
+    used = EVENT_USED((size_t) event->source_len + event->landing_len);
+
+    __atomic_store_n(slot, 2 * n + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+
+    for (i = 1; i < used; i++) {
+        __atomic_store_n(&slot[i], words[i], __ATOMIC_RELAXED);
+    }
+
+    __atomic_store_n(slot, 2 * (n + 1), __ATOMIC_RELEASE);
+}
+
+
+void
+rfl_ring_start(rfl_ring_reader_t *r, const rfl_counters_t *c)
+{
+    unsigned  ring;
+
+    memset(r, 0, sizeof(rfl_ring_reader_t));
+
+    for (ring = 0; ring < RFL_RINGS; ring++) {
+
+        /* what is not allocated must not be touched: tmpfs may be full */
+
+        if (rfl_ring_is_open(c, ring)) {
+            r->next[ring] = __atomic_load_n(&ring_head(c, ring)->head,
+                                            __ATOMIC_ACQUIRE);
+        }
+    }
+}
+
+
+void
+rfl_ring_rewind(rfl_ring_reader_t *r)
+{
+    memset(r, 0, sizeof(rfl_ring_reader_t));
+}
+
+
+/* One record of each ring in turn: a busy worker does not hide the others. */
+
+rfl_rc_t
+rfl_ring_next(rfl_ring_reader_t *r, const rfl_counters_t *c, uint64_t now_ms,
+    rfl_event_t *event)
+{
+    rfl_rc_t  rc;
+    unsigned  i, ring;
+
+    for (i = 0; i < RFL_RINGS; i++) {
+        ring = (r->ring + i) % RFL_RINGS;
+
+        if (!rfl_ring_is_open(c, ring)) {
+            continue;
+        }
+
+        rc = ring_read(r, c, ring, now_ms, event);
+
+        if (rc == RFL_OK) {
+            r->ring = (ring + 1) % RFL_RINGS;
+            return RFL_OK;
+        }
+    }
+
+    return RFL_NOT_FOUND;
+}
+
+
+static rfl_rc_t
+ring_read(rfl_ring_reader_t *r, const rfl_counters_t *c, unsigned ring,
+    uint64_t now_ms, rfl_event_t *event)
+{
+    uint64_t  head, wanted, seen;
+
+    for ( ;; ) {
+        head = __atomic_load_n(&ring_head(c, ring)->head, __ATOMIC_ACQUIRE);
+
+        if (head <= r->next[ring]) {
+            r->next[ring] = head;
+            r->waiting_ms[ring] = 0;
+            return RFL_NOT_FOUND;
+        }
+
+        if (head - r->next[ring] > RFL_RING_SLOTS) {
+            ring_overtaken(r, ring, head);
+        }
+
+        wanted = 2 * (r->next[ring] + 1);
+        seen = ring_copy(ring_slot(c, ring, r->next[ring]), wanted, event);
+
+        if (seen == wanted) {
+            r->next[ring]++;
+            r->waiting_ms[ring] = 0;
+            return RFL_OK;
+        }
+
+        if (seen < wanted) {
+
+            /* its writer is at it, or was killed */
+
+            if (r->waiting_ms[ring] == 0) {
+                r->waiting_ms[ring] = now_ms;
+            }
+
+            if (now_ms - r->waiting_ms[ring] < RFL_RING_PATIENCE_MS) {
+                return RFL_NOT_FOUND;
+            }
+        }
+
+        r->waiting_ms[ring] = 0;
+        r->next[ring]++;
+        r->missed++;
+    }
+}
+
+
+/* Returns the slot's sequence; *event is the record if that is the wanted. */
+
+static uint64_t
+ring_copy(const uint64_t *slot, uint64_t wanted, rfl_event_t *event)
+{
+    size_t     i;
+    uint64_t   seen, *words;
+
+    seen = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+
+    if (seen != wanted) {
+        return seen;
+    }
+
+    words = (uint64_t *) (void *) event;
+    words[0] = seen;
+
+    for (i = 1; i < EVENT_WORDS; i++) {
+        words[i] = __atomic_load_n(&slot[i], __ATOMIC_RELAXED);
+    }
+
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+
+    return __atomic_load_n(slot, __ATOMIC_RELAXED);
+}
+
+
+/* The slots around the head are being written: it leaves some room. */
+
+static void
+ring_overtaken(rfl_ring_reader_t *r, unsigned ring, uint64_t head)
+{
+    uint64_t  next;
+
+    next = head - RFL_RING_SLOTS + RFL_RING_SLOTS / 8;
+
+    r->missed += next - r->next[ring];
+    r->next[ring] = next;
+    r->waiting_ms[ring] = 0;
+}
+
+
+static ring_head_t *
+ring_head(const rfl_counters_t *c, unsigned ring)
+{
+    return (ring_head_t *) (void *) ((u_char *) c->header + RFL_RING_HEADS_AT)
+           + ring;
+}
+
+
+static uint64_t *
+ring_slot(const rfl_counters_t *c, unsigned ring, uint64_t number)
+{
+    u_char  *slots;
+
+    slots = (u_char *) c->header + RFL_RING_SLOTS_AT + ring * RING_SIZE;
+
+    return (uint64_t *) (void *) (slots + (number % RFL_RING_SLOTS)
+                                          * sizeof(rfl_event_t));
+}
