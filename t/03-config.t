@@ -42,6 +42,7 @@ my %packages = (
     'xxhash.h' => 'libxxhash-dev',
     'pcre2.h' => 'libpcre2-dev',
     'idn2.h' => 'libidn2-dev',
+    'jansson.h' => 'libjansson-dev',
 );
 
 for my $header (sort keys %packages) {

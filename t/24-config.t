@@ -171,7 +171,11 @@ accepted($main, 'referral_tag ref;', 'referral_tag off;');
 refused(qr/"referral_status" directive is duplicate/, $main, '',
         'referral_status main; referral_status all;');
 refused(qr/invalid number of arguments in "referral_status"/, $main, '',
-        "referral_status$_;") for '', ' main on';
+        "referral_status$_;") for '', ' main write=on on';
+refused(qr/invalid parameter ".*" in "referral_status"/, $main, '',
+        "referral_status main $_;") for 'on', 'write', 'write=', 'write=1';
+accepted($main, 'referral main;', "referral_status $_;")
+    for 'main write=on', 'main write=off', 'all write=on';
 refused(qr/"referral_status" directive is not allowed here/, $main,
         'referral_status main;');
 refused(qr/"referral_status" needs a location given by a prefix/, $main,
