@@ -143,11 +143,12 @@ troubles(
       cause => sub { },
       undo => sub { remount($_[0], '64m') } ],
 
-    # The first file has room for 4,096 links; more of them need more.
+    # The first file has room for 4,096 links, and half a megabyte of each
+    # worker; more links need more.
 
     [ 'tmpfs is too small for more links', @of_counters, root => 1,
       registry => $beside, says => qr/enlarge its file system/,
-      prepare => sub { small_tmpfs($_[0], '1m') },
+      prepare => sub { small_tmpfs($_[0], '2m') },
       cause => sub {
           my ($t, $site) = @_;
           my $csv = join '', "source\n",

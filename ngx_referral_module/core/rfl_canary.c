@@ -17,6 +17,7 @@ static void canary_take(rfl_canary_t *c, rfl_canary_slot_t *slot,
     uint32_t dead, uint32_t self);
 static int canary_is_dead(uint32_t pid);
 static int canary_is_joined(const rfl_canary_t *c, uint32_t self);
+static uint64_t canary_mix(uint64_t a, uint64_t b);
 
 
 rfl_canary_t       *rfl_canary_joined;
@@ -152,4 +153,52 @@ canary_is_joined(const rfl_canary_t *c, uint32_t self)
 {
     return rfl_canary_joined == c && rfl_canary_slot != NULL
            && __atomic_load_n(&rfl_canary_slot->pid, __ATOMIC_RELAXED) == self;
+}
+
+
+int
+rfl_canary_is_sound(const rfl_canary_t *canary, uint64_t dev, uint64_t ino,
+    uint32_t deaths)
+{
+    uint64_t  file;
+
+    if (canary == NULL || deaths == 0) {
+        return 1;
+    }
+
+    file = canary_mix(dev, ino);
+
+    return __atomic_load_n(&canary->sound[file % RFL_CANARY_SOUND],
+                           __ATOMIC_ACQUIRE)
+           == canary_mix(file, deaths);
+}
+
+
+void
+rfl_canary_found_sound(rfl_canary_t *canary, uint64_t dev, uint64_t ino,
+    uint32_t deaths)
+{
+    uint64_t  file;
+
+    if (canary == NULL) {
+        return;
+    }
+
+    file = canary_mix(dev, ino);
+
+    __atomic_store_n(&canary->sound[file % RFL_CANARY_SOUND],
+                     canary_mix(file, deaths), __ATOMIC_RELEASE);
+}
+
+
+/* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
+
+static uint64_t
+canary_mix(uint64_t a, uint64_t b)
+{
+    a = (a ^ b * 0x9e3779b97f4a7c15u) + 0x9e3779b97f4a7c15u;
+    a = (a ^ (a >> 30)) * 0xbf58476d1ce4e5b9u;
+    a = (a ^ (a >> 27)) * 0x94d049bb133111ebu;
+
+    return a ^ (a >> 31);
 }

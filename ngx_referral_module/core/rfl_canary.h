@@ -15,7 +15,11 @@
 #include "rfl_base.h"
 
 
-#define RFL_CANARY_SLOTS  510
+#define RFL_CANARY_SLOTS  494
+
+/* Data files found sound that are remembered; more are checked more often. */
+
+#define RFL_CANARY_SOUND  16
 
 
 typedef struct {
@@ -26,6 +30,8 @@ typedef struct {
 typedef struct {
     uint32_t           deaths;           /* inside LMDB, found so far; atomic */
     uint32_t           reserved[3];
+    uint64_t           sound[RFL_CANARY_SOUND];  /* of a file and a count of
+                                                    deaths a hash; atomic */
     rfl_canary_slot_t  slots[RFL_CANARY_SLOTS];
 } rfl_canary_t;
 
@@ -57,6 +63,17 @@ rfl_canary_deaths(const rfl_canary_t *canary)
     return canary == NULL ? 0
            : __atomic_load_n(&canary->deaths, __ATOMIC_RELAXED);
 }
+
+
+/*
+ * Whether a process of this nginx has looked at all pages of a data file since
+ * so many had died: those that begin later need not look again.
+ */
+
+int rfl_canary_is_sound(const rfl_canary_t *canary, uint64_t dev,
+    uint64_t ino, uint32_t deaths);
+void rfl_canary_found_sound(rfl_canary_t *canary, uint64_t dev, uint64_t ino,
+    uint32_t deaths);
 
 
 /*

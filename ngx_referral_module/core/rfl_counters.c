@@ -26,11 +26,19 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 
 /* How often a file that is replaced under us is opened again. */
 #define RFL_COUNTERS_TRIES  8
+
+/*
+ * Milliseconds to wait while another process makes the memory: all begin at
+ * once, and who gave up would lack cells until its next tick.
+ */
+
+#define RFL_COUNTERS_WAIT_MS  50
 
 /* Ids by which capacity grows: 128 KiB of cells, whole words of bits. */
 #define RFL_COUNTERS_CHUNK  1024
@@ -50,13 +58,15 @@ static rfl_rc_t rfl_counters_check_file(rfl_counters_t *c, const char *path,
 static rfl_rc_t rfl_counters_identify(rfl_counters_t *c, const char *path,
     const u_char uuid[16], rfl_error_t *err);
 static rfl_rc_t rfl_counters_set_aside(rfl_counters_t *c, const char *path,
-    rfl_error_t *err);
+    const u_char uuid[16], rfl_error_t *err);
+static int rfl_counters_is_of(const char *path, const u_char uuid[16]);
 static rfl_rc_t rfl_counters_lock(rfl_counters_t *c, const char *path,
     rfl_error_t *err);
 static rfl_rc_t rfl_counters_map(rfl_counters_t *c, const char *path,
     uint32_t max_ids, rfl_error_t *err);
 static rfl_rc_t rfl_counters_make(const char *path, const u_char uuid[16],
     uint64_t now, rfl_error_t *err);
+static int rfl_counters_wait(int *tries);
 static rfl_rc_t rfl_counters_volatile_try(rfl_counters_t *c, int fd,
     const u_char uuid[16], unsigned flags, uint64_t now, rfl_error_t *err);
 static rfl_rc_t rfl_counters_volatile_make(rfl_counters_t *c,
@@ -216,6 +226,7 @@ rfl_counters_volatile_open(rfl_counters_t **cp, int fd, const u_char uuid[16],
     uint32_t ids, uint32_t max_ids, unsigned flags, uint64_t now,
     rfl_error_t *err)
 {
+    int              tries;
     rfl_rc_t         rc;
     rfl_counters_t  *c;
 
@@ -242,14 +253,21 @@ rfl_counters_volatile_open(rfl_counters_t **cp, int fd, const u_char uuid[16],
                         RFL_COUNTERS_VOLATILE);
     }
 
-    rc = rfl_counters_volatile_try(c, fd, uuid, flags, now, err);
+    tries = 0;
+
+    do {
+        rc = rfl_counters_volatile_try(c, fd, uuid, flags, now, err);
+    } while (rc == RFL_BUSY && rfl_counters_wait(&tries));
 
     if (rc == RFL_OK) {
         rc = rfl_counters_map(c, RFL_COUNTERS_VOLATILE, max_ids, err);
     }
 
     if (rc == RFL_OK && (flags & RFL_COUNTERS_CREATE)) {
-        rc = rfl_counters_join(c, err);
+
+        do {
+            rc = rfl_counters_join(c, err);
+        } while (rc == RFL_BUSY && rfl_counters_wait(&tries));
     }
 
     if (rc != RFL_OK) {
@@ -262,6 +280,21 @@ rfl_counters_volatile_open(rfl_counters_t **cp, int fd, const u_char uuid[16],
     *cp = c;
 
     return RFL_OK;
+}
+
+
+static int
+rfl_counters_wait(int *tries)
+{
+    struct timespec  pause = { 0, 1000000 };
+
+    if (++*tries > RFL_COUNTERS_WAIT_MS) {
+        return 0;
+    }
+
+    (void) nanosleep(&pause, NULL);
+
+    return 1;
 }
 
 
@@ -279,6 +312,10 @@ rfl_counters_volatile_try(rfl_counters_t *c, int fd, const u_char uuid[16],
     struct stat  st;
 
     (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+
+    if (c->fd != -1) {
+        (void) close(c->fd);
+    }
 
     c->fd = open(name, O_RDWR|O_CLOEXEC);
 
@@ -421,7 +458,7 @@ rfl_counters_try(rfl_counters_t *c, const char *path, const u_char uuid[16],
     if ((rc == RFL_BAD_VERSION || rc == RFL_INVALID)
         && (flags & RFL_COUNTERS_CREATE))
     {
-        rc = rfl_counters_set_aside(c, path, err);
+        rc = rfl_counters_set_aside(c, path, uuid, err);
         return rc == RFL_OK ? RFL_EXISTS : rc;
     }
 
@@ -570,14 +607,18 @@ rfl_counters_identify(rfl_counters_t *c, const char *path,
 
 /*
  * Whoever renames the file holds its exclusive lock, so while this process
- * holds it, a path that names the file goes on naming it.
+ * holds it, a path that names the file goes on naming it.  Where this
+ * registry's own file was set aside before, the two change places: it has
+ * what its ledger may lack.
  */
 
 static rfl_rc_t
-rfl_counters_set_aside(rfl_counters_t *c, const char *path, rfl_error_t *err)
+rfl_counters_set_aside(rfl_counters_t *c, const char *path,
+    const u_char uuid[16], rfl_error_t *err)
 {
-    int   n;
-    char  old[PATH_MAX];
+    int       n;
+    char      old[PATH_MAX];
+    unsigned  flags;
 
     n = snprintf(old, sizeof(old), "%s.old", path);
     if (n < 0 || (size_t) n >= sizeof(old)) {
@@ -598,11 +639,41 @@ rfl_counters_set_aside(rfl_counters_t *c, const char *path, rfl_error_t *err)
         return RFL_EXISTS;
     }
 
-    if (rename(path, old) != 0) {
+    flags = rfl_counters_is_of(old, uuid) ? RENAME_EXCHANGE : 0;
+
+    if (renameat2(AT_FDCWD, path, AT_FDCWD, old, flags) != 0
+        && (flags == 0 || rename(path, old) != 0))
+    {
         return rfl_counters_fail(err, errno, path, "renaming it to .old");
     }
 
     return RFL_OK;
+}
+
+
+static int
+rfl_counters_is_of(const char *path, const u_char uuid[16])
+{
+    ssize_t                n;
+    rfl_counters_t         c;
+    rfl_counters_header_t  header;
+
+    memset(&c, 0, sizeof(rfl_counters_t));
+    c.writable = 1;
+
+    if (rfl_counters_open_file(&c, path, NULL) != RFL_OK) {
+        return 0;
+    }
+
+    n = rfl_counters_check_file(&c, path, NULL) == RFL_OK
+        ? pread(c.fd, &header, sizeof(header), 0) : 0;
+
+    (void) close(c.fd);
+
+    return n == (ssize_t) sizeof(header)
+           && memcmp(header.magic, rfl_counters_magic, 8) == 0
+           && header.layout == RFL_COUNTERS_LAYOUT
+           && memcmp(header.uuid, uuid, 16) == 0;
 }
 
 
@@ -1191,25 +1262,31 @@ static rfl_rc_t
 rfl_counters_fail(rfl_error_t *err, int error, const char *path,
     const char *what)
 {
-    rfl_rc_t  rc;
+    rfl_rc_t     rc;
+    const char  *advice;
+
+    advice = "";
 
     switch (error) {
 
     case ENOENT:
     case ENOTDIR:
         rc = RFL_NOT_FOUND;
+        advice = "; make its directory, for the worker user";
         break;
 
     case EACCES:
     case EPERM:
     case EROFS:
         rc = RFL_DENIED;
+        advice = "; its directory and it must be the worker user's";
         break;
 
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
         rc = RFL_FULL;
+        advice = "; make room";
         break;
 
     case ENOMEM:
@@ -1224,6 +1301,6 @@ rfl_counters_fail(rfl_error_t *err, int error, const char *path,
         rc = RFL_ERROR;
     }
 
-    return rfl_fail(err, rc, "counter file %s: %s: %s", path, what,
-                    strerror(error));
+    return rfl_fail(err, rc, "counter file %s: %s: %s%s", path, what,
+                    strerror(error), advice);
 }

@@ -66,8 +66,10 @@ struct rfl_keeper_s {
     uint64_t            limit_ms;        /* when that was begun */
     uint64_t            flushed_ms;      /* 0: never */
     uint64_t            full_ms;         /* 0: a full flush is due */
-    uint64_t            told_ms;
     rfl_rc_t            told;
+    rfl_rc_t            fault;           /* told last, and when: one that comes
+                                            and goes is told once a minute */
+    uint64_t            fault_ms;
 };
 
 
@@ -345,6 +347,7 @@ rfl_keeper_open(rfl_keeper_t *k, const rfl_counters_t *c, rfl_error_t *err)
 
     if (rc == RFL_OK) {
         rfl_keeper_start_trust(k);
+        rfl_runtime_adopt(&k->rt, k->ledger);
     }
 
     return rc;
@@ -731,14 +734,23 @@ rfl_keeper_release_limit(rfl_keeper_limit_t *limit)
 static void
 rfl_keeper_tell(rfl_keeper_t *k, const rfl_error_t *err, uint64_t now)
 {
-    if (err->rc == k->told
-        && (err->rc == RFL_OK || now - k->told_ms < RFL_KEEPER_REMIND_MS))
-    {
-        return;
+    if (err->rc == RFL_OK) {
+
+        if (k->told == RFL_OK) {
+            return;
+        }
+
+    } else {
+
+        if (err->rc == k->fault && now - k->fault_ms < RFL_KEEPER_REMIND_MS) {
+            return;
+        }
+
+        k->fault = err->rc;
+        k->fault_ms = now;
     }
 
     k->told = err->rc;
-    k->told_ms = now;
 
     rfl_keeper_add_message(k, err);
 }

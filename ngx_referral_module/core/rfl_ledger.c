@@ -114,8 +114,9 @@ struct rfl_ledger_s {
 
 
 /*
- * Retention is measured by a clock that follows the wall clock at most twice
- * as fast: one that jumps years ahead must not take the history with it.
+ * Retention is measured by a clock that follows the wall clock, to either
+ * side, at most twice as fast: one that jumps years ahead must not take the
+ * history with it, one that jumps back and returns not end the pruning.
  */
 
 typedef struct {
@@ -227,6 +228,8 @@ static rfl_rc_t rfl_ledger_sum_cell(rfl_cursor_t *cursor, uint32_t id,
     uint32_t live, rfl_cell_t *cell);
 static rfl_rc_t rfl_ledger_sum_zone(rfl_cursor_t *cursor, uint32_t live,
     rfl_zone_t *zone);
+static rfl_rc_t rfl_ledger_seek_file(rfl_cursor_t *cursor, uint64_t file_id,
+    rfl_ledger_file_t *file);
 static rfl_rc_t rfl_ledger_newest(rfl_cursor_t *cursor,
     rfl_ledger_file_t *file);
 
@@ -859,6 +862,7 @@ rfl_ledger_flush_prune(rfl_ledger_flush_t *f, rfl_ledger_clock_t *clock,
     rfl_error_t *err)
 {
     rfl_rc_t  rc;
+    uint64_t  now_ms;
 
     rc = rfl_ledger_tick(f->ledger, f->now_ms, clock, err);
 
@@ -866,7 +870,9 @@ rfl_ledger_flush_prune(rfl_ledger_flush_t *f, rfl_ledger_clock_t *clock,
         return rc;
     }
 
-    rc = rfl_history_prune(&f->history, f->keep, clock->clock_ms / 1000,
+    now_ms = clock->clock_ms < f->now_ms ? clock->clock_ms : f->now_ms;
+
+    rc = rfl_history_prune(&f->history, f->keep, now_ms / 1000,
                            RFL_LEDGER_PRUNE
                            + RFL_LEDGER_PRUNE_MORE * f->blocks,
                            &f->pruned, err);
@@ -977,12 +983,20 @@ rfl_ledger_tick(rfl_ledger_t *l, uint64_t now_ms, rfl_ledger_clock_t *clock,
     step = now_ms > clock->seen_ms ? now_ms - clock->seen_ms : 0;
     clock->seen_ms = now_ms;
 
-    if (step <= RFL_LEDGER_STEP_MS) {
-        clock->clock_ms += 2 * step;
-    }
+    step = step <= RFL_LEDGER_STEP_MS ? 2 * step : 0;
 
-    if (clock->clock_ms > now_ms) {
-        clock->clock_ms = now_ms;
+    /*
+     * A wall clock that is behind for a moment, as after a boot without a
+     * clock, must not take this one with it: it would not come back.
+     */
+
+    if (clock->clock_ms < now_ms) {
+        clock->clock_ms += step < now_ms - clock->clock_ms
+                           ? step : now_ms - clock->clock_ms;
+
+    } else {
+        clock->clock_ms -= step < clock->clock_ms - now_ms
+                           ? step : clock->clock_ms - now_ms;
     }
 
     return RFL_OK;
@@ -1743,6 +1757,66 @@ rfl_ledger_last_file(rfl_ledger_t *l, rfl_ledger_file_t *file)
     rc = rfl_ledger_newest(cursor, file);
 
     rfl_cursor_close(cursor);
+
+    return rc;
+}
+
+
+rfl_rc_t
+rfl_ledger_next_file(rfl_ledger_t *l, uint64_t after,
+    rfl_ledger_file_t *file)
+{
+    rfl_rc_t       rc;
+    rfl_cursor_t  *cursor;
+
+    memset(file, 0, sizeof(rfl_ledger_file_t));
+
+    if (after == UINT64_MAX) {
+        return RFL_NOT_FOUND;
+    }
+
+    rc = rfl_cursor_open(l->store, RFL_LEDGER_FILES, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_ledger_seek_file(cursor, after + 1, file);
+
+    rfl_cursor_close(cursor);
+
+    return rc;
+}
+
+
+static rfl_rc_t
+rfl_ledger_seek_file(rfl_cursor_t *cursor, uint64_t file_id,
+    rfl_ledger_file_t *file)
+{
+    rfl_rc_t              rc;
+    rfl_str_t             found, value;
+    rfl_ledger_record_t   one;
+
+    rc = rfl_cursor_seek(cursor, rfl_str(&file_id, sizeof(file_id)), &found,
+                         &value);
+
+    for ( /* void */ ; rc == RFL_OK;
+         rc = rfl_cursor_next(cursor, &found, &value))
+    {
+        if (found.len != sizeof(one.file.file_id)) {
+            return RFL_DAMAGED;
+        }
+
+        rc = rfl_ledger_decode_file(value, &one);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        if (one.state < RFL_LEDGER_FOLDING) {
+            *file = one.file;
+            memcpy(&file->file_id, found.data, sizeof(file->file_id));
+            return RFL_OK;
+        }
+    }
 
     return rc;
 }

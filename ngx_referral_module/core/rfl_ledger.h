@@ -142,5 +142,10 @@ typedef struct {
 
 rfl_rc_t rfl_ledger_last_file(rfl_ledger_t *l, rfl_ledger_file_t *file);
 
+/* The first one whose id is above after, in no other order; likewise. */
+
+rfl_rc_t rfl_ledger_next_file(rfl_ledger_t *l, uint64_t after,
+    rfl_ledger_file_t *file);
+
 
 #endif /* RFL_LEDGER_H */

@@ -260,8 +260,6 @@ static rfl_rc_t group_forget(rfl_registry_t *r, rfl_slot_kind_t kind,
     uint32_t link_id, rfl_error_t *err);
 static rfl_rc_t group_put_member(rfl_registry_t *r, uint32_t id,
     uint32_t link_id, rfl_error_t *err);
-static rfl_rc_t group_first_member(rfl_registry_t *r, uint32_t id,
-    uint32_t *link_id);
 
 static rfl_rc_t registry_damaged(rfl_registry_t *r, rfl_error_t *err,
     rfl_rc_t rc, const char *what, uint64_t which);
@@ -397,7 +395,8 @@ registry_read_version(rfl_registry_t *r, rfl_error_t *err)
 
     if (version != RFL_REGISTRY_VERSION) {
         return rfl_fail(err, RFL_BAD_VERSION, "%s has version %u, this "
-                        "program knows version %u", r->dir, version,
+                        "program knows version %u; use the newer program, or "
+                        "a backup from before", r->dir, version,
                         RFL_REGISTRY_VERSION);
     }
 
@@ -762,6 +761,13 @@ rfl_registry_group(rfl_registry_t *r, uint32_t id, rfl_group_t *group)
 
 
 rfl_rc_t
+rfl_registry_retired(rfl_registry_t *r, uint32_t id, rfl_link_t *link)
+{
+    return registry_record(r, id, RFL_STATE_RETIRED, link);
+}
+
+
+rfl_rc_t
 rfl_registry_by_key(rfl_registry_t *r, uint64_t key, rfl_link_t *link)
 {
     rfl_rc_t         rc;
@@ -989,6 +995,61 @@ rfl_registry_groups(rfl_registry_t *r, const rfl_link_t *link,
     }
 
     return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_registry_by_group_key(rfl_registry_t *r, uint64_t key,
+    rfl_group_t *group)
+{
+    rfl_rc_t         rc;
+    rfl_key_value_t  value;
+
+    rc = registry_get_key(r, key, &value);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (value.state != RFL_STATE_GROUP) {
+        return RFL_NOT_FOUND;
+    }
+
+    return group_load(r, value.id, group);
+}
+
+
+rfl_rc_t
+rfl_registry_next_member(rfl_registry_t *r, uint32_t group,
+    uint32_t *link_id)
+{
+    uint64_t       key;
+    rfl_rc_t       rc;
+    rfl_str_t      found, value;
+    rfl_cursor_t  *cursor;
+
+    rc = rfl_cursor_open(r->store, RFL_DBI_MEMBERS, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    key = member_key(group, *link_id);
+
+    rc = rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)), &found, &value);
+
+    if (rc == RFL_OK) {
+        memcpy(&key, found.data, sizeof(key));
+
+        if (key >> 32 == group) {
+            *link_id = (uint32_t) key;
+
+        } else {
+            rc = RFL_NOT_FOUND;
+        }
+    }
+
+    rfl_cursor_close(cursor);
+
+    return rc;
 }
 
 
@@ -2624,7 +2685,9 @@ group_leave(rfl_registry_t *r, rfl_slot_entry_t *entry, uint32_t link_id,
         return RFL_OK;
     }
 
-    rc = group_first_member(r, id, &rest);
+    rest = 0;
+
+    rc = rfl_registry_next_member(r, id, &rest);
     if (rc != RFL_OK) {
         return registry_damaged(r, err, rc, "last member of group", id);
     }
@@ -2697,40 +2760,6 @@ group_put_member(rfl_registry_t *r, uint32_t id, uint32_t link_id,
                            err);
 
     return rc == RFL_EXISTS ? RFL_OK : rc;
-}
-
-
-static rfl_rc_t
-group_first_member(rfl_registry_t *r, uint32_t id, uint32_t *link_id)
-{
-    uint64_t       key;
-    rfl_rc_t       rc;
-    rfl_str_t      found, value;
-    rfl_cursor_t  *cursor;
-
-    rc = rfl_cursor_open(r->store, RFL_DBI_MEMBERS, &cursor);
-    if (rc != RFL_OK) {
-        return rc;
-    }
-
-    key = member_key(id, 0);
-
-    rc = rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)), &found, &value);
-
-    if (rc == RFL_OK) {
-        memcpy(&key, found.data, sizeof(key));
-
-        if (key >> 32 == id) {
-            *link_id = (uint32_t) key;
-
-        } else {
-            rc = RFL_NOT_FOUND;
-        }
-    }
-
-    rfl_cursor_close(cursor);
-
-    return rc;
 }
 
 

@@ -173,6 +173,11 @@ rfl_rc_t rfl_registry_link(rfl_registry_t *r, uint32_t id, rfl_link_t *link);
 rfl_rc_t rfl_registry_group(rfl_registry_t *r, uint32_t id,
     rfl_group_t *group);
 
+/* A link that has been removed; RFL_NOT_FOUND if it is none. */
+
+rfl_rc_t rfl_registry_retired(rfl_registry_t *r, uint32_t id,
+    rfl_link_t *link);
+
 /*
  * By key; a retired link is RFL_NOT_FOUND.  by_prefix: 1 to 16 hex digits that
  * name one link only; RFL_INVALID when none or several, saying so.
@@ -213,6 +218,16 @@ typedef struct {
 
 rfl_rc_t rfl_registry_groups(rfl_registry_t *r, const rfl_link_t *link,
     rfl_membership_t *out, size_t *n);
+
+/*
+ * A group by its key.  Its members: the first link whose id is >= *link_id;
+ * RFL_NOT_FOUND behind the last one.  A dormant group may have one still.
+ */
+
+rfl_rc_t rfl_registry_by_group_key(rfl_registry_t *r, uint64_t key,
+    rfl_group_t *group);
+rfl_rc_t rfl_registry_next_member(rfl_registry_t *r, uint32_t group,
+    uint32_t *link_id);
 
 
 /*

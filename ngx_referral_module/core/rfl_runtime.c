@@ -35,7 +35,11 @@ static void rfl_runtime_go_volatile(rfl_runtime_t *rt, const rfl_error_t *why);
 static rfl_rc_t rfl_runtime_join_memory(rfl_runtime_t *rt);
 static void rfl_runtime_look_at_memory(rfl_runtime_t *rt);
 static void rfl_runtime_other_registry(rfl_runtime_t *rt);
+static void rfl_runtime_ring(rfl_runtime_t *rt);
 static void rfl_runtime_switch(rfl_runtime_t *rt, rfl_counters_t *counters);
+static int rfl_runtime_knows(const rfl_runtime_t *rt, uint64_t file_id);
+static void rfl_runtime_adopt_file(rfl_runtime_t *rt, const char *path,
+    uint64_t file_id);
 static void rfl_runtime_lose(rfl_runtime_t *rt, rfl_counters_t *counters);
 static void rfl_runtime_sweep_lost(rfl_runtime_t *rt);
 static void rfl_runtime_chain(rfl_runtime_t *rt);
@@ -84,6 +88,10 @@ rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now)
 
     rfl_runtime_sweep_lost(rt);
     rfl_runtime_counters(rt);
+
+    if (rt->ledger != NULL && rt->counters != NULL && !rt->adopted) {
+        rfl_runtime_adopt(rt, rt->ledger);
+    }
 }
 
 
@@ -104,8 +112,20 @@ rfl_runtime_canary(rfl_runtime_t *rt)
 
     rt->deaths = deaths;
 
-    rfl_runtime_drop_registry(rt);
-    rfl_runtime_drop_ledger(rt);
+    /* what is large the keeper looks at; meanwhile there is nothing better */
+
+    if (rt->registry != NULL
+        && (rt->keeps
+            || !rfl_store_is_large(rfl_registry_store(rt->registry))))
+    {
+        rfl_runtime_drop_registry(rt);
+    }
+
+    if (rt->ledger != NULL
+        && !rfl_store_is_large(rfl_ledger_store(rt->ledger)))
+    {
+        rfl_runtime_drop_ledger(rt);
+    }
 }
 
 
@@ -274,6 +294,7 @@ rfl_runtime_ledger(rfl_runtime_t *rt)
     }
 
     rt->ledger_error.rc = RFL_OK;
+    rt->adopted = 0;
 }
 
 
@@ -287,6 +308,7 @@ rfl_runtime_counters(rfl_runtime_t *rt)
     rfl_runtime_look_at_memory(rt);
 
     if (rfl_runtime_counters_stay(rt)) {
+        rfl_runtime_ring(rt);
         return;
     }
 
@@ -295,6 +317,7 @@ rfl_runtime_counters(rfl_runtime_t *rt)
     if (rc == RFL_OK) {
         rt->counters_error.rc = RFL_OK;
         rfl_runtime_switch(rt, counters);
+        rfl_runtime_ring(rt);
         return;
     }
 
@@ -386,6 +409,8 @@ rfl_runtime_go_volatile(rfl_runtime_t *rt, const rfl_error_t *why)
 
         rfl_runtime_switch(rt, rt->memory);
     }
+
+    rfl_runtime_ring(rt);
 
     (void) rfl_fail(&rt->counters_error, error.rc, "volatile: %s",
                     error.text);
@@ -482,6 +507,26 @@ rfl_runtime_other_registry(rfl_runtime_t *rt)
 }
 
 
+/* Only processes that log requests have events to leave. */
+
+static void
+rfl_runtime_ring(rfl_runtime_t *rt)
+{
+    rfl_rc_t     rc;
+    rfl_error_t  error;
+
+    if (rt->keeps) {
+        return;
+    }
+
+    rc = rfl_ring_open(rt->counters, rt->stripe, &error);
+
+    if (rc != RFL_OK && rt->counters_error.rc == RFL_OK) {
+        rt->counters_error = error;
+    }
+}
+
+
 /*
  * From here on this process counts there.  A file that was moved away and
  * back may be among the lost ones: it must not be summed twice.
@@ -526,6 +571,84 @@ rfl_runtime_switch(rfl_runtime_t *rt, rfl_counters_t *counters)
     }
 
     memset(&rt->pending, 0, sizeof(rfl_zone_t));
+}
+
+
+void
+rfl_runtime_adopt(rfl_runtime_t *rt, rfl_ledger_t *ledger)
+{
+    char               path[RFL_URL_MAX];
+    uint64_t           after;
+    rfl_rc_t           rc;
+    rfl_ledger_file_t  file;
+
+    rt->adopted = 1;
+
+    for (after = 0; rt->nlost < RFL_RUNTIME_ADOPTED; after = file.file_id) {
+
+        if (rfl_ledger_begin(ledger, NULL) != RFL_OK) {
+            return;
+        }
+
+        rc = rfl_ledger_next_file(ledger, after, &file);
+
+        path[0] = '\0';
+
+        if (rc == RFL_OK && file.path.len < sizeof(path)) {
+            memcpy(path, file.path.data, file.path.len);
+            path[file.path.len] = '\0';
+        }
+
+        rfl_ledger_end(ledger);
+
+        if (rc != RFL_OK) {
+            return;
+        }
+
+        if (path[0] != '\0' && !rfl_runtime_knows(rt, file.file_id)) {
+            rfl_runtime_adopt_file(rt, path, file.file_id);
+        }
+    }
+}
+
+
+static int
+rfl_runtime_knows(const rfl_runtime_t *rt, uint64_t file_id)
+{
+    unsigned  i;
+
+    for (i = 0; i < rt->nlost; i++) {
+        if (rt->lost[i]->header->file_id == file_id) {
+            return 1;
+        }
+    }
+
+    return (rt->counters != NULL && rt->counters->header->file_id == file_id)
+           || (rt->memory != NULL && rt->memory->header->file_id == file_id);
+}
+
+
+/* Most are of boots before this one: there is no such file, or it is done. */
+
+static void
+rfl_runtime_adopt_file(rfl_runtime_t *rt, const char *path, uint64_t file_id)
+{
+    rfl_counters_t  *c;
+
+    if (rfl_counters_open(&c, path, rt->uuid, 0, rt->conf->max_ids,
+                          RFL_COUNTERS_GROW, rt->now, NULL)
+        != RFL_OK)
+    {
+        return;
+    }
+
+    if (c->header->file_id != file_id || rfl_counters_retired(c)) {
+        rfl_counters_close(c);
+        return;
+    }
+
+    rfl_runtime_lose(rt, c);
+    rfl_runtime_chain(rt);
 }
 
 

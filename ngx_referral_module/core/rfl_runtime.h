@@ -52,15 +52,17 @@ typedef struct {
 
 typedef struct {
     const rfl_runtime_conf_t  *conf;
-    unsigned                   stripe;
+    unsigned                   stripe;           /* and its ring, modulo */
     unsigned                   keeps:1;          /* the keeper's: makes the
                                                     registry, and has the
                                                     ledger elsewhere */
-    unsigned                   writes:1;         /* the keeper is a thread of
-                                                    this process: they share
-                                                    writable environments */
+    unsigned                   writes:1;         /* a keeper or a writer is a
+                                                    thread of this process:
+                                                    they share writable
+                                                    environments */
     unsigned                   has_uuid:1;       /* known, by the registry or
                                                     the ledger */
+    unsigned                   adopted:1;        /* with this ledger */
     unsigned                   memory_done:1;    /* the ledger had all of it at
                                                     the last tick */
     u_char                     uuid[16];
@@ -114,6 +116,16 @@ void rfl_runtime_init(rfl_runtime_t *rt, const rfl_runtime_conf_t *conf,
 void rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now);
 
 void rfl_runtime_close(rfl_runtime_t *rt);
+
+/*
+ * Counter files of other names, which a configuration before this one used:
+ * old workers may count there still, and the ledger may lack some of it.  They
+ * become lost ones.  Workers do so by themselves when they open the ledger.
+ */
+
+#define RFL_RUNTIME_ADOPTED  2           /* the rest of "lost" stays free */
+
+void rfl_runtime_adopt(rfl_runtime_t *rt, rfl_ledger_t *ledger);
 
 /* Closes lost[i]: the ledger has all of it, or will never have it. */
 

@@ -45,10 +45,6 @@
 
 #define RFL_STORE_CHECK_SIZE  (32 * 1024 * 1024)
 
-/* Data files found sound that are remembered; more are checked more often. */
-
-#define RFL_STORE_SOUND  16
-
 
 typedef struct {
     dev_t  dev;
@@ -64,8 +60,8 @@ struct rfl_store_s {
     unsigned           ndbis;
     unsigned           flags;            /* RFL_STORE_... */
     unsigned           depth;            /* of nested begins */
-    unsigned           writing:1;
-    unsigned           broken:1;         /* of no use until opened again */
+    unsigned           writing;
+    unsigned           broken;           /* of no use until opened again */
     size_t             page_size;
     off_t              size;             /* of data.mdb; it never shrinks */
     off_t              lock_size;        /* nor does lock.mdb */
@@ -85,12 +81,6 @@ struct rfl_cursor_s {
     MDB_cursor        *cursor;
     rfl_store_t       *store;
 };
-
-
-typedef struct {
-    rfl_store_file_t   file;
-    uint32_t           deaths;           /* at that time */
-} rfl_store_sound_t;
 
 
 typedef struct {
@@ -123,7 +113,7 @@ static rfl_rc_t store_check_size(rfl_store_t *s, rfl_error_t *err);
 static rfl_rc_t store_check_pages(rfl_store_t *s, off_t wanted,
     rfl_error_t *err);
 static rfl_rc_t store_check_lineage(rfl_store_t *s, rfl_error_t *err);
-static uint32_t store_sound_deaths(const rfl_store_t *s);
+static int store_is_sound(const rfl_store_t *s, uint32_t deaths);
 static void store_found_sound(const rfl_store_t *s, uint32_t deaths);
 static int store_begin_own(rfl_store_t *s, unsigned flags, MDB_txn **txn);
 static rfl_rc_t store_open_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis,
@@ -138,6 +128,7 @@ static void store_extend(rfl_store_t *s);
 static int store_is_short(rfl_store_t *s, off_t *wanted);
 static int store_has_shrunk(rfl_store_t *s);
 static rfl_rc_t store_check_files(rfl_store_t *s);
+static rfl_rc_t store_check_names(rfl_store_t *s);
 static rfl_rc_t store_check_now(rfl_store_t *s);
 static rfl_rc_t store_check_after_deaths(rfl_store_t *s);
 static MDB_val store_val(rfl_str_t bytes);
@@ -171,11 +162,6 @@ static const rfl_store_fs_t  store_refused_fs[] = {
 
 static rfl_store_t       *store_list;
 static pthread_mutex_t    store_mutex = PTHREAD_MUTEX_INITIALIZER;
-
-/* The oldest one gives way. */
-
-static rfl_store_sound_t  store_sound[RFL_STORE_SOUND];
-static unsigned           store_sound_next;
 
 
 rfl_rc_t
@@ -290,9 +276,14 @@ store_share(rfl_store_t *s, rfl_store_t *other, size_t n, rfl_error_t *err)
                         "reading already, as %s", s->dir, other->dir);
     }
 
-    /* with files that were replaced, all handles are to be closed first */
+    /*
+     * With files that were replaced, all handles are to be closed first.  The
+     * other one may be in use right now: of it nothing is changed here.
+     */
 
-    if (n != other->ndbis || store_check_files(other) != RFL_OK) {
+    if (n != other->ndbis || store_check_names(other) != RFL_OK
+        || __atomic_load_n(&other->broken, __ATOMIC_RELAXED))
+    {
         return rfl_fail(err, RFL_BUSY, "%s: this process has it open "
                         "already, as %s", s->dir, other->dir);
     }
@@ -722,9 +713,19 @@ store_check_size(rfl_store_t *s, rfl_error_t *err)
     deaths = rfl_canary_deaths(rfl_canary_joined);
 
     if (!store_is_short(s, &wanted) && s->size > RFL_STORE_CHECK_SIZE
-        && deaths == store_sound_deaths(s))
+        && store_is_sound(s, deaths))
     {
         return RFL_OK;
+    }
+
+    /* a walk of a gigabyte takes seconds when the disk is cold */
+
+    if (s->size > RFL_STORE_CHECK_SIZE && !(s->flags & RFL_STORE_CREATE)
+        && !store_is_sound(s, deaths))
+    {
+        return rfl_fail(err, RFL_BUSY, "%s: a process died while it used it, "
+                        "and the keeper is looking at all its pages: wait",
+                        s->dir);
     }
 
     if (s->size < 2 * (off_t) s->page_size) {
@@ -841,39 +842,21 @@ store_check_lineage(rfl_store_t *s, rfl_error_t *err)
 }
 
 
-static uint32_t
-store_sound_deaths(const rfl_store_t *s)
+/* So far as the processes of this nginx know; others look at small files. */
+
+static int
+store_is_sound(const rfl_store_t *s, uint32_t deaths)
 {
-    unsigned  i;
-
-    for (i = 0; i < RFL_STORE_SOUND; i++) {
-        if (store_file_eq(store_sound[i].file, s->data_file)) {
-            return store_sound[i].deaths;
-        }
-    }
-
-    return 0;
+    return rfl_canary_is_sound(rfl_canary_joined, s->data_file.dev,
+                               s->data_file.ino, deaths);
 }
 
 
 static void
 store_found_sound(const rfl_store_t *s, uint32_t deaths)
 {
-    unsigned            i;
-    rfl_store_sound_t  *sound;
-
-    for (i = 0; i < RFL_STORE_SOUND; i++) {
-        sound = &store_sound[i];
-
-        if (store_file_eq(sound->file, s->data_file)) {
-            sound->deaths = deaths;
-            return;
-        }
-    }
-
-    sound = &store_sound[store_sound_next++ % RFL_STORE_SOUND];
-    sound->file = s->data_file;
-    sound->deaths = deaths;
+    rfl_canary_found_sound(rfl_canary_joined, s->data_file.dev,
+                           s->data_file.ino, deaths);
 }
 
 
@@ -1533,6 +1516,13 @@ rfl_store_stat(rfl_store_t *s, rfl_store_stat_t *stat)
 
 
 int
+rfl_store_is_large(rfl_store_t *s)
+{
+    return s->size > RFL_STORE_CHECK_SIZE;
+}
+
+
+int
 rfl_store_reader_check(rfl_store_t *s)
 {
     int  dead;
@@ -1563,6 +1553,20 @@ rfl_store_check_path(rfl_store_t *s)
 static rfl_rc_t
 store_check_files(rfl_store_t *s)
 {
+    rfl_rc_t  rc;
+
+    rc = store_check_names(s);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    return s->broken || store_has_shrunk(s) ? RFL_DAMAGED : RFL_OK;
+}
+
+
+static rfl_rc_t
+store_check_names(rfl_store_t *s)
+{
     struct stat  st;
 
     if (stat(s->data_path, &st) != 0) {
@@ -1583,7 +1587,7 @@ store_check_files(rfl_store_t *s)
         return RFL_DAMAGED;
     }
 
-    return s->broken || store_has_shrunk(s) ? RFL_DAMAGED : RFL_OK;
+    return RFL_OK;
 }
 
 
@@ -1647,7 +1651,7 @@ store_check_after_deaths(rfl_store_t *s)
 
     (void) pthread_mutex_lock(&store_mutex);
 
-    if (s->size <= RFL_STORE_CHECK_SIZE && deaths != store_sound_deaths(s)) {
+    if (s->size <= RFL_STORE_CHECK_SIZE && !store_is_sound(s, deaths)) {
 
         rfl_canary_enter();
         rc = store_check_pages(s, s->size, NULL);

@@ -177,6 +177,14 @@ typedef struct {
 
 void rfl_store_stat(rfl_store_t *s, rfl_store_stat_t *stat);
 
+/*
+ * More than 32 MiB: after a death inside LMDB only who opens it with CREATE,
+ * the keeper's thread, looks at all pages; the others get RFL_BUSY until that
+ * has found it sound.  Who has it open already goes on.
+ */
+
+int rfl_store_is_large(rfl_store_t *s);
+
 /* Frees the reader slots of dead processes; returns how many. */
 
 int rfl_store_reader_check(rfl_store_t *s);

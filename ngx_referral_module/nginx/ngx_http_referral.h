@@ -22,6 +22,7 @@
 #include "rfl_agent.h"
 #include "rfl_keeper.h"
 #include "rfl_view.h"
+#include "rfl_writer.h"
 
 
 #define NGX_HTTP_REFERRAL_BOT_OFF    0
@@ -53,6 +54,10 @@ typedef struct {
 
     rfl_keeper_t                    *last_flush;  /* while it leaves */
 
+    rfl_writer_t                    *writer;      /* of this process */
+    ngx_connection_t                *writer_connection;
+    ngx_queue_t                      writes;      /* requests that wait */
+
     ngx_http_referral_told_t         told;        /* of the worker's part */
     ngx_http_referral_told_t         keeper_told;
 
@@ -61,12 +66,14 @@ typedef struct {
     ngx_uint_t                       line;
     unsigned                         defined:1;
     unsigned                         default_counters:1;
+    unsigned                         write:1;     /* by a status location */
 } ngx_http_referral_registry_t;
 
 
 typedef struct {
     ngx_array_t                      registries;  /* of pointers */
     rfl_runtime_t                  **runtimes;    /* for "all" */
+    unsigned                         write_all:1;
 } ngx_http_referral_main_conf_t;
 
 
@@ -86,7 +93,9 @@ typedef struct {
     ngx_http_complex_value_t        *bot_value;
 
     ngx_http_referral_registry_t    *status;
+    rfl_runtime_t                   *status_runtime;
     unsigned                         status_all:1;
+    unsigned                         status_write:1;
 } ngx_http_referral_loc_conf_t;
 
 
@@ -111,6 +120,36 @@ ngx_msec_t ngx_http_referral_manager(void *data);
 /* ngx_http_referral_status.c */
 
 ngx_int_t ngx_http_referral_status_handler(ngx_http_request_t *r);
+ngx_table_elt_t *ngx_http_referral_status_push(ngx_http_request_t *r,
+    char *name, char *value);
+ngx_int_t ngx_http_referral_status_error(ngx_http_request_t *r,
+    rfl_view_error_t *error);
+ngx_int_t ngx_http_referral_status_header(ngx_http_request_t *r,
+    ngx_uint_t status, off_t length);
+
+
+/* ngx_http_referral_api.c */
+
+ngx_int_t ngx_http_referral_api_handler(ngx_http_request_t *r,
+    const rfl_view_request_t *request);
+void ngx_http_referral_api_start(ngx_cycle_t *cycle,
+    ngx_http_referral_registry_t *reg);
+void ngx_http_referral_api_ask(ngx_http_referral_registry_t *reg);
+void ngx_http_referral_api_join(ngx_http_referral_registry_t *reg,
+    uint64_t deadline_ms);
+
+
+/* ngx_http_referral_events.c */
+
+ngx_int_t ngx_http_referral_events_handler(ngx_http_request_t *r,
+    const rfl_view_request_t *request);
+void ngx_http_referral_events_close(void);
+
+
+/* Made of dashboard/ by tools/embed-dashboard. */
+
+extern ngx_str_t  ngx_http_referral_page;
+extern ngx_str_t  ngx_http_referral_page_csp;
 
 
 static ngx_inline rfl_str_t

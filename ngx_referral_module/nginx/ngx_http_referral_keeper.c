@@ -4,7 +4,8 @@
  *
  *     master          makes the counter directory, and what its processes
  *                     share without a name; opens nothing
- *     worker          opens the registry for reading, counts, ticks
+ *     worker          opens the registry, for reading unless a status location
+ *                     writes; counts, ticks
  *     cache manager   the keeper: a thread that flushes
  *     single process  both
  *
@@ -394,6 +395,11 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
             ngx_http_referral_start_keeper(reg);
         }
 
+        if (reg->write || rmcf->write_all) {
+            reg->runtime.writes = 1;
+            ngx_http_referral_api_start(cycle, reg);
+        }
+
         ev = &reg->tick;
         ev->handler = ngx_http_referral_tick;
         ev->data = &reg->tick_connection;
@@ -454,23 +460,28 @@ ngx_http_referral_tell(ngx_http_referral_registry_t *reg,
         return;
     }
 
-    if (err->rc == told->rc
-        && (err->rc == RFL_OK || now - told->time < NGX_HTTP_REFERRAL_REMIND))
-    {
+    if (err->rc == RFL_OK) {
+
+        if (told->logged) {
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "referral registry \"%V\": working again",
+                          &reg->name);
+            told->logged = 0;
+        }
+
         return;
     }
 
-    if (err->rc != RFL_OK) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "referral registry \"%V\": %s", &reg->name, err->text);
-        told->logged = 1;
+    /* one that comes and goes is told once a minute, too */
 
-    } else if (told->logged) {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "referral registry \"%V\": working again", &reg->name);
-        told->logged = 0;
+    if (err->rc == told->rc && now - told->time < NGX_HTTP_REFERRAL_REMIND) {
+        return;
     }
 
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "referral registry \"%V\": %s", &reg->name, err->text);
+
+    told->logged = 1;
     told->rc = err->rc;
     told->time = now;
 }
@@ -562,6 +573,8 @@ ngx_http_referral_close(void *data)
     ngx_uint_t                       i;
     ngx_http_referral_registry_t    *reg, **regs;
 
+    ngx_http_referral_events_close();
+
     regs = rmcf->registries.elts;
     deadline = rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS;
 
@@ -580,6 +593,8 @@ ngx_http_referral_close(void *data)
         if (reg->keeper != NULL) {
             rfl_keeper_ask(reg->keeper);
         }
+
+        ngx_http_referral_api_ask(reg);
     }
 
     for (i = 0; i < rmcf->registries.nelts; i++) {
@@ -594,5 +609,7 @@ ngx_http_referral_close(void *data)
             rfl_keeper_join(reg->keeper, deadline);
             reg->keeper = NULL;
         }
+
+        ngx_http_referral_api_join(reg, deadline);
     }
 }

@@ -50,6 +50,8 @@ static ngx_int_t ngx_http_referral_complex_value(ngx_conf_t *cf,
     ngx_str_t *text, ngx_http_complex_value_t **value);
 static char *ngx_http_referral_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_referral_status_option(ngx_conf_t *cf,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_str_t *option);
 static ngx_http_referral_registry_t *ngx_http_referral_get_registry(
     ngx_conf_t *cf, ngx_str_t *name);
 
@@ -99,7 +101,7 @@ static ngx_command_t  ngx_http_referral_commands[] = {
       NULL },
 
     { ngx_string("referral_status"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_referral_status,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -181,7 +183,9 @@ ngx_http_referral_create_loc_conf(ngx_conf_t *cf)
      *     conf->tags = { NULL, 0 };
      *     conf->bot_value = NULL;
      *     conf->status = NULL;
+     *     conf->status_runtime = NULL;
      *     conf->status_all = 0;
+     *     conf->status_write = 0;
      */
 
     conf->registry = NGX_CONF_UNSET_PTR;
@@ -1089,9 +1093,48 @@ ngx_http_referral_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (rlcf->status == NULL) {
             return NGX_CONF_ERROR;
         }
+
+        rlcf->status_runtime = &rlcf->status->runtime;
     }
 
     clcf->handler = ngx_http_referral_status_handler;
+
+    return cf->args->nelts == 3
+           ? ngx_http_referral_status_option(cf, rlcf, &value[2])
+           : NGX_CONF_OK;
+}
+
+
+/* Workers open a registry for writing only if there is a location for that. */
+
+static char *
+ngx_http_referral_status_option(ngx_conf_t *cf,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_str_t *option)
+{
+    ngx_http_referral_main_conf_t  *rmcf;
+
+    if (ngx_strcmp(option->data, "write=off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(option->data, "write=on") != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"referral_status\", "
+                           "\"write=on\" or \"write=off\" is allowed",
+                           option);
+        return NGX_CONF_ERROR;
+    }
+
+    rlcf->status_write = 1;
+
+    if (rlcf->status_all) {
+        rmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_referral_module);
+        rmcf->write_all = 1;
+
+    } else {
+        rlcf->status->write = 1;
+    }
 
     return NGX_CONF_OK;
 }

@@ -1534,6 +1534,53 @@ the_volatile_file_is_shared_by_processes(void **state)
 }
 
 
+/* All processes begin at once: none is to count without cells for that. */
+
+static void
+who_comes_while_the_memory_is_made_waits(void **state)
+{
+    int              fd, own, ready[2], status;
+    char             name[64];
+    pid_t            pid;
+    fixture_t       *f = *state;
+    rfl_counters_t  *c;
+
+    fd = rfl_counters_volatile_create("main", geteuid());
+    assert_true(fd >= 0);
+    assert_int_equal(pipe(ready), 0);
+
+    pid = fork();
+    assert_true(pid >= 0);
+
+    if (pid == 0) {
+        (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+        own = open(name, O_RDWR);
+
+        if (own == -1 || flock(own, LOCK_EX) != 0
+            || write(ready[1], "", 1) != 1)
+        {
+            _exit(1);
+        }
+
+        (void) usleep(10000);
+        _exit(0);
+    }
+
+    assert_int_equal(read(ready[0], name, 1), 1);
+    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, MAX_IDS,
+                                                RFL_COUNTERS_CREATE, NOW,
+                                                &f->err), RFL_OK);
+    count(c, 1, 1);
+    rfl_counters_close(c);
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    (void) close(ready[0]);
+    (void) close(ready[1]);
+    (void) close(fd);
+}
+
+
 static void
 a_volatile_file_half_made_is_made_again(void **state)
 {
@@ -1829,6 +1876,7 @@ main(void)
         test(of_five_that_leave_one_is_the_last_and_sees_all),
         test(nobody_counts_while_the_last_one_flushes),
         test(the_volatile_file_is_shared_by_processes),
+        test(who_comes_while_the_memory_is_made_waits),
         test(a_volatile_file_half_made_is_made_again),
         test(the_volatile_file_is_its_owners_alone),
         test(who_leaves_tells_those_who_stay),

@@ -1250,12 +1250,13 @@ model_prune(model_t *m)
     if (m->seen_ms == 0) {
         m->clock_ms = m->now_ms;
 
-    } else if (step <= 3600 * 1000) {
+    } else if (step <= 3600 * 1000 && m->clock_ms < m->now_ms) {
         m->clock_ms += 2 * step;
-    }
+        m->clock_ms = m->clock_ms < m->now_ms ? m->clock_ms : m->now_ms;
 
-    if (m->clock_ms > m->now_ms) {
-        m->clock_ms = m->now_ms;
+    } else if (step <= 3600 * 1000) {
+        m->clock_ms -= 2 * step < m->clock_ms - m->now_ms
+                       ? 2 * step : m->clock_ms - m->now_ms;
     }
 
     m->seen_ms = m->now_ms;
@@ -1266,7 +1267,8 @@ model_prune(model_t *m)
             continue;
         }
 
-        before = (m->clock_ms / 1000 - m->keep.seconds[unit])
+        before = ((m->clock_ms < m->now_ms ? m->clock_ms : m->now_ms) / 1000
+                  - m->keep.seconds[unit])
                  / rfl_unit_seconds[unit];
 
         for (i = 0; i < m->nevents; i++) {
@@ -1601,6 +1603,44 @@ a_clock_that_jumps_ahead_prunes_nothing(void **state)
                                  5, 0), 0);
     assert_int_equal(history(f, RFL_UNIT_DAY, 0, UINT32_MAX, 5, 0),
                      stored_clicks(f, 0, 5));
+
+    f->keep = NULL;
+}
+
+
+static void
+a_clock_that_was_behind_for_a_moment_prunes_on(void **state)
+{
+    uint64_t           now_ms;
+    unsigned           i;
+    fixture_t         *f = *state;
+    rfl_retention_t    keep;
+    rfl_flush_stat_t   stat;
+
+    memset(&keep, 0, sizeof(rfl_retention_t));
+    keep.seconds[RFL_UNIT_MINUTE] = 86400;
+
+    f->keep = &keep;
+    open_all(f);
+
+    count(f->counters, 5, 7);
+    (void) flushed(f, 0);
+
+    /* booted without a clock: in 1970 for some minutes */
+
+    for (i = 1; i < 60; i++) {
+        count(f->counters, 5, 1);
+        assert_int_equal(flush_at(f, f->counters, 0, i * 5000, &stat),
+                         RFL_OK);
+    }
+
+    for (i = 0; i < 3 * 144; i++) {
+        now_ms = NOW_MS + (uint64_t) i * 600000;
+        count(f->counters, 5, 1);
+        assert_int_equal(flush_at(f, f->counters, 0, now_ms, &stat), RFL_OK);
+    }
+
+    assert_int_equal(history(f, RFL_UNIT_MINUTE, 0, NOW / 60 + 2000, 5, 0), 0);
 
     f->keep = NULL;
 }
@@ -2094,6 +2134,7 @@ main(void)
         test(history_of_another_version_fails_the_flush),
         test(random_operations_match_a_naive_model),
         test(a_clock_that_jumps_ahead_prunes_nothing),
+        test(a_clock_that_was_behind_for_a_moment_prunes_on),
         test(files_that_are_gone_are_folded),
         test(files_in_use_are_not_folded),
         test(a_folded_file_that_comes_back_is_refused),

@@ -424,6 +424,7 @@ test_without_a_place_for_a_file_memory_counts(void **state)
     site_open(&site);
     id = site_add(&site, "https://blog.example/a", "/", NULL);
     flush(&site, site.rt.counters, 0);
+    assert_int_equal(unlink(site.rt.counters->path), 0);
     site_close(&site);
 
     (void) snprintf(dir, sizeof(dir), "%s/none", site.dir);
@@ -732,6 +733,57 @@ test_a_death_inside_lmdb_has_files_opened_again(void **state)
 }
 
 
+/*
+ * A reload names another counter file: an old worker counts on in the first
+ * one, and a new process has what is there in its totals.
+ */
+
+static void
+test_a_file_of_another_configuration(void **state)
+{
+    char           path[128];
+    site_t         site;
+    uint32_t       id;
+    rfl_runtime_t  old, new;
+
+    (void) state;
+
+    site_init(&site, "main");
+    site_open(&site);
+    id = site_add(&site, "https://blog.example/a", "/", NULL);
+
+    worker_init(&old, &site, 1);
+    click(&old, id, 5);
+    flush(&site, old.counters, 0);
+    click(&old, id, 2);
+
+    (void) snprintf(path, sizeof(path), "%s/other.counters", site.dir);
+    site.conf.counters = path;
+
+    worker_init(&new, &site, 2);
+    rfl_runtime_tick(&new, 2);
+    assert_string_equal(new.counters->path, path);
+    assert_int_equal(total(&new, id), 7);
+
+    click(&new, id, 10);
+    click(&old, id, 1);
+    assert_int_equal(total(&new, id), 18);
+    assert_int_equal(total_of_zone(&new), 18);
+
+    flush(&site, old.counters, 0);
+    assert_int_equal(total(&new, id), 18);
+
+    rfl_counters_retire(new.lost[0]);
+    rfl_runtime_tick(&new, 3);
+    assert_null(new.counters->lost);
+    assert_int_equal(total(&new, id), 18);
+
+    rfl_runtime_close(&old);
+    rfl_runtime_close(&new);
+    site_remove(&site);
+}
+
+
 int
 main(void)
 {
@@ -751,6 +803,7 @@ main(void)
         cmocka_unit_test(
             test_a_registry_restored_from_a_backup_is_opened_again),
         cmocka_unit_test(test_another_registry_in_its_place),
+        cmocka_unit_test(test_a_file_of_another_configuration),
         cmocka_unit_test(test_a_death_inside_lmdb_has_files_opened_again),
     };
 

@@ -418,6 +418,8 @@ sub check_counters {
     is_deeply(\@over, [], "$name: none has more than was sent");
     cmp_ok(sum($summary->{outcomes}), '<=', $total + $in_flight,
            "$name: nor has the sum");
+    cmp_ok(sum($summary->{outcomes}), '>=', $total - $self->{killed},
+           "$name: and it lacks one for each that was killed at most");
 }
 
 
@@ -435,6 +437,7 @@ sub check_watch {
 
     is_deeply($seen->{backwards}, [], "$name: no counter goes back");
     cmp_ok($seen->{answers}, '>', 10, "$name: and that was looked at");
+    cmp_ok($seen->{gap}, '<', $down ? 5 : 1, "$name: all the while");
     cmp_ok($seen->{numbers}, '>', 150, "$name: with all of the links");
     is_deeply($seen->{status}, {}, "$name: the status is there")
         unless $down;
