@@ -161,10 +161,10 @@ sub shell {
 
 
 sub get {
-    my ($at, $path) = @_;
+    my ($at, $path, %header) = @_;
 
     my $c = Referral::Connection->new($at);
-    my $answer = $c->request('GET', $path, Connection => 'close');
+    my $answer = $c->request('GET', $path, Connection => 'close', %header);
     $c->close;
 
     return $answer;
@@ -178,7 +178,8 @@ sub clicks {
 
     Time::HiRes::sleep(0.2);
 
-    my $body = get($at, '/referral_status')->{body};
+    my $body = get($at, '/referral_status',
+                   Accept => 'application/json')->{body};
 
     return JSON::PP->new->utf8->decode($body)->{clicks}{matched};
 }

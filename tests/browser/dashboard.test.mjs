@@ -1,0 +1,778 @@
+// The dashboard: every function of it clicked through, in Chromium.
+//
+// everyTree() holds for any status tree that has some links with clicks, and
+// compares the page with the tree's own JSON.  It runs on made-up links and,
+// with TEST_DASHBOARD_URL=http://.../referral_status, on that tree, too (if
+// TEST_DASHBOARD_WRITE is set, a link is registered there, and removed).  The
+// rest needs what only made-up trees have: a million links, a year, faults.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { Dashboard, DESKTOP, PHONE, launchBrowser } from
+    './dashboard-page.mjs';
+import { FakeTree } from './fake-tree.mjs';
+import { ROOT } from './site.mjs';
+
+const TIMEOUT = { timeout: 60000 };
+const SOURCE = path.join(ROOT, 'ngx_referral_module/dashboard');
+
+const VIEWS = ['#/', '#/links', '#/hosts', '#/channels', '#/partners',
+               '#/labels', '#/groups', '#/live', '#/health', '#/words'];
+
+let browser;
+
+before(async () => { browser = await launchBrowser(); }, TIMEOUT);
+after(async () => browser?.close(), TIMEOUT);
+
+
+describe('the files', () => {
+    const script = fs.readFileSync(path.join(SOURCE, 'dashboard.js'), 'utf8');
+    const all = ['index.html', 'dashboard.css', 'dashboard.js'].map(name =>
+        fs.readFileSync(path.join(SOURCE, name), 'utf8')).join('');
+
+    test('strings enter by textContent only', () => {
+        assert.doesNotMatch(script, new RegExp('innerHTML|outerHTML'
+            + '|insertAdjacentHTML|document\\.write|\\beval\\b|new Function'
+            + '|srcdoc|DOMParser|createContextualFragment'));
+        assert.doesNotMatch(all, / on[a-z]+="| style="/);
+    });
+
+    test('nothing comes from elsewhere', () => {
+        const addresses = all.match(/["'`(](?:https?:)?\/\/[a-z0-9.]+/g)
+            .filter(address => !/blog\.example|www\.w3\.org/.test(address));
+
+        assert.deepEqual(addresses, []);
+        assert.doesNotMatch(all, /@import|url\(/);
+    });
+
+    // embed-dashboard drops indentation and comment lines.
+
+    test('no string goes over several lines', () => {
+        for (const line of script.split('\n')) {
+            assert.equal((line.match(/`/g) ?? []).length % 2, 0, line);
+            assert.doesNotMatch(line, /\\$/, line);
+        }
+    });
+});
+
+
+describe('made-up links', () => everyTree(async () => {
+    const tree = await FakeTree.start({ links: 120, write: true });
+
+    return { url: tree.url, end: () => tree.stop() };
+}, true));
+
+
+if (process.env.TEST_DASHBOARD_URL) {
+    describe(process.env.TEST_DASHBOARD_URL, () => everyTree(async () => ({
+        url: process.env.TEST_DASHBOARD_URL.replace(/\/$/, ''),
+        end: () => {},
+    }), Boolean(process.env.TEST_DASHBOARD_WRITE)));
+}
+
+
+function everyTree(start, writes) {
+    let tree;
+
+    before(async () => { tree = await start(); }, TIMEOUT);
+    after(async () => tree?.end(), TIMEOUT);
+
+    function look(name, play, hash = '#/', options = {}) {
+        test(name, TIMEOUT, () => visit(tree.url, hash, play, options));
+    }
+
+    test('the document and its policy', TIMEOUT, async () => {
+        const response = await fetch(tree.url,
+                                     { headers: { Accept: 'text/html' } });
+        const text = await response.text();
+        const policy = response.headers.get('content-security-policy');
+
+        assert.match(response.headers.get('content-type'), /^text\/html/);
+        assert.ok(Buffer.byteLength(text) < 100000, 'below 100 kB');
+        assert.match(policy, /^default-src 'none'; script-src 'sha256-/);
+        assert.doesNotMatch(policy, /unsafe/);
+
+        for (const tag of ['script', 'style']) {
+            const inside = new RegExp(`<${tag}>([^]*)</${tag}>`).exec(text)[1];
+            const hash = createHash('sha256').update(inside).digest('base64');
+
+            assert.ok(policy.includes(`${tag}-src 'sha256-${hash}'`), tag);
+        }
+    });
+
+    look('a slash at the end makes no difference', async d => {
+        await d.page.goto(`${tree.url}/#/links`);
+        await d.ready();
+        assert.equal(await d.text('h1'), 'Links');
+    });
+
+    look('each view has a name, a place and no fault', async d => {
+        for (const hash of VIEWS) {
+            await d.go(hash);
+            await d.checkAccess();
+            await d.checkWidth();
+
+            if (hash !== VIEWS[0]) {
+                assert.equal(await d.page.evaluate(() =>
+                    document.activeElement.tagName), 'H1', `focus of ${hash}`);
+            }
+
+            assert.ok((await d.page.title()).startsWith(await d.text('h1')));
+        }
+    });
+
+    look('columns stand below their heads', async d => {
+        for (const width of [1280, 820]) {
+            await d.page.setViewportSize({ width, height: 900 });
+
+            for (const hash of ['#/links', '#/hosts', '#/health']) {
+                await d.go(hash);
+
+                const rows = await d.page.locator('table').first()
+                    .evaluate(table => [table.tHead.rows[0],
+                                        table.tBodies[0].rows[0]]
+                        .map(row => [...row.cells].map(cell =>
+                            Math.round(cell.getBoundingClientRect().right))));
+
+                assert.deepEqual(rows[0], rows[1], `${hash}, ${width}`);
+            }
+        }
+    });
+
+    look('each view fits a phone', async d => {
+        for (const hash of VIEWS) {
+            await d.go(hash);
+            await d.checkWidth();
+        }
+
+        const { links } = await d.api('/links?limit=1');
+
+        await d.go(`#/link/${links[0].key}`);
+        await d.checkWidth();
+    }, '#/', { viewport: PHONE });
+
+    look('the menu', async d => {
+        for (const title of ['Links', 'Hosts', 'Channels', 'Partners',
+                             'Labels', 'Live', 'Health'])
+        {
+            await d.click(`#nav a:text-is("${title}")`);
+            assert.equal(await d.text('h1'), title);
+            assert.equal(await d.text('#nav [aria-current]'), title);
+        }
+
+        await d.click('#home');
+        assert.equal(await d.text('#nav [aria-current]'), 'Overview');
+    });
+
+    look('the sentence says what the summary says', async d => {
+        for (const days of [7, 28, 90]) {
+            await d.page.getByRole('radio', { name: `${days} days` })
+                .check({ force: true });
+            await d.settled();
+
+            const from = new Date(Date.now() - (days - 1) * 86400000);
+            const answer = await d.api(`?format=json&compare=previous&from=${
+                from.toISOString().slice(0, 10)}`);
+            const said = (await d.text('h1')).replace(/[,\s]/g, '');
+            const clicks = answer.clicks.matched + answer.clicks.ambiguous;
+
+            assert.match(d.hash(), new RegExp(`p=${days}\\b`));
+            assert.match(said, new RegExp(`^${clicks}clicks?from`));
+            assert.match(said, new RegExp(`of${answer.links.registered}links`));
+        }
+    });
+
+    look('days of one\u2019s own', async d => {
+        await d.click('.custom summary');
+        await d.page.fill('#from', '2026-02-03');
+        await d.page.fill('#until', '2026-02-01');
+        await d.page.click('.custom button');
+        assert.match(await d.text('.custom .fault'), /must not come after/);
+        await d.page.fill('#from', '2026-02-01');
+        await d.page.fill('#until', '2026-02-03');
+        await d.click('.custom button');
+        assert.match(d.hash(), /p=2026-02-01\.\.2026-02-03/);
+        assert.match(await d.text('.sentence p'),
+                     /from 1 Feb 2026 to 3 Feb 2026/i);
+        assert.ok(d.asked.some(url =>
+            /from=2026-02-01&to=2026-02-04&compare=previous/.test(url)));
+    });
+
+    look('a period that has not begun', async d => {
+        assert.equal(await d.count('.refusal'), 0);
+        assert.match(await d.text(), /has not begun/);
+    }, '#/?p=2999-01-01..2999-01-02');
+
+    look('today and all time', async d => {
+        await d.go('#/?p=today');
+        assert.match(await d.text('.sentence p'),
+                     /today(, compared with [\d,]+|; none) in the same hours/i);
+        await d.go('#/?p=all');
+        assert.match(await d.text('.sentence p'), /since counting began/i);
+
+        const answer = await d.api('?format=json');
+        const clicks = answer.clicks.matched + answer.clicks.ambiguous;
+
+        assert.ok((await d.text('h1')).replace(/\D/g, '')
+                  .startsWith(String(clicks)));
+    });
+
+    look('the chart in words, by keyboard and as a table', async d => {
+        assert.match(await d.text('.chart figcaption'), /Most: |No clicks/);
+        await d.page.focus('.canvas');
+        await d.page.keyboard.press('ArrowLeft');
+
+        const last = await d.text('.readout');
+
+        await d.page.keyboard.press('ArrowLeft');
+        assert.match(last, /: [\d,]+ clicks?, before: /);
+        assert.notEqual(await d.text('.readout'), last);
+        await d.page.click('.chart summary');
+        await d.page.locator('.chart tbody tr').nth(27).waitFor();
+        assert.equal(await d.count('.chart tbody tr'), 28);
+    });
+
+    look('cards lead on', async d => {
+        const cards = await d.page.locator('.card h2').allInnerTexts();
+
+        for (const title of ['Links with most clicks', 'Broken landings',
+                             'One of several links', 'Unregistered sources',
+                             'Source withheld'])
+        {
+            assert.ok(cards.includes(title), title);
+        }
+
+        for (const [selector, heading] of [
+            ['.bars a', null], ['a:text-is("All links")', 'Links'],
+            ['.arrivals .ambiguous a', 'One of several links'],
+            ['.arrivals .hidden a', 'What the words mean'],
+            ['a:text-is("What to do about them")', 'What the words mean']])
+        {
+            await d.go('#/');
+            await d.click(`main ${selector}`);
+            assert.equal(await d.count('.refusal'), 0, selector);
+
+            if (heading !== null) {
+                assert.equal(await d.text('h1'), heading);
+            }
+        }
+
+        assert.equal(await d.page.evaluate(() => document.activeElement.id),
+                     'word-unregistered');
+    });
+
+    look('links are sorted', async d => {
+        assert.equal(await d.page.getAttribute('th[aria-sort]', 'aria-sort'),
+                     'descending');
+        await d.click('[data-sort="clicks"]');
+        assert.equal(await d.page.getAttribute('th[aria-sort]', 'aria-sort'),
+                     'ascending');
+        await d.page.selectOption('#sort', 'reloads');
+        await d.settled();
+        assert.equal(await d.text('th[aria-sort]'), 'Reloads');
+        assert.match(d.hash(), /sort=reloads/);
+
+        const { links } = await d.api('/links?limit=3&sort=reloads&order=desc'
+            + `&from=${new Date(Date.now() - 27 * 86400000).toISOString()
+                       .slice(0, 10)}`);
+        const shown = await d.page.locator('tbody th a').evaluateAll(list =>
+            list.map(a => a.getAttribute('href').split('/')[2].split('?')[0]));
+
+        assert.deepEqual(shown.slice(0, 3), links.map(link => link.key));
+    }, '#/links');
+
+    look('links are searched and filtered', async d => {
+        const { links } = await d.api('/links?limit=5&sort=clicks');
+        const link = links.find(one => one.source);
+        const host = link.source.replace(/^https?:\/\//, '').split('/')[0];
+
+        await d.page.fill('#q', host);
+        await d.page.waitForFunction(() => location.hash.includes('q='));
+        await d.settled();
+        assert.equal(await d.page.evaluate(() => document.activeElement.id),
+                     'q', 'one goes on typing');
+        assert.ok((await d.text('tbody')).includes(host));
+
+        await d.page.fill('#q', '');
+        await d.page.fill('#filter-channel', link.channel);
+        await d.page.keyboard.press('Enter');
+        await d.settled();
+        assert.match(d.hash(), new RegExp(`channel=${link.channel}`));
+        assert.match(await d.text('.chips'), /channel/);
+        await d.click('.chip');
+        assert.doesNotMatch(d.hash(), /channel/);
+
+        await d.go('#/links?q=nothing%20is%20called%20so');
+        assert.match(await d.text('.none'), /No link fits/);
+        await d.click('.none a');
+        assert.ok(await d.count('tbody tr') > 0);
+    }, '#/links');
+
+    look('spark lines come for rows that are seen', async d => {
+        await d.page.locator('svg.spark').first().waitFor();
+        assert.match(await d.page.locator('svg.spark').first()
+                     .getAttribute('aria-label'), /clicks?, at most/);
+    }, '#/links');
+
+    look('a link', async d => {
+        const { links } = await d.api('/links?limit=1&sort=clicks');
+        const link = await d.api(`/links/${links[0].key}`);
+
+        await d.go(`#/link/${link.key}?p=all`);
+        assert.ok((await d.text('.figures')).replace(/\D/g, '')
+                  .startsWith(String(link.counters.clicks)));
+        assert.ok((await d.text()).includes(link.key));
+
+        for (const unit of ['minute', 'hour', 'day']) {
+            await d.page.locator(`input[value="${unit}"]`)
+                .check({ force: true });
+            await d.settled();
+            assert.ok(d.asked.some(url =>
+                url.includes(`/links/${link.key}/history?unit=${unit}`)), unit);
+            assert.equal(await d.count('.chart svg'), 1);
+        }
+
+        await d.checkAccess();
+    });
+
+    look('a link that is not there', async d => {
+        d.allowed.push('404');
+        await d.go('#/link/ffffffffffffffff');
+        assert.match(await d.text('.refusal'), /could not be read/);
+    });
+
+    for (const [kind, field] of [['hosts', 'host'], ['channels', 'channel'],
+                                 ['partners', 'partner'], ['labels', 'label']])
+    {
+        look(`sums by ${field}`, async d => {
+            const answer = await d.api(`/${kind}?limit=1`);
+
+            if (answer[kind].length === 0) {
+                assert.match(await d.text('.none'), /There is no/);
+                return;
+            }
+
+            await d.click('[data-sort="name"]');
+            assert.equal(await d.page.getAttribute('th[aria-sort]',
+                                                   'aria-sort'), 'ascending');
+            await d.click('tbody th a');
+            assert.equal(await d.text('h1'), 'Links');
+            assert.match(d.hash(), new RegExp(`[?&]${field}=`));
+        }, `#/${kind}`);
+    }
+
+    look('a partner\u2019s month, on paper and as CSV', async d => {
+        const { partners } = await d.api('/partners?limit=10');
+        const partner = partners.find(row => row.name)?.name;
+
+        assert.ok(partner, 'there is a partner');
+        await d.click('a[aria-label^="Report for"]');
+        await d.page.fill('#month', '2026-10');
+        await d.page.locator('#month').dispatchEvent('change');
+        await d.settled();
+        assert.match(await d.text('h1'), /October 2026/);
+        assert.match(await d.text(), /Clicks, not people/);
+
+        const href = await d.page.getAttribute('a[download]', 'href');
+        const response = await fetch(new URL(href, d.url));
+
+        assert.match(href, /from=2026-10-01&to=2026-11-01&.*format=csv/);
+        assert.match(response.headers.get('content-type'), /^text\/csv/);
+
+        await d.page.emulateMedia({ media: 'print' });
+        assert.equal(await d.page.locator('#nav').isVisible(), false);
+        assert.equal(await d.page.locator('main table').isVisible(), true);
+
+        await d.page.evaluate(() => { window.print = () => {
+            window.printed = true; }; });
+        await d.page.emulateMedia({ media: 'screen' });
+        await d.page.click('text=Print');
+        assert.ok(await d.page.evaluate(() => window.printed));
+    }, '#/partners');
+
+    look('light, dark, and as the system', async d => {
+        const paper = () => d.page.evaluate(() =>
+            getComputedStyle(document.documentElement).backgroundColor);
+        const light = await paper();
+
+        await d.page.emulateMedia({ colorScheme: 'dark' });
+        const dark = await paper();
+
+        assert.notEqual(dark, light);
+        await d.page.click('#theme');
+        assert.equal(await paper(), light, 'light, whatever the system');
+        await d.page.reload();
+        await d.ready();
+        assert.equal(await paper(), light, 'it is kept');
+        await d.page.click('#theme');
+        assert.equal(await paper(), dark);
+        await d.page.click('#theme');
+        assert.match(await d.text('#theme'), /system/);
+    });
+
+    if (writes) {
+        look('a link is registered, edited and removed', writeOne, '#/links');
+    }
+
+    look('by keyboard', async d => {
+        await d.page.keyboard.press('Tab');
+        assert.equal(await d.text(':focus'), 'Skip to content');
+        await d.page.keyboard.press('Enter');
+        assert.equal(await d.page.evaluate(() => document.activeElement.id),
+                     'main');
+        await d.page.keyboard.press('Tab');
+        await d.page.keyboard.press('ArrowRight');
+        await d.settled();
+        assert.match(d.hash(), /p=90/, 'the period after the one chosen');
+        await d.page.focus('#home');
+        await d.page.keyboard.press('Tab');
+        await d.page.keyboard.press('Tab');
+        assert.equal(await d.text(':focus'), 'Overview');
+        assert.equal(await d.page.evaluate(() => getComputedStyle(
+            document.activeElement).outlineStyle), 'solid', 'focus is seen');
+        await d.page.keyboard.press('Tab');
+        await d.page.keyboard.press('Enter');
+        await d.settled();
+        assert.equal(await d.text(':focus'), 'Links');
+    });
+}
+
+
+async function writeOne(d) {
+    const registered = async () => (await d.api('')).links.registered;
+    const first = await registered();
+
+    await d.click('text=Register links');
+    await d.checkAccess();
+    await d.page.fill('#field-source', 'https://new.example/post');
+    await d.page.fill('#field-name', 'New post');
+    await d.page.click('.more-fields summary');
+    await d.page.fill('#field-labels', 'q4, spring');
+    await d.page.fill('#field-cost', '12.50');
+    await d.page.click('button:text-is("Register")');
+    await d.page.locator('h1:text-is("New post")').waitFor();
+    assert.match(await d.text(), /spring/);
+    assert.match(await d.text('#said'), /^Registered\. New post/);
+    assert.equal(await registered(), first + 1);
+
+    await d.click('text=Edit');
+    await d.page.fill('#field-partner', 'Acme');
+    await d.page.fill('#field-name', '');
+    await d.page.click('button:text-is("Save")');
+    await d.page.locator('h1:text("new.example")').waitFor();
+    assert.match(await d.text(), /Acme/);
+    assert.match(await d.text(), /12\.50/);
+
+    await d.page.click('main button:text("Remove")');
+    await d.checkAccess();
+    await d.page.click('dialog >> text=Keep');
+    assert.equal(await registered(), first + 1);
+    await d.page.click('main button:text("Remove")');
+    await d.page.locator('dialog button:text("Remove")').click();
+    await d.page.locator('h1:text-is("Links")').waitFor();
+    assert.equal(await registered(), first);
+}
+
+
+async function visit(url, hash, play, options = {}) {
+    const d = await Dashboard.open(browser, url, hash, options);
+
+    try {
+        await play(d);
+    } catch (error) {
+        await d.context.close();
+        throw error;
+    }
+
+    await d.close();
+}
+
+
+function withTree(name, made, play, hash = '#/', options = {}) {
+    test(name, TIMEOUT, async () => {
+        const tree = await FakeTree.start(made);
+
+        try {
+            await visit(tree.url, hash, d => play(d, tree), options);
+        } finally {
+            await tree.stop();
+        }
+    });
+}
+
+
+describe('how many links', () => {
+
+    withTree('none', { links: 0 }, async (d, tree) => {
+        assert.equal(await d.text('h1'), 'No links are registered yet');
+
+        const text = await d.text();
+
+        for (const part of ['referralctl add', 'referralctl import',
+                            `http://127.0.0.1:${tree.port}/pricing`])
+        {
+            assert.ok(text.includes(part), part);
+        }
+
+        await d.checkAccess();
+        tree.count = 1;
+        await d.click('main button');
+        assert.match(await d.text('h1'), /clicks? from your one link/);
+
+        for (const hash of VIEWS) {
+            tree.count = 0;
+            await d.go(`${hash}?p=7`);
+            assert.equal(await d.count('.refusal'), 0, hash);
+        }
+    });
+
+    withTree('one', { links: 1 }, async d => {
+        for (const hash of VIEWS) {
+            await d.go(hash);
+            assert.equal(await d.count('.refusal'), 0, hash);
+            await d.checkAccess();
+        }
+    });
+
+    withTree('a million', { links: 1000000 }, async d => {
+        assert.match(await d.text('h1'), /of 1,000,000 links/);
+        await d.go('#/links');
+        assert.equal(await d.count('tbody tr'), 50);
+
+        const first = await d.text('tbody th');
+
+        await d.click('[rel="next"]');
+        assert.match(await d.text('.pager'), /51 to 100/);
+        await d.click('[rel="next"]');
+        assert.match(await d.text('.pager'), /101 to 150/);
+        await d.click('[rel="prev"]');
+        assert.match(await d.text('.pager'), /51 to 100/);
+        await d.click('text=First page');
+        assert.equal(await d.text('tbody th'), first);
+        assert.ok(d.asked.filter(url => url.includes('/history')).length < 125,
+                  'spark lines of what is seen');
+    });
+});
+
+
+describe('what goes wrong', () => {
+
+    withTree('hostile names are text', { links: 3, hostile: true },
+        async d => {
+            for (const hash of ['#/', '#/links', '#/report?partner=Acme',
+                                '#/link/0000000000000000'])
+            {
+                await d.go(hash);
+                assert.ok((await d.text()).includes('<img src=x onerror='),
+                          hash);
+                assert.equal(await d.count('main img'), 0);
+            }
+
+            await d.go('#/links?partner=%3Cb%3E&q=%22%3E%3Cscript%3E');
+            assert.equal(await d.count('main b, main script'), 0);
+            assert.equal(await d.count('a[href^="javascript"]'), 0);
+        });
+
+    withTree('faults stand above all', { links: 5 }, async (d, tree) => {
+        assert.equal(await d.text('#faults'), '');
+        tree.health.ledger = 'the last flush failed';
+        tree.health.overflow = 12;
+        tree.health.diagnosis.push('no Referer arrives: let the CDN forward');
+        await d.go('#/health');
+
+        const text = await d.text('#faults');
+
+        assert.match(text, /no Referer arrives/);
+        assert.match(text, /Ledger: the last flush failed/);
+        assert.match(text, /Matches without room: 12/);
+        assert.match(await d.text('main'), /3 things to look at/);
+        await d.go('#/');
+        assert.match(await d.text('#faults'), /no Referer arrives/);
+    });
+
+    withTree('what cannot be read says so, and is tried again', { links: 5 },
+        async (d, tree) => {
+            d.allowed.push('503');
+            tree.failing.set('GET /links', [503, 'LedgerUnavailable',
+                                            'the ledger cannot be opened']);
+            await d.go('#/links');
+            assert.match(await d.text('.refusal'), /ledger cannot be opened/);
+            tree.failing.clear();
+            await d.click('.refusal button');
+            assert.equal(await d.count('tbody tr'), 5);
+        });
+
+    withTree('one card may fail', { links: 5 }, async (d, tree) => {
+        d.allowed.push('503');
+        tree.failing.set('GET /hosts', [503, 'RegistryUnavailable', 'no']);
+        await d.go('#/?p=7');
+        assert.match(await d.text('h1'), /of 5 links/);
+        assert.equal(await d.count('.card .refusal'), 1);
+    });
+
+    withTree('a view that is none', { links: 1 }, async d => {
+        await d.go('#/nowhere');
+        assert.equal(await d.text('h1'), 'There is no such view');
+    });
+});
+
+
+describe('live', () => {
+
+    withTree('visits as they happen, held and missed', { links: 9 },
+        async (d, tree) => {
+            await waitFor(() => tree.feeds.size === 1);
+            tree.click(0);
+            tree.click(1, { status: 404, class: 'error' });
+            tree.click(2, { link: null, group: 'abc', outcome: 'ambiguous' });
+            await d.page.locator('.feed tbody tr').nth(2).waitFor();
+            assert.match(await d.text('.feed tbody tr'), /one of several/,
+                         'the newest is first');
+            assert.match(await d.text('.feed tr.bad'), /404/);
+
+            await d.page.click('text=Pause');
+            tree.click(3);
+            tree.click(4);
+            await d.page.locator('button:text("2 held")').waitFor();
+            assert.equal(await d.count('.feed tbody tr'), 3);
+            await d.page.click('text=Go on');
+            await d.page.locator('.feed tbody tr').nth(4).waitFor();
+
+            tree.emit('missed', { missed: 70 });
+            tree.emit('missed', { missed: 7 });
+            await d.page.locator('text=77 visits went by').waitFor();
+
+            for (let i = 0; i < 500; i++) {
+                tree.click(i % 9);
+            }
+
+            await d.page.waitForTimeout(600);
+            assert.equal(await d.count('.feed tbody tr'), 200);
+
+            await d.go('#/links');
+            await waitFor(() => tree.feeds.size === 0);
+        }, '#/live');
+
+    withTree('no feed to be had', { links: 1 }, async (d, tree) => {
+        d.allowed.push('503');
+        tree.failing.set('GET /events', [503, 'TooManyClients', 'full']);
+        await d.go('#/live');
+        await d.page.locator('.refusal').waitFor();
+        tree.failing.clear();
+        await d.click('.refusal button');
+        await waitFor(() => tree.feeds.size === 1);
+    });
+});
+
+
+describe('writing', () => {
+
+    withTree('off: nothing offers it', { links: 3 }, async d => {
+        assert.equal(await d.count('text=Register links'), 0);
+        await d.go('#/link/0000000000000000');
+        assert.equal(await d.count('main button:text("Remove")'), 0);
+        await d.go('#/add');
+        assert.match(await d.text(), /Writing is off/);
+    }, '#/links');
+
+    withTree('faults stand at their field', { links: 3, write: true },
+        async (d, tree) => {
+            d.allowed.push('400', '409', '503');
+            await d.page.fill('#field-source', 'https://new.example/post');
+            await d.page.click('.more-fields summary');
+            await d.page.fill('#field-authority', '400');
+            await d.page.click('.more-fields summary');
+            await d.page.click('button:text-is("Register")');
+            await d.page.locator('#field-authority[aria-invalid]').waitFor();
+            assert.match(await d.text('#field-authority-fault'), /0 to 100/);
+            assert.equal(await d.page.evaluate(() =>
+                document.activeElement.id), 'field-authority');
+
+            await d.page.fill('#field-authority', '40');
+            await d.page.fill('#field-source', tree.link(0).source);
+            await d.page.fill('#field-target', tree.link(0).target);
+            await d.page.click('button:text-is("Register")');
+            await d.page.locator('#field-source[aria-invalid]').waitFor();
+            assert.equal(await d.text('#field-authority-fault'), '');
+
+            tree.failing.set('POST /links', [503, 'WriterBusy',
+                                             'another write goes on']);
+            await d.page.click('button:text-is("Register")');
+            await d.page.locator('text=Not saved: another write').waitFor();
+        }, '#/add');
+
+    withTree('several at once, all or none', { links: 3, write: true },
+        async (d, tree) => {
+            d.allowed.push('400');
+            await d.page.click('text=Register all');
+            assert.match(await d.text('#lines-fault'), /Between 1 and 10,000/);
+            await d.page.fill('#lines', 'https://a.example/1\n\nhttps://b c');
+            await d.page.click('text=Register all');
+            await d.page.locator('text=Line 2, https://b c').waitFor();
+            assert.equal(tree.registered, 3);
+            await d.page.fill('#lines', 'https://a.example/1\nb.example\n');
+            await d.click('text=Register all');
+            assert.equal(tree.registered, 5);
+            assert.equal(await d.text('h1'), 'Links');
+        }, '#/add');
+});
+
+
+describe('several registries', () => {
+
+    withTree('a list, and a tree below each name',
+        { links: 4, registries: ['shop', 'blog & co'] }, async (d, tree) => {
+            assert.equal(await d.text('h1'), 'Registries');
+            assert.equal(await d.count('#nav a'), 0);
+            await d.click('text=blog & co');
+            assert.match(await d.text('h1'), /of 4 links/);
+            assert.match(d.hash(), /^#\/~blog/);
+            await d.click('#nav a:text-is("Links")');
+            assert.equal(await d.count('tbody tr'), 4);
+            assert.ok(tree.requests.some(line => line.startsWith(
+                'GET /referral_status/blog%20%26%20co/links?')));
+            await d.click('tbody th a');
+            assert.match(d.hash(), /^#\/~blog[^/]*\/link\//);
+            await d.click('#home');
+            assert.equal(await d.text('h1'), 'Registries');
+        });
+});
+
+
+describe('screenshots', () => {
+    const link = '#/link/0000000000010001';
+    const shots = { overview: '#/', links: '#/links', link,
+                    edit: `${link.replace('?', '')}/edit`, hosts: '#/hosts',
+                    partners: '#/partners', report: '#/report?partner=Acme',
+                    groups: '#/groups', health: '#/health',
+                    words: '#/words/hidden', add: '#/add' };
+
+    for (const colorScheme of ['light', 'dark']) {
+        for (const [size, viewport] of [['desktop', DESKTOP],
+                                        ['phone', PHONE]])
+        {
+            withTree(`${colorScheme}, ${size}`, { links: 240, write: true },
+                async d => {
+                    for (const [name, hash] of Object.entries(shots)) {
+                        await d.go(hash);
+                        await d.page.waitForTimeout(150);
+                        await d.checkWidth();
+                        await d.screenshot(`${name}-${colorScheme}-${size}`);
+                    }
+                }, '#/', { colorScheme, viewport });
+        }
+    }
+});
+
+
+async function waitFor(condition) {
+    for (let i = 0; i < 200 && !condition(); i++) {
+        await new Promise(done => setTimeout(done, 25));
+    }
+
+    assert.ok(condition(), String(condition));
+}
