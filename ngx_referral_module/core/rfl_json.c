@@ -5,12 +5,12 @@
  */
 
 #include "rfl_json.h"
+#include "rfl_utf8.h"
 
 
 static size_t rfl_json_plain(rfl_str_t s, size_t pos);
 static size_t rfl_json_escape(rfl_buf_t *b, rfl_str_t s, size_t pos);
 static void rfl_json_ascii(rfl_buf_t *b, u_char c);
-static size_t rfl_json_sequence(rfl_str_t s, size_t pos, int *valid);
 
 
 /* Bytes that are not copied as they are: 1. */
@@ -95,10 +95,10 @@ rfl_json_escape(rfl_buf_t *b, rfl_str_t s, size_t pos)
         return 1;
     }
 
-    len = rfl_json_sequence(s, pos, &valid);
+    len = rfl_utf8_sequence(s, pos, &valid);
 
     if (!valid) {
-        rfl_buf_text(b, "\xef\xbf\xbd");         /* U+FFFD */
+        rfl_buf_text(b, RFL_UTF8_REPLACEMENT);
 
     } else if (len == 3 && p[0] == 0xe2 && p[1] == 0x80
                && (p[2] == 0xa8 || p[2] == 0xa9))
@@ -142,55 +142,4 @@ rfl_json_ascii(rfl_buf_t *b, u_char c)
         rfl_buf_fmt(b, "\\u%04x", c);
         return;
     }
-}
-
-
-/*
- * The UTF-8 sequence at pos, by Table 3-7 of the Unicode standard, "Well-
- * Formed UTF-8 Byte Sequences": no overlong form, no surrogate, nothing above
- * U+10FFFF.  An invalid one is as long as it still could have become valid,
- * at least one byte (Unicode, 3.9, "maximal subpart").
- */
-
-static size_t
-rfl_json_sequence(rfl_str_t s, size_t pos, int *valid)
-{
-    size_t         i, len;
-    u_char         low, high;
-    const u_char  *p;
-
-    p = s.data + pos;
-    low = 0x80;
-    high = 0xbf;
-    *valid = 0;
-
-    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
-        len = 2;
-
-    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
-        len = 3;
-        low = (p[0] == 0xe0) ? 0xa0 : low;
-        high = (p[0] == 0xed) ? 0x9f : high;
-
-    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-        len = 4;
-        low = (p[0] == 0xf0) ? 0x90 : low;
-        high = (p[0] == 0xf4) ? 0x8f : high;
-
-    } else {
-        return 1;
-    }
-
-    for (i = 1; i < len; i++) {
-        if (i == s.len - pos || p[i] < low || p[i] > high) {
-            return i;
-        }
-
-        low = 0x80;
-        high = 0xbf;
-    }
-
-    *valid = 1;
-
-    return len;
 }
