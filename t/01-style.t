@@ -31,6 +31,8 @@ is_deeply([ including('lmdb\.h') ], [ "$module/core/rfl_store.c" ],
           'the store alone includes lmdb.h');
 is_deeply([ including('xxhash\.h') ], [ "$module/core/rfl_hash.c" ],
           'the hash alone includes xxhash.h');
+is_deeply([ including('jansson\.h') ], [ "$module/core/rfl_json_in.c" ],
+          'the reader of JSON alone includes jansson.h');
 cmp_ok(scalar including('pcre2\.h'), '<=', 1,
        'one file at most includes pcre2.h');
 

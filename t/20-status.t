@@ -49,7 +49,7 @@ $t->get('/other', Referer => $page);
 
 # The answer as a whole.
 
-my $answer = $t->get('/status');
+my $answer = $t->get('/status', Accept => 'application/json');
 
 is($answer->{status}, 200, 'the summary');
 like($answer->{headers}{'content-type'}, qr{^application/json}, 'is JSON');
@@ -60,7 +60,7 @@ my $time = qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 is_deeply([ sort keys %$summary ],
           [ qw(classes clicks evidence health links now outcomes registry top
-               version) ], 'members of the summary');
+               version write) ], 'members of the summary');
 is($summary->{registry}, 'main', 'the name of the registry');
 like($summary->{version}, qr/^\d+\.\d+\.\d+$/, 'the version');
 like($summary->{now}, $time, 'the time');
@@ -168,7 +168,9 @@ is($t->get_json("/all/main/links/$key")->{key}, $key, 'all: a link');
 
 # HEAD answers as GET does, without the body.
 
-for my $path ('/status', '/status/links', "/status/links/$key", '/all') {
+for my $path ('/status?format=json', '/status/links', "/status/links/$key",
+              '/all')
+{
     my $head = $t->request('HEAD', $path);
 
     is($head->{status}, 200, "HEAD $path");
@@ -232,7 +234,7 @@ my @errors = (
     [ '/status?x', 400, 'ParameterUnknown' ],
     [ "/status/links/$key?limit=1", 400, 'ParameterUnknown' ],
     [ '/all?limit=1', 400, 'ParameterUnknown' ],
-    [ '/status/links?channel=paid', 400, 'ParameterUnknown' ],
+    [ '/status/links?state=broken', 400, 'ParameterUnknown' ],
     [ '/status/links?Sort=clicks', 400, 'ParameterUnknown' ],
     [ '/status/links?' . 'x' x 500, 400, 'ParameterUnknown' ],
     [ '/status/links?%ff%22=1', 400, 'ParameterUnknown' ],
@@ -243,8 +245,8 @@ my @errors = (
         after=x after=1 after=-1 after=1-2 after=g000000000000000
         after=00000000000000000 after=x-0000000000000000
         after=99999999999999999999-0000000000000000)),
-    [ '/status?format=html', 406, 'FormatUnavailable' ],
-    [ '/status/links?format=csv', 406, 'FormatUnavailable' ],
+    [ '/status?format=csv', 406, 'FormatUnavailable' ],
+    [ '/status/links?format=html', 406, 'FormatUnavailable' ],
     [ "/status/links/$key?format=prometheus", 406, 'FormatUnavailable' ],
     [ '/all?format=xml', 406, 'FormatUnavailable' ],
     [ '/status?format=', 406, 'FormatUnavailable' ],

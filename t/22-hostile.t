@@ -87,7 +87,7 @@ my $strict = JSON::PP->new->utf8;
 sub json_of {
     my ($path) = @_;
 
-    my $body = $t->get($path)->{body};
+    my $body = $t->get($path, Accept => 'application/json')->{body};
     my $json = eval { $strict->decode($body) };
 
     ok(defined $json, "$path: valid JSON") or diag("$@\n$body");

@@ -57,7 +57,8 @@ sub serves {
     is_deeply(\@status, [ (200) x 5 ], "$name: nginx serves");
     is(sum(settled($t, $before + 5)->{outcomes}), $before + 5,
        "$name: requests are counted");
-    is($t->get('/status')->{status}, 200, "$name: the status is there");
+    is($t->get('/status?format=json')->{status}, 200,
+       "$name: the status is there");
 }
 
 sub says {

@@ -6,6 +6,9 @@
 
 #include "rfl_report.h"
 #include "rfl_class.h"
+#include "rfl_csv.h"
+
+#include <stdio.h>
 
 
 static rfl_rc_t rfl_totals_is_folded(const rfl_totals_t *t,
@@ -16,6 +19,8 @@ static rfl_rc_t rfl_totals_lost_zone(const rfl_totals_t *t,
     const rfl_counters_t *lost, rfl_zone_t *zone);
 static rfl_rc_t rfl_report_group_clicks(const rfl_totals_t *t,
     const rfl_membership_t *member, uint64_t *clicks);
+static rfl_rc_t rfl_report_seen(const rfl_totals_t *t,
+    const rfl_link_t *link, const rfl_report_row_t *row, rfl_cell_t *totals);
 static void rfl_report_row(rfl_buf_t *b, const rfl_link_t *link,
     const rfl_cell_t *seen, const rfl_report_row_t *row);
 static void rfl_report_previous(rfl_buf_t *b, const rfl_report_row_t *row);
@@ -34,8 +39,20 @@ static void rfl_report_outcomes(rfl_buf_t *b, const rfl_zone_t *zone);
 static void rfl_report_clicks(rfl_buf_t *b, const rfl_zone_t *zone);
 static void rfl_report_evidence(rfl_buf_t *b, const rfl_zone_t *zone);
 static void rfl_report_start(rfl_buf_t *b, uint64_t start);
-static void rfl_report_sums(rfl_buf_t *b, const uint64_t *sums);
-static void rfl_report_sum_members(rfl_buf_t *b, const uint64_t *sums);
+static void rfl_report_object(rfl_buf_t *b, const uint64_t *sums);
+static void rfl_report_named_sums(rfl_buf_t *b, const uint64_t *sums,
+    uint64_t fields);
+static void rfl_report_csv_start(rfl_buf_t *b, uint64_t start);
+static void rfl_report_csv_number(rfl_buf_t *b, uint64_t n);
+static void rfl_report_csv_time(rfl_buf_t *b, uint64_t seconds);
+static void rfl_report_csv_names(rfl_buf_t *b, const char *prefix,
+    uint64_t fields);
+static void rfl_report_csv_name(rfl_buf_t *b, const char *prefix,
+    rfl_str_t name);
+static void rfl_report_csv_counters(rfl_buf_t *b, const uint64_t *sums,
+    uint64_t fields);
+static void rfl_report_csv_cell(rfl_buf_t *b, const rfl_link_t *link,
+    const rfl_link_field_t *field);
 
 
 const rfl_counter_t  rfl_counter_table[RFL_CELL_SUMS] = {
@@ -93,6 +110,43 @@ rfl_counter_find(rfl_str_t name)
     }
 
     return NULL;
+}
+
+
+uint64_t
+rfl_report_fields(rfl_str_t name)
+{
+    size_t                i;
+    const rfl_counter_t  *counter;
+
+    static const struct {
+        rfl_str_t  name;
+        uint64_t   bits;
+    } others[] = {
+        { rfl_string("key"),        RFL_SHOW_KEY },
+        { rfl_string("created"),    RFL_SHOW_CREATED },
+        { rfl_string("first_seen"), RFL_SHOW_FIRST_SEEN },
+        { rfl_string("last_seen"),  RFL_SHOW_LAST_SEEN },
+        { rfl_string("groups"),     RFL_SHOW_GROUPS },
+        { rfl_string("counters"),   RFL_SHOW_COUNTERS }
+    };
+
+    for (i = 0; i < rfl_link_nfields; i++) {
+        if (rfl_str_eq(rfl_link_fields[i].name, name)) {
+            return RFL_SHOW_FIELD(i);
+        }
+    }
+
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (rfl_str_eq(others[i].name, name)) {
+            return others[i].bits;
+        }
+    }
+
+    counter = rfl_counter_find(name);
+
+    return counter != NULL ? RFL_SHOW_COUNTER(counter - rfl_counter_table)
+                           : 0;
 }
 
 
@@ -304,32 +358,48 @@ rfl_rc_t
 rfl_report_link(rfl_buf_t *b, rfl_registry_t *registry,
     const rfl_totals_t *t, const rfl_link_t *link)
 {
-    size_t            i;
     rfl_rc_t          rc;
     rfl_report_row_t  row;
 
     memset(&row, 0, sizeof(rfl_report_row_t));
+    row.fields = RFL_SHOW_ALL;
 
-    rc = rfl_totals_cell(t, link->id, &row.cell);
+    rc = rfl_report_totals(&row, registry, t, link);
     if (rc != RFL_OK) {
         return rc;
-    }
-
-    rc = rfl_registry_groups(registry, link, row.groups, &row.ngroups);
-    if (rc != RFL_OK) {
-        return rc;
-    }
-
-    for (i = 0; i < row.ngroups; i++) {
-        rc = rfl_report_group_clicks(t, &row.groups[i], &row.clicks[i]);
-        if (rc != RFL_OK) {
-            return rc;
-        }
     }
 
     rfl_report_row(b, link, &row.cell, &row);
 
     return b->failed ? RFL_NO_MEMORY : RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_report_totals(rfl_report_row_t *row, rfl_registry_t *registry,
+    const rfl_totals_t *t, const rfl_link_t *link)
+{
+    size_t    i;
+    rfl_rc_t  rc;
+
+    rc = RFL_OK;
+
+    if (row->fields & (RFL_SHOW_COUNTERS|RFL_SHOW_SEEN)) {
+        rc = rfl_totals_cell(t, link->id, &row->cell);
+        row->is_total = 1;
+    }
+
+    if (rc != RFL_OK || !(row->fields & RFL_SHOW_GROUPS)) {
+        return rc;
+    }
+
+    rc = rfl_registry_groups(registry, link, row->groups, &row->ngroups);
+
+    for (i = 0; rc == RFL_OK && i < row->ngroups; i++) {
+        rc = rfl_report_group_clicks(t, &row->groups[i], &row->clicks[i]);
+    }
+
+    return rc;
 }
 
 
@@ -365,7 +435,7 @@ rfl_report_link_row(rfl_buf_t *b, const rfl_totals_t *t,
     rfl_rc_t    rc;
     rfl_cell_t  totals;
 
-    rc = rfl_totals_cell(t, link->id, &totals);
+    rc = rfl_report_seen(t, link, row, &totals);
     if (rc != RFL_OK) {
         return rc;
     }
@@ -373,6 +443,24 @@ rfl_report_link_row(rfl_buf_t *b, const rfl_totals_t *t,
     rfl_report_row(b, link, &totals, row);
 
     return b->failed ? RFL_NO_MEMORY : RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_report_seen(const rfl_totals_t *t, const rfl_link_t *link,
+    const rfl_report_row_t *row, rfl_cell_t *totals)
+{
+    if (!(row->fields & RFL_SHOW_SEEN)) {
+        memset(totals, 0, sizeof(rfl_cell_t));
+        return RFL_OK;
+    }
+
+    if (row->is_total) {
+        *totals = row->cell;
+        return RFL_OK;
+    }
+
+    return rfl_totals_cell(t, link->id, totals);
 }
 
 
@@ -388,26 +476,36 @@ rfl_report_row(rfl_buf_t *b, const rfl_link_t *link, const rfl_cell_t *seen,
     rfl_report_key(b, link->key);
 
     for (i = 0; i < rfl_link_nfields; i++) {
-        rfl_report_field(b, link, &rfl_link_fields[i]);
+        if (row->fields & RFL_SHOW_FIELD(i)) {
+            rfl_report_field(b, link, &rfl_link_fields[i]);
+        }
     }
 
-    rfl_json_name(b, "created");
-    rfl_report_time(b, link->created);
-
-    rfl_json_name(b, "first_seen");
-    rfl_report_time(b, seen->n[RFL_CELL_FIRST_SEEN]);
-
-    rfl_json_name(b, "last_seen");
-    rfl_report_time(b, seen->n[RFL_CELL_LAST_SEEN]);
-
-    rfl_json_name(b, "groups");
-    rfl_buf_char(b, '[');
-
-    for (i = 0; i < row->ngroups; i++) {
-        rfl_report_group(b, &row->groups[i].group, row->clicks[i]);
+    if (row->fields & RFL_SHOW_CREATED) {
+        rfl_json_name(b, "created");
+        rfl_report_time(b, link->created);
     }
 
-    rfl_buf_char(b, ']');
+    if (row->fields & RFL_SHOW_FIRST_SEEN) {
+        rfl_json_name(b, "first_seen");
+        rfl_report_time(b, seen->n[RFL_CELL_FIRST_SEEN]);
+    }
+
+    if (row->fields & RFL_SHOW_LAST_SEEN) {
+        rfl_json_name(b, "last_seen");
+        rfl_report_time(b, seen->n[RFL_CELL_LAST_SEEN]);
+    }
+
+    if (row->fields & RFL_SHOW_GROUPS) {
+        rfl_json_name(b, "groups");
+        rfl_buf_char(b, '[');
+
+        for (i = 0; i < row->ngroups; i++) {
+            rfl_report_group(b, &row->groups[i].group, row->clicks[i]);
+        }
+
+        rfl_buf_char(b, ']');
+    }
 
     if (row->period != NULL) {
         rfl_json_name(b, "period");
@@ -416,11 +514,15 @@ rfl_report_row(rfl_buf_t *b, const rfl_link_t *link, const rfl_cell_t *seen,
         rfl_buf_char(b, '}');
     }
 
-    rfl_json_name(b, "counters");
-    rfl_report_counters(b, &row->cell);
+    if (row->fields & RFL_SHOW_COUNTERS) {
+        rfl_json_name(b, "counters");
+        rfl_buf_char(b, '{');
+        rfl_report_named_sums(b, row->cell.n, row->fields);
+        rfl_buf_char(b, '}');
 
-    if (row->has_previous) {
-        rfl_report_previous(b, row);
+        if (row->has_previous) {
+            rfl_report_previous(b, row);
+        }
     }
 
     rfl_buf_char(b, '}');
@@ -438,7 +540,7 @@ rfl_report_previous(rfl_buf_t *b, const rfl_report_row_t *row)
                         row->previous_period->to);
     }
 
-    rfl_report_sum_members(b, row->previous.n);
+    rfl_report_named_sums(b, row->previous.n, row->fields);
 
     rfl_buf_char(b, '}');
 }
@@ -624,28 +726,61 @@ rfl_report_key(rfl_buf_t *b, uint64_t key)
 void
 rfl_report_counters(rfl_buf_t *b, const rfl_cell_t *cell)
 {
-    rfl_report_sums(b, cell->n);
+    rfl_report_object(b, cell->n);
 }
 
 
 static void
-rfl_report_sums(rfl_buf_t *b, const uint64_t *sums)
+rfl_report_object(rfl_buf_t *b, const uint64_t *sums)
 {
     rfl_buf_char(b, '{');
-    rfl_report_sum_members(b, sums);
+    rfl_report_named_sums(b, sums, RFL_SHOW_ALL);
     rfl_buf_char(b, '}');
 }
 
 
 static void
-rfl_report_sum_members(rfl_buf_t *b, const uint64_t *sums)
+rfl_report_named_sums(rfl_buf_t *b, const uint64_t *sums, uint64_t fields)
 {
     size_t                i;
     const rfl_counter_t  *counter;
 
     for (i = 0; i < RFL_CELL_SUMS; i++) {
-        counter = &rfl_counter_table[i];
-        rfl_report_named(b, counter->name, sums[counter->field]);
+        if (fields & RFL_SHOW_COUNTER(i)) {
+            counter = &rfl_counter_table[i];
+            rfl_report_named(b, counter->name, sums[counter->field]);
+        }
+    }
+}
+
+
+void
+rfl_report_sums(rfl_buf_t *b, const rfl_report_sums_t *row)
+{
+    rfl_buf_char(b, '{');
+
+    rfl_json_name(b, "name");
+    rfl_json_string(b, row->name);
+
+    rfl_json_name(b, "links");
+    rfl_buf_u64(b, row->links);
+
+    rfl_report_sums_members(b, row->sums, row->previous);
+
+    rfl_buf_char(b, '}');
+}
+
+
+void
+rfl_report_sums_members(rfl_buf_t *b, const uint64_t *sums,
+    const uint64_t *previous)
+{
+    rfl_json_name(b, "counters");
+    rfl_report_object(b, sums);
+
+    if (previous != NULL) {
+        rfl_json_name(b, "previous");
+        rfl_report_object(b, previous);
     }
 }
 
@@ -657,7 +792,7 @@ rfl_report_zone(rfl_buf_t *b, const rfl_zone_t *zone)
     rfl_report_clicks(b, zone);
 
     rfl_json_name(b, "classes");
-    rfl_report_sums(b, &zone->n[RFL_ZONE_CLASSES]);
+    rfl_report_object(b, &zone->n[RFL_ZONE_CLASSES]);
 
     rfl_report_evidence(b, zone);
 }
@@ -751,7 +886,7 @@ rfl_report_zone_bucket(rfl_buf_t *b, uint64_t start, const rfl_zone_t *zone)
     rfl_report_start(b, start);
 
     rfl_json_name(b, "counters");
-    rfl_report_sums(b, &zone->n[RFL_ZONE_CLASSES]);
+    rfl_report_object(b, &zone->n[RFL_ZONE_CLASSES]);
 
     rfl_report_outcomes(b, zone);
     rfl_report_clicks(b, zone);
@@ -779,4 +914,261 @@ rfl_report_named(rfl_buf_t *b, rfl_str_t name, uint64_t n)
 {
     rfl_json_name(b, (const char *) name.data);
     rfl_buf_u64(b, n);
+}
+
+
+void
+rfl_report_csv_head(rfl_buf_t *b, uint64_t fields, int has_previous)
+{
+    size_t  i;
+
+    rfl_csv_field(b, rfl_cstr("key"));
+
+    for (i = 0; i < rfl_link_nfields; i++) {
+        if (fields & RFL_SHOW_FIELD(i)) {
+            rfl_csv_field(b, rfl_link_fields[i].name);
+        }
+    }
+
+    if (fields & RFL_SHOW_CREATED) {
+        rfl_csv_field(b, rfl_cstr("created"));
+    }
+
+    rfl_report_csv_names(b, "", fields);
+
+    if (has_previous) {
+        rfl_report_csv_names(b, "previous_", fields);
+    }
+
+    if (fields & RFL_SHOW_FIRST_SEEN) {
+        rfl_csv_field(b, rfl_cstr("first_seen"));
+    }
+
+    if (fields & RFL_SHOW_LAST_SEEN) {
+        rfl_csv_field(b, rfl_cstr("last_seen"));
+    }
+
+    rfl_csv_end_row(b);
+}
+
+
+rfl_rc_t
+rfl_report_csv_row(rfl_buf_t *b, const rfl_totals_t *t,
+    const rfl_link_t *link, const rfl_report_row_t *row)
+{
+    size_t      i;
+    u_char      key[RFL_KEY_LEN];
+    rfl_rc_t    rc;
+    rfl_cell_t  totals;
+
+    rc = rfl_report_seen(t, link, row, &totals);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rfl_key_text(link->key, key);
+    rfl_csv_field(b, rfl_str(key, RFL_KEY_LEN));
+
+    for (i = 0; i < rfl_link_nfields; i++) {
+        if (row->fields & RFL_SHOW_FIELD(i)) {
+            rfl_report_csv_cell(b, link, &rfl_link_fields[i]);
+        }
+    }
+
+    if (row->fields & RFL_SHOW_CREATED) {
+        rfl_report_csv_time(b, link->created);
+    }
+
+    rfl_report_csv_counters(b, row->cell.n, row->fields);
+
+    if (row->has_previous) {
+        rfl_report_csv_counters(b, row->previous.n, row->fields);
+    }
+
+    if (row->fields & RFL_SHOW_FIRST_SEEN) {
+        rfl_report_csv_time(b, totals.n[RFL_CELL_FIRST_SEEN]);
+    }
+
+    if (row->fields & RFL_SHOW_LAST_SEEN) {
+        rfl_report_csv_time(b, totals.n[RFL_CELL_LAST_SEEN]);
+    }
+
+    rfl_csv_end_row(b);
+
+    return b->failed ? RFL_NO_MEMORY : RFL_OK;
+}
+
+
+static void
+rfl_report_csv_cell(rfl_buf_t *b, const rfl_link_t *link,
+    const rfl_link_field_t *field)
+{
+    if (field->type == RFL_FIELD_MATCH_TYPE) {
+        rfl_csv_field(b, rfl_match_type_names[link->match_type]);
+        return;
+    }
+
+    rfl_csv_field(b, *rfl_link_slice((rfl_link_t *) link, field));
+}
+
+
+void
+rfl_report_csv_sums_head(rfl_buf_t *b, int has_previous)
+{
+    rfl_csv_field(b, rfl_cstr("name"));
+    rfl_csv_field(b, rfl_cstr("links"));
+    rfl_report_csv_names(b, "", RFL_SHOW_ALL);
+
+    if (has_previous) {
+        rfl_report_csv_names(b, "previous_", RFL_SHOW_ALL);
+    }
+
+    rfl_csv_end_row(b);
+}
+
+
+void
+rfl_report_csv_sums(rfl_buf_t *b, const rfl_report_sums_t *row)
+{
+    rfl_csv_field(b, row->name);
+    rfl_report_csv_number(b, row->links);
+    rfl_report_csv_counters(b, row->sums, RFL_SHOW_ALL);
+
+    if (row->previous != NULL) {
+        rfl_report_csv_counters(b, row->previous, RFL_SHOW_ALL);
+    }
+
+    rfl_csv_end_row(b);
+}
+
+
+void
+rfl_report_csv_bucket_head(rfl_buf_t *b, int of_zone)
+{
+    unsigned  i;
+
+    rfl_csv_field(b, rfl_cstr("start"));
+    rfl_report_csv_names(b, "", RFL_SHOW_ALL);
+
+    for (i = 0; of_zone && i < RFL_OUTCOMES; i++) {
+        rfl_report_csv_name(b, "outcome_", rfl_outcome_names[i]);
+    }
+
+    for (i = 0; of_zone && i < RFL_OUTCOMES; i++) {
+        if (rfl_outcome_has_class((rfl_outcome_t) i)) {
+            rfl_report_csv_name(b, "clicks_", rfl_outcome_names[i]);
+        }
+    }
+
+    for (i = 0; of_zone && i < RFL_EVIDENCES; i++) {
+        rfl_report_csv_name(b, "evidence_", rfl_evidence_names[i]);
+    }
+
+    rfl_csv_end_row(b);
+}
+
+
+void
+rfl_report_csv_bucket(rfl_buf_t *b, uint64_t start, const rfl_cell_t *cell)
+{
+    rfl_report_csv_start(b, start);
+    rfl_report_csv_counters(b, cell->n, RFL_SHOW_ALL);
+    rfl_csv_end_row(b);
+}
+
+
+void
+rfl_report_csv_zone_bucket(rfl_buf_t *b, uint64_t start,
+    const rfl_zone_t *zone)
+{
+    unsigned  i;
+
+    rfl_report_csv_start(b, start);
+    rfl_report_csv_counters(b, &zone->n[RFL_ZONE_CLASSES], RFL_SHOW_ALL);
+
+    for (i = 0; i < RFL_OUTCOMES; i++) {
+        rfl_report_csv_number(b, zone->n[RFL_ZONE_OUTCOMES + i]);
+    }
+
+    for (i = 0; i < RFL_OUTCOMES; i++) {
+        if (rfl_outcome_has_class((rfl_outcome_t) i)) {
+            rfl_report_csv_number(b, zone->n[RFL_ZONE_CLICKS + i]);
+        }
+    }
+
+    for (i = 0; i < RFL_EVIDENCES; i++) {
+        rfl_report_csv_number(b, zone->n[RFL_ZONE_EVIDENCE + i]);
+    }
+
+    rfl_csv_end_row(b);
+}
+
+
+static void
+rfl_report_csv_names(rfl_buf_t *b, const char *prefix, uint64_t fields)
+{
+    size_t  i;
+
+    for (i = 0; i < RFL_CELL_SUMS; i++) {
+        if (fields & RFL_SHOW_COUNTER(i)) {
+            rfl_report_csv_name(b, prefix, rfl_counter_table[i].name);
+        }
+    }
+}
+
+
+static void
+rfl_report_csv_name(rfl_buf_t *b, const char *prefix, rfl_str_t name)
+{
+    char  text[64];
+
+    (void) snprintf(text, sizeof(text), "%s%s", prefix,
+                    (const char *) name.data);
+
+    rfl_csv_field(b, rfl_cstr(text));
+}
+
+
+static void
+rfl_report_csv_counters(rfl_buf_t *b, const uint64_t *sums, uint64_t fields)
+{
+    size_t  i;
+
+    for (i = 0; i < RFL_CELL_SUMS; i++) {
+        if (fields & RFL_SHOW_COUNTER(i)) {
+            rfl_report_csv_number(b, sums[rfl_counter_table[i].field]);
+        }
+    }
+}
+
+
+/* Neither it nor a time is ever quoted. */
+
+static void
+rfl_report_csv_number(rfl_buf_t *b, uint64_t n)
+{
+    rfl_buf_char(b, ',');
+    rfl_buf_u64(b, n);
+}
+
+
+/* Empty: never. */
+
+static void
+rfl_report_csv_time(rfl_buf_t *b, uint64_t seconds)
+{
+    rfl_buf_char(b, ',');
+
+    if (seconds != 0) {
+        rfl_buf_time(b, seconds);
+    }
+}
+
+
+/* The first column; 1970 is a time here. */
+
+static void
+rfl_report_csv_start(rfl_buf_t *b, uint64_t start)
+{
+    rfl_buf_time(b, start);
 }

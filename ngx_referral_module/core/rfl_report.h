@@ -47,6 +47,27 @@ rfl_rc_t rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone);
 void rfl_report_counters(rfl_buf_t *b, const rfl_cell_t *cell);
 
 /*
+ * Which members of a link are shown: a bit for each.  The key always is.
+ */
+
+#define RFL_SHOW_FIELD(i)     (UINT64_C(1) << (i))   /* of rfl_link_fields */
+#define RFL_SHOW_CREATED      (UINT64_C(1) << 24)
+#define RFL_SHOW_FIRST_SEEN   (UINT64_C(1) << 25)
+#define RFL_SHOW_LAST_SEEN    (UINT64_C(1) << 26)
+#define RFL_SHOW_GROUPS       (UINT64_C(1) << 27)
+#define RFL_SHOW_COUNTER(i)   (UINT64_C(1) << (32 + (i)))
+#define RFL_SHOW_COUNTERS     (RFL_SHOW_COUNTER(RFL_CELL_SUMS)                \
+                               - RFL_SHOW_COUNTER(0))
+#define RFL_SHOW_SEEN         (RFL_SHOW_FIRST_SEEN|RFL_SHOW_LAST_SEEN)
+#define RFL_SHOW_KEY          (UINT64_C(1) << 63)
+#define RFL_SHOW_ALL          UINT64_MAX
+
+/* The bits of a member's, or a counter's, name; 0: there is none such. */
+
+uint64_t rfl_report_fields(rfl_str_t name);
+
+
+/*
  * One link as in interface.md: fields, times, groups, counters.  registry and
  * t->ledger have begun transactions.
  */
@@ -55,13 +76,15 @@ rfl_rc_t rfl_report_link(rfl_buf_t *b, rfl_registry_t *registry,
     const rfl_totals_t *t, const rfl_link_t *link);
 
 
-/* The same link with counters of a period, which the caller has summed. */
+/* The same link with what the caller has summed and wants to be shown. */
 
 typedef struct {
+    uint64_t             fields;
     rfl_cell_t           cell;
     size_t               ngroups;
     rfl_membership_t     groups[RFL_LINK_GROUPS_MAX];
     uint64_t             clicks[RFL_LINK_GROUPS_MAX];    /* of each group */
+    unsigned             is_total:1;     /* cell is of all time */
     unsigned             has_previous:1;
     rfl_cell_t           previous;       /* counters of the period before */
     const rfl_period_t  *period;         /* shown in the link; or NULL */
@@ -70,6 +93,41 @@ typedef struct {
 
 rfl_rc_t rfl_report_link_row(rfl_buf_t *b, const rfl_totals_t *t,
     const rfl_link_t *link, const rfl_report_row_t *row);
+
+/* Fills row's totals as row->fields says; as rfl_report_link() would. */
+
+rfl_rc_t rfl_report_totals(rfl_report_row_t *row, rfl_registry_t *registry,
+    const rfl_totals_t *t, const rfl_link_t *link);
+
+
+/*
+ * As CSV: the columns of "referralctl export", which import reads back, so
+ * fields are as they are stored, bytes that are not UTF-8 too; groups are left
+ * out.  Counters of the period before are previous_clicks and so on.
+ */
+
+void rfl_report_csv_head(rfl_buf_t *b, uint64_t fields, int has_previous);
+rfl_rc_t rfl_report_csv_row(rfl_buf_t *b, const rfl_totals_t *t,
+    const rfl_link_t *link, const rfl_report_row_t *row);
+
+
+/* Sums of several links: a row of /hosts and its like. */
+
+typedef struct {
+    rfl_str_t        name;
+    uint32_t         links;
+    const uint64_t  *sums;               /* by rfl_cell_field_t */
+    const uint64_t  *previous;           /* or NULL */
+} rfl_report_sums_t;
+
+void rfl_report_sums(rfl_buf_t *b, const rfl_report_sums_t *row);
+void rfl_report_csv_sums_head(rfl_buf_t *b, int has_previous);
+void rfl_report_csv_sums(rfl_buf_t *b, const rfl_report_sums_t *row);
+
+/* The members "counters" and, unless it is NULL, "previous". */
+
+void rfl_report_sums_members(rfl_buf_t *b, const uint64_t *sums,
+    const uint64_t *previous);
 
 
 /* The members "outcomes", "clicks", "classes", "evidence" of the summary. */
@@ -87,6 +145,14 @@ void rfl_report_span(rfl_buf_t *b, uint64_t from, uint64_t to);
 
 void rfl_report_bucket(rfl_buf_t *b, uint64_t start, const rfl_cell_t *cell);
 void rfl_report_zone_bucket(rfl_buf_t *b, uint64_t start,
+    const rfl_zone_t *zone);
+
+/* Columns "start", counters, "outcome_direct", "clicks_...", "evidence_...". */
+
+void rfl_report_csv_bucket_head(rfl_buf_t *b, int of_zone);
+void rfl_report_csv_bucket(rfl_buf_t *b, uint64_t start,
+    const rfl_cell_t *cell);
+void rfl_report_csv_zone_bucket(rfl_buf_t *b, uint64_t start,
     const rfl_zone_t *zone);
 
 

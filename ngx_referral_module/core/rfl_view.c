@@ -2,16 +2,22 @@
  * See rfl_view.h.
  *
  * An answer is a list of stages; each is called, a step at a time, until it is
- * done.
+ * done.  Which list it is, a table says by what is asked for; a format with
+ * stages of its own is a row there.
  */
 
 #include "rfl_view_parts.h"
+#include "rfl_prometheus.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 
+static void rfl_view_choose(rfl_view_t *v);
 static rfl_rc_t rfl_view_init(rfl_view_t *v,
+    const rfl_view_request_t *request, rfl_view_error_t *error);
+static rfl_rc_t rfl_view_init_metrics(rfl_view_t *v,
     const rfl_view_request_t *request, rfl_view_error_t *error);
 static rfl_rc_t rfl_view_find_runtime(rfl_view_t *v,
     const rfl_view_request_t *request, rfl_view_error_t *error);
@@ -25,7 +31,11 @@ static void rfl_view_hours_pruned(rfl_view_t *v, uint64_t *hours_from,
 static rfl_rc_t rfl_view_day_is_whole(rfl_history_t *h, uint32_t first_hour,
     int *whole);
 static rfl_rc_t rfl_view_init_rows(rfl_view_t *v, rfl_view_error_t *error);
+static rfl_rc_t rfl_view_init_links(rfl_view_t *v, rfl_view_error_t *error);
+static rfl_rc_t rfl_view_find_group(rfl_view_t *v, rfl_view_error_t *error);
+static rfl_rc_t rfl_view_no_memory(rfl_view_error_t *error);
 static rfl_rc_t rfl_view_find_link(rfl_view_t *v, rfl_view_error_t *error);
+static rfl_rc_t rfl_view_run(rfl_view_t *v, rfl_buf_t *b);
 static rfl_rc_t rfl_view_begin(rfl_view_t *v);
 static void rfl_view_end(rfl_view_t *v);
 static rfl_rc_t rfl_view_registries(rfl_view_t *v, rfl_buf_t *b);
@@ -42,23 +52,41 @@ static const rfl_view_stage_pt  rfl_view_summary_stages[] = {
     rfl_view_zone,
     rfl_view_zone_previous,
     rfl_view_summary,
-    rfl_view_rows_sorted,
+    rfl_view_rows,
     rfl_view_summary_end,
     NULL
 };
 
-static const rfl_view_stage_pt  rfl_view_sorted_stages[] = {
+static const rfl_view_stage_pt  rfl_view_links_stages[] = {
+    rfl_view_find,
     rfl_view_scan,
     rfl_view_links,
-    rfl_view_rows_sorted,
+    rfl_view_rows,
     rfl_view_links_end,
     NULL
 };
 
-static const rfl_view_stage_pt  rfl_view_by_key_stages[] = {
-    rfl_view_links,
-    rfl_view_rows_by_key,
-    rfl_view_links_end,
+static const rfl_view_stage_pt  rfl_view_tally_stages[] = {
+    rfl_view_tally_ids,
+    rfl_view_tally_sort,
+    rfl_view_tally_head,
+    rfl_view_tally_rows,
+    rfl_view_tally_end,
+    NULL
+};
+
+static const rfl_view_stage_pt  rfl_view_hosts_stages[] = {
+    rfl_view_tally_ids,
+    rfl_view_hosts_rank,
+    rfl_view_tally_head,
+    rfl_view_hosts_rows,
+    rfl_view_tally_end,
+    NULL
+};
+
+static const rfl_view_stage_pt  rfl_view_metrics_stages[] = {
+    rfl_view_metrics_start,
+    rfl_view_metrics,
     NULL
 };
 
@@ -74,12 +102,60 @@ static const rfl_view_stage_pt  rfl_view_history_stages[] = {
 };
 
 
+#define RFL_VIEW_JSON  (1u << RFL_FORMAT_JSON)
+#define RFL_VIEW_CSV   (1u << RFL_FORMAT_CSV)
+#define RFL_VIEW_PROM  (1u << RFL_FORMAT_PROMETHEUS)
+
+static const struct {
+    rfl_query_kind_t          kind;
+    unsigned                  formats;
+    const rfl_view_stage_pt  *stages;
+    const char               *file;      /* a part of its name */
+} rfl_view_answers[] = {
+
+    { RFL_QUERY_REGISTRIES, RFL_VIEW_JSON, rfl_view_registries_stages, "" },
+    { RFL_QUERY_SUMMARY, RFL_VIEW_JSON, rfl_view_summary_stages, "" },
+
+    { RFL_QUERY_LINKS, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_links_stages,
+      "links" },
+    { RFL_QUERY_LINK, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_link_stages,
+      "link" },
+    { RFL_QUERY_LINK_HISTORY, RFL_VIEW_JSON|RFL_VIEW_CSV,
+      rfl_view_history_stages, "link-history" },
+    { RFL_QUERY_HISTORY, RFL_VIEW_JSON|RFL_VIEW_CSV,
+      rfl_view_history_stages, "history" },
+
+    { RFL_QUERY_HOSTS, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_hosts_stages,
+      "hosts" },
+    { RFL_QUERY_CHANNELS, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_tally_stages,
+      "channels" },
+    { RFL_QUERY_PARTNERS, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_tally_stages,
+      "partners" },
+    { RFL_QUERY_LABELS, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_tally_stages,
+      "labels" },
+
+    { RFL_QUERY_METRICS, RFL_VIEW_PROM, rfl_view_metrics_stages, "" }
+};
+
+#define RFL_VIEW_NANSWERS                                                     \
+    (sizeof(rfl_view_answers) / sizeof(rfl_view_answers[0]))
+
+
+static const rfl_str_t  rfl_view_types[RFL_FORMATS] = {
+    [RFL_FORMAT_JSON] = rfl_string("application/json"),
+    [RFL_FORMAT_HTML] = rfl_string("text/html; charset=utf-8"),
+    [RFL_FORMAT_CSV]  = rfl_string("text/csv; charset=utf-8; header=present"),
+    [RFL_FORMAT_PROMETHEUS] = rfl_string(RFL_PROMETHEUS_TYPE)
+};
+
+
 rfl_rc_t
 rfl_view_open(rfl_view_t **vp, const rfl_view_request_t *request,
     rfl_view_error_t *error)
 {
-    rfl_rc_t     rc;
-    rfl_view_t  *v;
+    rfl_rc_t             rc;
+    rfl_view_t          *v;
+    rfl_query_request_t  asked;
 
     *vp = NULL;
 
@@ -88,8 +164,17 @@ rfl_view_open(rfl_view_t **vp, const rfl_view_request_t *request,
         return rfl_query_refuse(error, 500, "NoMemory", "out of memory");
     }
 
-    rc = rfl_query_parse(&v->query, request->path, request->args,
-                         request->all, (uint64_t) time(NULL), error);
+    asked.path = request->path;
+    asked.args = request->args;
+    asked.accept = request->accept;
+    asked.all = request->all;
+    asked.html = request->html;
+    asked.now = (uint64_t) time(NULL);
+
+    (void) rfl_query_refuse(&v->fault, 503, "ReadFailed",
+                            "reading failed midway, the error log says why");
+
+    rc = rfl_query_read(&v->query, &asked, error);
 
     if (rc == RFL_OK) {
         rc = rfl_view_init(v, request, error);
@@ -109,8 +194,73 @@ rfl_view_open(rfl_view_t **vp, const rfl_view_request_t *request,
 void
 rfl_view_close(rfl_view_t *v)
 {
+    rfl_view_metrics_close(v);
+    rfl_view_tally_close(v);
     rfl_top_free(&v->top);
+    free(v->found);
     free(v);
+}
+
+
+rfl_format_t
+rfl_view_format(const rfl_view_t *v)
+{
+    return v->query.format;
+}
+
+
+rfl_str_t
+rfl_view_content_type(const rfl_view_t *v)
+{
+    return rfl_view_types[v->query.format];
+}
+
+
+/* Registries have letters, digits, "-" and "_" in their names. */
+
+void
+rfl_view_file_name(const rfl_view_t *v, char name[RFL_VIEW_FILE_MAX])
+{
+    u_char  key[RFL_KEY_LEN];
+
+    name[0] = '\0';
+
+    if (!rfl_view_is_csv(v)) {
+        return;
+    }
+
+    rfl_key_text(v->query.link_key, key);
+
+    (void) snprintf(name, RFL_VIEW_FILE_MAX, "%.64s-%s%s%.*s.csv",
+                    v->rt->conf->name, v->file,
+                    v->query.link_key != 0 ? "-" : "",
+                    v->query.link_key != 0 ? RFL_KEY_LEN : 0, key);
+}
+
+
+const rfl_view_error_t *
+rfl_view_fault(const rfl_view_t *v)
+{
+    return &v->fault;
+}
+
+
+/* None: the caller answers, with its page. */
+
+static void
+rfl_view_choose(rfl_view_t *v)
+{
+    size_t  i;
+
+    for (i = 0; i < RFL_VIEW_NANSWERS; i++) {
+        if (rfl_view_answers[i].kind == v->query.kind
+            && (rfl_view_answers[i].formats & (1u << v->query.format)))
+        {
+            v->stage = rfl_view_answers[i].stages;
+            v->file = rfl_view_answers[i].file;
+            return;
+        }
+    }
 }
 
 
@@ -122,18 +272,29 @@ rfl_view_init(rfl_view_t *v, const rfl_view_request_t *request,
 
     v->runtimes = request->runtimes;
     v->nruntimes = request->n;
+    v->write = request->write;
+
+    rfl_view_choose(v);
 
     if (v->query.kind == RFL_QUERY_REGISTRIES) {
-        v->stage = rfl_view_registries_stages;
         return RFL_OK;
+    }
+
+    if (v->query.kind == RFL_QUERY_METRICS) {
+        return rfl_view_init_metrics(v, request, error);
     }
 
     rc = rfl_view_find_runtime(v, request, error);
 
     v->query.registry = rfl_str(NULL, 0);
 
-    if (rc != RFL_OK) {
+    if (rc != RFL_OK || v->query.format == RFL_FORMAT_HTML) {
         return rc;
+    }
+
+    if (v->stage == NULL) {
+        return rfl_query_refuse(error, 404, "PathUnknown",
+                                "there is nothing under this path");
     }
 
     if (v->rt->registry == NULL && v->query.kind != RFL_QUERY_SUMMARY
@@ -143,12 +304,12 @@ rfl_view_init(rfl_view_t *v, const rfl_view_request_t *request,
                                 v->rt->registry_error.text);
     }
 
-    if (rfl_view_needs_ledger(v)) {
-        if (v->rt->ledger == NULL) {
-            return rfl_query_refuse(error, 503, "LedgerUnavailable", "%s",
-                                    v->rt->ledger_error.text);
-        }
+    if (v->rt->ledger == NULL && rfl_view_needs_ledger(v)) {
+        return rfl_query_refuse(error, 503, "LedgerUnavailable", "%s",
+                                v->rt->ledger_error.text);
+    }
 
+    if (v->query.period.has_from) {
         rc = rfl_view_init_period(v, error);
         if (rc != RFL_OK) {
             return rc;
@@ -156,6 +317,34 @@ rfl_view_init(rfl_view_t *v, const rfl_view_request_t *request,
     }
 
     return rfl_view_init_rows(v, error);
+}
+
+
+/* Its stages begin and end the transactions of each registry themselves. */
+
+static rfl_rc_t
+rfl_view_init_metrics(rfl_view_t *v, const rfl_view_request_t *request,
+    rfl_view_error_t *error)
+{
+    rfl_rc_t  rc;
+
+    if (v->query.registry.len != 0) {
+        rc = rfl_view_find_runtime(v, request, error);
+
+        v->query.registry = rfl_str(NULL, 0);
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        v->only = v->rt;
+        v->rt = NULL;
+        v->runtimes = &v->only;
+        v->nruntimes = 1;
+    }
+
+    return rfl_view_metrics_open(v) == RFL_OK ? RFL_OK
+                                              : rfl_view_no_memory(error);
 }
 
 
@@ -184,12 +373,19 @@ rfl_view_find_runtime(rfl_view_t *v, const rfl_view_request_t *request,
 }
 
 
-/* History is the ledger's alone; totals do without it. */
+/* History is the ledger's alone, and lists would show too little without it. */
 
 static int
 rfl_view_needs_ledger(const rfl_view_t *v)
 {
-    return v->query.period.has_from;
+    if (v->query.period.has_from) {
+        return 1;
+    }
+
+    /* the summary says what is wrong; before the first flush there is none */
+
+    return v->query.kind != RFL_QUERY_SUMMARY
+           && v->rt->ledger_error.rc != RFL_NOT_FOUND;
 }
 
 
@@ -361,49 +557,104 @@ rfl_view_day_is_whole(rfl_history_t *h, uint32_t first_hour, int *whole)
 static rfl_rc_t
 rfl_view_init_rows(rfl_view_t *v, rfl_view_error_t *error)
 {
-    size_t             max;
-    rfl_query_page_t  *page;
-
-    page = &v->query.page;
-
     switch (v->query.kind) {
 
     case RFL_QUERY_LINK:
-        v->stage = rfl_view_link_stages;
-        return rfl_view_find_link(v, error);
-
     case RFL_QUERY_LINK_HISTORY:
-        v->stage = rfl_view_history_stages;
         return rfl_view_find_link(v, error);
 
     case RFL_QUERY_HISTORY:
-        v->stage = rfl_view_history_stages;
         return RFL_OK;
 
     case RFL_QUERY_SUMMARY:
-        v->stage = rfl_view_summary_stages;
-        page->limit = RFL_VIEW_TOP;
-        max = RFL_VIEW_TOP;
-        break;
+        v->query.page.limit = RFL_VIEW_TOP;
+
+        return rfl_top_init(&v->top, RFL_VIEW_TOP, 0) == RFL_OK
+               ? RFL_OK : rfl_view_no_memory(error);
+
+    case RFL_QUERY_LINKS:
+        return rfl_view_init_links(v, error);
 
     default:
-        if (page->by_key) {
-            v->stage = rfl_view_by_key_stages;
-            v->last_key = page->has_after ? page->after_key : 0;
-            return RFL_OK;
+        return rfl_view_tally_open(v) == RFL_OK ? RFL_OK
+                                                : rfl_view_no_memory(error);
+    }
+}
+
+
+/* One row more than shown tells whether there is a next page. */
+
+static rfl_rc_t
+rfl_view_init_links(rfl_view_t *v, rfl_view_error_t *error)
+{
+    size_t             max;
+    rfl_rc_t           rc;
+    rfl_query_page_t  *page;
+
+    page = &v->query.page;
+    max = page->limit <= RFL_QUERY_LIMIT_MAX ? page->limit + 1
+                                             : RFL_VIEW_FOUND_MAX;
+    v->last_key = page->has_after ? page->after_key : 0;
+
+    if (v->query.has_group) {
+        rc = rfl_view_find_group(v, error);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    v->has_index = v->query.has_group
+                   || rfl_filter_has(&v->query.filter, RFL_FILTER_HOST);
+
+    if (v->has_index) {
+        v->found = malloc(RFL_VIEW_FOUND_MAX * sizeof(uint32_t));
+        if (v->found == NULL) {
+            return rfl_view_no_memory(error);
         }
 
-        /* one row more than shown tells whether there is a next page */
-
-        v->stage = rfl_view_sorted_stages;
-        max = page->limit + 1;
+    } else if (page->by_key) {
+        return RFL_OK;
     }
 
-    if (rfl_top_init(&v->top, max, page->ascending) != RFL_OK) {
-        return rfl_query_refuse(error, 500, "NoMemory", "out of memory");
+    return rfl_top_init(&v->top, max, page->ascending) == RFL_OK
+           ? RFL_OK : rfl_view_no_memory(error);
+}
+
+
+static rfl_rc_t
+rfl_view_find_group(rfl_view_t *v, rfl_view_error_t *error)
+{
+    rfl_rc_t     rc;
+    rfl_group_t  group;
+
+    rc = rfl_registry_begin(v->rt->registry, 0, NULL);
+
+    if (rc == RFL_OK) {
+        rc = rfl_registry_by_group_key(v->rt->registry, v->query.group_key,
+                                       &group);
+        rfl_registry_end(v->rt->registry);
     }
+
+    if (rc == RFL_NOT_FOUND) {
+        return rfl_query_refuse(error, 404, "GroupUnknown",
+                                "no group of links has this key");
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_query_refuse(error, 503, "RegistryUnavailable",
+                                "the registry cannot be read");
+    }
+
+    v->group_id = group.id;
 
     return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_view_no_memory(rfl_view_error_t *error)
+{
+    return rfl_query_refuse(error, 500, "NoMemory", "out of memory");
 }
 
 
@@ -447,17 +698,43 @@ rfl_view_step(rfl_view_t *v, rfl_buf_t *b)
     }
 
     v->buckets = RFL_VIEW_STEP_BUCKETS;
+    v->work = RFL_VIEW_STEP_IDS;
 
-    rc = (*v->stage)(v, b);
-
-    if (rc == RFL_OK) {
-        v->stage++;
-        rc = *v->stage != NULL ? RFL_BUSY : RFL_OK;
-    }
+    rc = rfl_view_run(v, b);
 
     rfl_view_end(v);
 
     return b->failed ? RFL_NO_MEMORY : rc;
+}
+
+
+/* A stage that has nothing to do takes no step. */
+
+static rfl_rc_t
+rfl_view_run(rfl_view_t *v, rfl_buf_t *b)
+{
+    size_t    len;
+    rfl_rc_t  rc;
+
+    len = b->len;
+
+    do {
+        rc = (*v->stage)(v, b);
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        v->stage++;
+
+        if (*v->stage == NULL) {
+            return RFL_OK;
+        }
+
+    } while (v->work == RFL_VIEW_STEP_IDS
+             && v->buckets == RFL_VIEW_STEP_BUCKETS && b->len == len);
+
+    return RFL_BUSY;
 }
 
 
@@ -583,6 +860,29 @@ rfl_view_registries(rfl_view_t *v, rfl_buf_t *b)
     rfl_buf_text(b, "]}\n");
 
     return RFL_OK;
+}
+
+
+/* The members "period" and "previous", if there are such. */
+
+void
+rfl_view_periods(rfl_view_t *v, rfl_buf_t *b)
+{
+    if (v->period.nranges != 0) {
+        rfl_view_period(b, "period", &v->period);
+    }
+
+    if (v->previous.nranges != 0) {
+        rfl_view_period(b, "previous", &v->previous);
+    }
+}
+
+
+void
+rfl_view_cursor(rfl_buf_t *b, const rfl_top_row_t *last)
+{
+    rfl_buf_fmt(b, "\"%llu-%016llx\"", (unsigned long long) last->value,
+                (unsigned long long) last->key);
 }
 
 

@@ -20,6 +20,11 @@ rfl_view_history(rfl_view_t *v, rfl_buf_t *b)
         return rc;
     }
 
+    if (rfl_view_is_csv(v)) {
+        rfl_report_csv_bucket_head(b, v->query.kind == RFL_QUERY_HISTORY);
+        return RFL_OK;
+    }
+
     rfl_buf_text(b, "{");
     rfl_json_name(b, "unit");
     rfl_json_string(b, rfl_unit_names[v->query.unit]);
@@ -89,7 +94,9 @@ rfl_view_buckets(rfl_view_t *v, rfl_buf_t *b)
         }
     }
 
-    rfl_buf_text(b, "]}\n");
+    if (!rfl_view_is_csv(v)) {
+        rfl_buf_text(b, "]}\n");
+    }
 
     return RFL_OK;
 }
@@ -122,6 +129,18 @@ rfl_view_bucket(rfl_view_t *v, rfl_buf_t *b)
                       : rfl_view_is_zero(zone.n, RFL_ZONE_FIELDS);
 
     if (is_zero) {
+        return RFL_OK;
+    }
+
+    if (rfl_view_is_csv(v)) {
+
+        if (of_link) {
+            rfl_report_csv_bucket(b, start, &cell);
+
+        } else {
+            rfl_report_csv_zone_bucket(b, start, &zone);
+        }
+
         return RFL_OK;
     }
 

@@ -6,6 +6,7 @@
 #ifndef RFL_VIEW_PARTS_H
 #define RFL_VIEW_PARTS_H
 
+#include "rfl_identity.h"
 #include "rfl_top.h"
 #include "rfl_view.h"
 
@@ -21,6 +22,10 @@ typedef struct {
 } rfl_view_row_t;
 
 
+typedef struct rfl_view_tally_s  rfl_view_tally_t;
+typedef struct rfl_view_metrics_s  rfl_view_metrics_t;
+
+
 /* RFL_OK: the next stage; RFL_BUSY: this one again. */
 
 typedef rfl_rc_t (*rfl_view_stage_pt)(rfl_view_t *v, rfl_buf_t *b);
@@ -31,8 +36,11 @@ struct rfl_view_s {
     rfl_runtime_t            *rt;
     rfl_runtime_t           **runtimes;
     size_t                    nruntimes;
+    unsigned                  write:1;           /* as requested */
 
     const rfl_view_stage_pt  *stage;
+    const char               *file;              /* in its file's name */
+    rfl_view_error_t          fault;
 
     rfl_period_t              period;            /* no ranges: totals */
     rfl_period_t              previous;          /* no ranges: none */
@@ -42,12 +50,29 @@ struct rfl_view_s {
     rfl_totals_t              totals;
     rfl_history_t             history;
     uint32_t                  buckets;           /* may be looked at */
+    uint32_t                  work;              /* ids, likewise */
 
     rfl_merge_t               merge;
     unsigned                  merging:1;
 
     unsigned                  ledger_failed:1;   /* the summary goes on
                                                     without it */
+
+    uint32_t                  group_id;          /* a filter's */
+    rfl_registry_place_t      place;             /* in the sources */
+    rfl_identity_t            identity;          /* scratch: it is large */
+
+    uint32_t                 *found;             /* ids an index had */
+    size_t                    nfound;
+    size_t                    next_found;        /* of the scan */
+    uint32_t                  next_member;
+    unsigned                  has_index:1;
+    unsigned                  indexed:1;         /* found has them all */
+
+    rfl_view_tally_t         *tally;             /* of /hosts and its like */
+
+    rfl_runtime_t            *only;              /* metrics: of one registry */
+    rfl_view_metrics_t       *metrics;
 
     uint32_t                  next_id;           /* scan: where it goes on */
     uint32_t                  end_id;            /* scan: behind the last */
@@ -61,7 +86,8 @@ struct rfl_view_s {
     rfl_view_row_t            row;
     uint64_t                  rows;              /* rendered */
     size_t                    next_row;          /* of top's */
-    uint64_t                  last_key;
+    uint64_t                  last_key;          /* looked at */
+    uint64_t                  shown_key;
     unsigned                  has_next:1;
 
     uint32_t                  link_id;           /* of a history */
@@ -79,6 +105,27 @@ rfl_rc_t rfl_view_merge(rfl_view_t *v, rfl_merge_kind_t kind,
     const rfl_period_t *period, uint32_t id);
 
 
+/* So much of this step's work is done. */
+
+static inline void
+rfl_view_spend(rfl_view_t *v, size_t work)
+{
+    v->work = v->work > work ? v->work - (uint32_t) work : 0;
+}
+
+
+static inline int
+rfl_view_is_csv(const rfl_view_t *v)
+{
+    return v->query.format == RFL_FORMAT_CSV;
+}
+
+
+/* A cell as it is now. */
+
+rfl_rc_t rfl_view_cell(rfl_view_t *v, uint32_t id, rfl_cell_t *cell);
+
+
 /* Members of an object. */
 
 void rfl_view_period(rfl_buf_t *b, const char *name,
@@ -86,15 +133,42 @@ void rfl_view_period(rfl_buf_t *b, const char *name,
 void rfl_view_member_u64(rfl_buf_t *b, const char *name, uint64_t n);
 
 
+void rfl_view_periods(rfl_view_t *v, rfl_buf_t *b);
+void rfl_view_cursor(rfl_buf_t *b, const rfl_top_row_t *last);
+
+
 /* Stages of rfl_view_rows.c. */
 
+rfl_rc_t rfl_view_find(rfl_view_t *v, rfl_buf_t *b);
 rfl_rc_t rfl_view_scan(rfl_view_t *v, rfl_buf_t *b);
 rfl_rc_t rfl_view_scan_previous(rfl_view_t *v, rfl_buf_t *b);
 rfl_rc_t rfl_view_links(rfl_view_t *v, rfl_buf_t *b);
-rfl_rc_t rfl_view_rows_by_key(rfl_view_t *v, rfl_buf_t *b);
-rfl_rc_t rfl_view_rows_sorted(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_rows(rfl_view_t *v, rfl_buf_t *b);
 rfl_rc_t rfl_view_links_end(rfl_view_t *v, rfl_buf_t *b);
 rfl_rc_t rfl_view_link(rfl_view_t *v, rfl_buf_t *b);
+
+
+/* Stages of rfl_view_tally.c, and what it keeps. */
+
+rfl_rc_t rfl_view_tally_open(rfl_view_t *v);
+void rfl_view_tally_close(rfl_view_t *v);
+
+rfl_rc_t rfl_view_tally_ids(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_tally_sort(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_tally_head(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_tally_rows(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_tally_end(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_hosts_rank(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_hosts_rows(rfl_view_t *v, rfl_buf_t *b);
+
+
+/* Stages of rfl_view_metrics.c, and what it keeps. */
+
+rfl_rc_t rfl_view_metrics_open(rfl_view_t *v);
+void rfl_view_metrics_close(rfl_view_t *v);
+
+rfl_rc_t rfl_view_metrics_start(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_metrics(rfl_view_t *v, rfl_buf_t *b);
 
 
 /* Stages of rfl_view_summary.c. */

@@ -3,8 +3,11 @@
  *
  * A page sorted by a counter is one stepped scan of all ids into a heap of as
  * many rows as the page has; a page in key order reads the index where the
- * cursor points.  Counters move meanwhile: a cursor is the (value, key) of the
- * last row shown, so paging ends and shows no link twice at one value.
+ * cursor points.  For a host or a group the registry has an index: the ids it
+ * gives are scanned, in the order of ids (of more than RFL_VIEW_FOUND_MAX the
+ * whole list is, as for other filters).  Counters move meanwhile: a cursor is
+ * the (value, key) of the last row shown, so paging ends and shows no link
+ * twice at one value.
  *
  * The counters of a period are summed a block of ids at a time for the scan,
  * and again for each row that is shown.
@@ -12,7 +15,26 @@
 
 #include "rfl_view_parts.h"
 
+#include <stdlib.h>
 
+
+/* What costs more than a look at an id, in ids. */
+
+#define RFL_VIEW_TEXT_WORK    256        /* bytes that are searched, one */
+#define RFL_VIEW_KEY_WORK     2          /* a link by its key */
+#define RFL_VIEW_HOST_WORK    4          /* a link's SURT */
+#define RFL_VIEW_GROUPS_WORK  6          /* a link's groups */
+
+
+static rfl_rc_t rfl_view_find_members(rfl_view_t *v);
+static rfl_rc_t rfl_view_find_sources(rfl_view_t *v);
+static void rfl_view_find_start(rfl_view_t *v);
+static rfl_rc_t rfl_view_found(rfl_view_t *v, const rfl_link_t *link);
+static int rfl_view_compare_ids(const void *a, const void *b);
+static rfl_rc_t rfl_view_wants(rfl_view_t *v, const rfl_link_t *link,
+    int *wanted);
+static int rfl_view_is_of_host(rfl_view_t *v, const rfl_link_t *link);
+static uint32_t rfl_view_candidate(rfl_view_t *v);
 static rfl_rc_t rfl_view_scan_totals(rfl_view_t *v);
 static rfl_rc_t rfl_view_scan_period(rfl_view_t *v,
     const rfl_period_t *period);
@@ -21,15 +43,225 @@ static rfl_rc_t rfl_view_scan_cell(rfl_view_t *v, uint32_t id,
     const rfl_cell_t *cell);
 static rfl_rc_t rfl_view_count_previous(rfl_view_t *v, uint32_t id,
     const rfl_cell_t *cell);
-static rfl_rc_t rfl_view_cell(rfl_view_t *v, uint32_t id, rfl_cell_t *cell);
 static int rfl_view_is_after(const rfl_view_t *v, const rfl_top_row_t *row);
 static rfl_rc_t rfl_view_next_link(rfl_view_t *v, rfl_link_t *link);
-static void rfl_view_cursor(rfl_view_t *v, rfl_buf_t *b);
+static rfl_rc_t rfl_view_rows_by_key(rfl_view_t *v, rfl_buf_t *b);
+static rfl_rc_t rfl_view_rows_sorted(rfl_view_t *v, rfl_buf_t *b);
+static void rfl_view_links_cursor(rfl_view_t *v, rfl_buf_t *b);
 static rfl_rc_t rfl_view_row(rfl_view_t *v, rfl_buf_t *b,
+    const rfl_link_t *link);
+static rfl_rc_t rfl_view_row_render(rfl_view_t *v, rfl_buf_t *b,
     const rfl_link_t *link);
 static rfl_rc_t rfl_view_row_plan(rfl_view_t *v, const rfl_link_t *link);
 static rfl_rc_t rfl_view_row_sum(rfl_view_t *v);
 static void rfl_view_row_drop(rfl_view_t *v);
+
+
+/* What an index has of the links that are wanted. */
+
+rfl_rc_t
+rfl_view_find(rfl_view_t *v, rfl_buf_t *b)
+{
+    rfl_rc_t  rc;
+
+    if (!v->has_index) {
+        return RFL_OK;
+    }
+
+    rc = v->query.has_group ? rfl_view_find_members(v)
+                            : rfl_view_find_sources(v);
+
+    if (rc == RFL_FULL) {
+        v->nfound = 0;
+        return RFL_OK;
+    }
+
+    if (rc == RFL_OK) {
+        qsort(v->found, v->nfound, sizeof(uint32_t), rfl_view_compare_ids);
+        v->indexed = 1;
+    }
+
+    return rc;
+}
+
+
+static rfl_rc_t
+rfl_view_find_members(rfl_view_t *v)
+{
+    rfl_rc_t    rc;
+    rfl_link_t  link;
+
+    while (v->work != 0) {
+        rfl_view_spend(v, 1);
+
+        rc = rfl_registry_next_member(v->rt->registry, v->group_id,
+                                      &v->next_member);
+
+        if (rc != RFL_OK) {
+            return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+        }
+
+        rc = rfl_registry_link(v->rt->registry, v->next_member, &link);
+
+        if (rc == RFL_OK) {
+            rc = rfl_view_found(v, &link);
+        }
+
+        if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
+            return rc;
+        }
+
+        v->next_member++;
+    }
+
+    return RFL_BUSY;
+}
+
+
+static rfl_rc_t
+rfl_view_find_sources(rfl_view_t *v)
+{
+    rfl_rc_t    rc;
+    rfl_link_t  link;
+
+    if (v->place.len == 0) {
+        rfl_view_find_start(v);
+    }
+
+    while (v->work != 0) {
+        rfl_view_spend(v, 1);
+
+        rc = rfl_registry_next_source(v->rt->registry, &v->place, &link);
+
+        if (rc != RFL_OK) {
+            return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+        }
+
+        if (!rfl_filter_host(&v->query.filter,
+                             rfl_str(v->place.key, v->place.len)))
+        {
+            return RFL_OK;
+        }
+
+        rc = rfl_view_found(v, &link);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_BUSY;
+}
+
+
+/*
+ * A host's sources begin with its SURT and ")", those of hosts below it with
+ * a comma instead: between the two no source is.
+ */
+
+static void
+rfl_view_find_start(rfl_view_t *v)
+{
+    rfl_str_t  host;
+
+    host = rfl_filter_value(&v->query.filter, RFL_FILTER_HOST);
+
+    if (host.len != 0) {
+        memcpy(v->place.key, host.data, host.len);
+    }
+
+    v->place.key[host.len] = ')';
+    v->place.len = host.len + 1;
+}
+
+
+/* RFL_FULL: there are too many to be remembered. */
+
+static rfl_rc_t
+rfl_view_found(rfl_view_t *v, const rfl_link_t *link)
+{
+    int       wanted;
+    rfl_rc_t  rc;
+
+    rc = rfl_view_wants(v, link, &wanted);
+
+    if (rc != RFL_OK || !wanted) {
+        return rc;
+    }
+
+    if (v->nfound == RFL_VIEW_FOUND_MAX) {
+        return RFL_FULL;
+    }
+
+    v->found[v->nfound++] = link->id;
+
+    return RFL_OK;
+}
+
+
+static int
+rfl_view_compare_ids(const void *a, const void *b)
+{
+    uint32_t  m, n;
+
+    m = *(const uint32_t *) a;
+    n = *(const uint32_t *) b;
+
+    return m < n ? -1 : m > n;
+}
+
+
+static rfl_rc_t
+rfl_view_wants(rfl_view_t *v, const rfl_link_t *link, int *wanted)
+{
+    size_t               searched;
+    uint32_t             member;
+    rfl_rc_t             rc;
+    const rfl_filter_t  *filter;
+
+    filter = &v->query.filter;
+    searched = 0;
+
+    *wanted = rfl_filter_link(filter, link, &searched);
+
+    rfl_view_spend(v, searched / RFL_VIEW_TEXT_WORK);
+
+    if (*wanted && rfl_filter_has(filter, RFL_FILTER_HOST)) {
+        *wanted = rfl_view_is_of_host(v, link);
+    }
+
+    if (!*wanted || !v->query.has_group) {
+        return RFL_OK;
+    }
+
+    member = link->id;
+
+    rc = rfl_registry_next_member(v->rt->registry, v->group_id, &member);
+
+    *wanted = (rc == RFL_OK && member == link->id);
+
+    return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+}
+
+
+static int
+rfl_view_is_of_host(rfl_view_t *v, const rfl_link_t *link)
+{
+    rfl_surt_t  *surt;
+
+    if (link->match_type == RFL_MATCH_TAG) {
+        return rfl_filter_host(&v->query.filter, rfl_cstr(")"));
+    }
+
+    rfl_view_spend(v, RFL_VIEW_HOST_WORK);
+
+    if (rfl_identity(link, &v->identity, NULL) != RFL_OK) {
+        return 0;
+    }
+
+    surt = &v->identity.source;
+
+    return rfl_filter_host(&v->query.filter, rfl_str(surt->buf, surt->len));
+}
 
 
 /* What the rows are sorted by decides where it is read. */
@@ -44,7 +276,7 @@ rfl_view_scan(rfl_view_t *v, rfl_buf_t *b)
     page = &v->query.page;
     by_sums = (!page->key_sort && page->field < RFL_CELL_SUMS);
 
-    if (v->rt->registry == NULL) {
+    if (v->rt->registry == NULL || (page->by_key && !v->indexed)) {
         rc = RFL_OK;
 
     } else {
@@ -55,16 +287,38 @@ rfl_view_scan(rfl_view_t *v, rfl_buf_t *b)
     if (rc == RFL_OK) {
         rfl_top_sort(&v->top);
         v->next_id = 0;
+        v->next_found = 0;
     }
 
     return rc;
 }
 
 
+/* The next id to look at; end_id: there is none. */
+
+static uint32_t
+rfl_view_candidate(rfl_view_t *v)
+{
+    if (!v->indexed) {
+        return v->next_id < v->end_id ? v->next_id : v->end_id;
+    }
+
+    while (v->next_found < v->nfound
+           && v->found[v->next_found] < v->next_id)
+    {
+        v->next_found++;
+    }
+
+    return v->next_found < v->nfound
+           && v->found[v->next_found] < v->end_id ? v->found[v->next_found]
+                                                  : v->end_id;
+}
+
+
 static rfl_rc_t
 rfl_view_scan_totals(rfl_view_t *v)
 {
-    uint32_t    end;
+    uint32_t    id;
     rfl_rc_t    rc;
     rfl_cell_t  cell;
 
@@ -73,22 +327,31 @@ rfl_view_scan_totals(rfl_view_t *v)
         return rc;
     }
 
-    end = v->end_id - v->next_id > RFL_VIEW_STEP_IDS
-          ? v->next_id + RFL_VIEW_STEP_IDS : v->end_id;
+    for ( ;; ) {
+        id = rfl_view_candidate(v);
 
-    for ( /* void */ ; v->next_id < end; v->next_id++) {
-        rc = rfl_view_cell(v, v->next_id, &cell);
+        if (id == v->end_id) {
+            return RFL_OK;
+        }
+
+        if (v->work == 0) {
+            return RFL_BUSY;
+        }
+
+        rfl_view_spend(v, 1);
+
+        rc = rfl_view_cell(v, id, &cell);
+
+        if (rc == RFL_OK) {
+            rc = rfl_view_scan_cell(v, id, &cell);
+        }
+
         if (rc != RFL_OK) {
             return rc;
         }
 
-        rc = rfl_view_scan_cell(v, v->next_id, &cell);
-        if (rc != RFL_OK) {
-            return rc;
-        }
+        v->next_id = id + 1;
     }
-
-    return v->next_id < v->end_id ? RFL_BUSY : RFL_OK;
 }
 
 
@@ -97,47 +360,48 @@ rfl_view_scan_totals(rfl_view_t *v)
 static rfl_rc_t
 rfl_view_scan_period(rfl_view_t *v, const rfl_period_t *period)
 {
-    uint32_t           i, block, first, ids;
+    uint32_t           id, block;
     rfl_rc_t           rc;
-    const rfl_cell_t  *cells;
+    const rfl_cell_t  *cell;
 
     rc = rfl_view_scan_start(v);
     if (rc != RFL_OK) {
         return rc;
     }
 
-    cells = v->merge.sum.block.cells;
-    ids = 0;
+    for ( ;; ) {
+        id = rfl_view_candidate(v);
 
-    while (v->next_id < v->end_id) {
+        if (id == v->end_id) {
+            return RFL_OK;
+        }
 
-        if (ids + RFL_HISTORY_BLOCK > RFL_VIEW_STEP_IDS) {
+        if (v->work < RFL_HISTORY_BLOCK) {
             return RFL_BUSY;
         }
 
-        block = v->next_id / RFL_HISTORY_BLOCK;
+        block = id / RFL_HISTORY_BLOCK;
 
         rc = rfl_view_merge(v, RFL_MERGE_BLOCK, period, block);
         if (rc != RFL_OK) {
             return rc;
         }
 
-        first = v->next_id;
-        v->next_id = (block + 1) * RFL_HISTORY_BLOCK;
-        ids += RFL_HISTORY_BLOCK;
+        rfl_view_spend(v, RFL_HISTORY_BLOCK);
 
-        for (i = first; i < v->next_id && i < v->end_id; i++) {
-            rc = period == &v->period
-                 ? rfl_view_scan_cell(v, i, &cells[i % RFL_HISTORY_BLOCK])
-                 : rfl_view_count_previous(v, i,
-                                           &cells[i % RFL_HISTORY_BLOCK]);
+        while (id != v->end_id && id / RFL_HISTORY_BLOCK == block) {
+            cell = &v->merge.sum.block.cells[id % RFL_HISTORY_BLOCK];
+
+            rc = period == &v->period ? rfl_view_scan_cell(v, id, cell)
+                                      : rfl_view_count_previous(v, id, cell);
             if (rc != RFL_OK) {
                 return rc;
             }
+
+            v->next_id = id + 1;
+            id = rfl_view_candidate(v);
         }
     }
-
-    return RFL_OK;
 }
 
 
@@ -168,7 +432,7 @@ rfl_view_scan_start(rfl_view_t *v)
 static rfl_rc_t
 rfl_view_scan_cell(rfl_view_t *v, uint32_t id, const rfl_cell_t *cell)
 {
-    int                counts;
+    int                counts, wanted;
     rfl_rc_t           rc;
     rfl_link_t         link;
     rfl_top_row_t      row;
@@ -192,7 +456,13 @@ rfl_view_scan_cell(rfl_view_t *v, uint32_t id, const rfl_cell_t *cell)
         return RFL_OK;
     }
 
-    if (rc != RFL_OK) {
+    wanted = 1;
+
+    if (rc == RFL_OK && !v->indexed) {
+        rc = rfl_view_wants(v, &link, &wanted);
+    }
+
+    if (rc != RFL_OK || !wanted) {
         return rc;
     }
 
@@ -247,7 +517,7 @@ rfl_view_count_previous(rfl_view_t *v, uint32_t id, const rfl_cell_t *cell)
 
 /* What a ledger that cannot be read costs: older totals, not the answer. */
 
-static rfl_rc_t
+rfl_rc_t
 rfl_view_cell(rfl_view_t *v, uint32_t id, rfl_cell_t *cell)
 {
     rfl_rc_t  rc;
@@ -285,16 +555,13 @@ rfl_view_is_after(const rfl_view_t *v, const rfl_top_row_t *row)
 rfl_rc_t
 rfl_view_links(rfl_view_t *v, rfl_buf_t *b)
 {
+    if (rfl_view_is_csv(v)) {
+        rfl_report_csv_head(b, v->query.fields, v->previous.nranges != 0);
+        return RFL_OK;
+    }
+
     rfl_buf_text(b, "{");
-
-    if (v->period.nranges != 0) {
-        rfl_view_period(b, "period", &v->period);
-    }
-
-    if (v->previous.nranges != 0) {
-        rfl_view_period(b, "previous", &v->previous);
-    }
-
+    rfl_view_periods(v, b);
     rfl_json_name(b, "links");
     rfl_buf_text(b, "[");
 
@@ -303,32 +570,52 @@ rfl_view_links(rfl_view_t *v, rfl_buf_t *b)
 
 
 rfl_rc_t
+rfl_view_rows(rfl_view_t *v, rfl_buf_t *b)
+{
+    return v->query.page.by_key && !v->indexed ? rfl_view_rows_by_key(v, b)
+                                               : rfl_view_rows_sorted(v, b);
+}
+
+
+static rfl_rc_t
 rfl_view_rows_by_key(rfl_view_t *v, rfl_buf_t *b)
 {
+    int         wanted;
     rfl_rc_t    rc;
     rfl_link_t  link;
 
     for ( ;; ) {
+        if (b->len > RFL_VIEW_STEP_BYTES || v->work == 0) {
+            return RFL_BUSY;
+        }
+
         rc = rfl_view_next_link(v, &link);
 
         if (rc == RFL_NOT_FOUND) {
             return RFL_OK;
         }
 
-        if (rc != RFL_OK) {
-            return rc;
+        wanted = 1;
+
+        if (rc == RFL_OK && !v->row.planned) {
+            rfl_view_spend(v, RFL_VIEW_KEY_WORK);
+            rc = rfl_view_wants(v, &link, &wanted);
         }
 
-        if (v->rows == v->query.page.limit) {
-            v->has_next = 1;
-            return RFL_OK;
+        if (rc == RFL_OK && wanted) {
+
+            if (v->rows == v->query.page.limit) {
+                v->has_next = 1;
+                return RFL_OK;
+            }
+
+            rc = rfl_view_row(v, b, &link);
+
+            if (rc == RFL_OK) {
+                v->shown_key = link.key;
+            }
         }
 
-        if (b->len > RFL_VIEW_STEP_BYTES) {
-            return RFL_BUSY;
-        }
-
-        rc = rfl_view_row(v, b, &link);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -366,7 +653,7 @@ rfl_view_next_link(rfl_view_t *v, rfl_link_t *link)
 
 /* A link that was removed since the scan is passed over. */
 
-rfl_rc_t
+static rfl_rc_t
 rfl_view_rows_sorted(rfl_view_t *v, rfl_buf_t *b)
 {
     rfl_rc_t    rc;
@@ -377,9 +664,11 @@ rfl_view_rows_sorted(rfl_view_t *v, rfl_buf_t *b)
     while (v->next_row < v->top.n && v->next_row < v->query.page.limit
            && v->rt->registry != NULL)
     {
-        if (b->len > RFL_VIEW_STEP_BYTES) {
+        if (b->len > RFL_VIEW_STEP_BYTES || v->work == 0) {
             return RFL_BUSY;
         }
+
+        rfl_view_spend(v, 1);
 
         rc = rfl_registry_link(v->rt->registry, v->top.rows[v->next_row].id,
                                &link);
@@ -408,11 +697,15 @@ rfl_view_rows_sorted(rfl_view_t *v, rfl_buf_t *b)
 rfl_rc_t
 rfl_view_links_end(rfl_view_t *v, rfl_buf_t *b)
 {
+    if (rfl_view_is_csv(v)) {
+        return RFL_OK;
+    }
+
     rfl_buf_text(b, "]");
     rfl_json_name(b, "next");
 
     if (v->has_next) {
-        rfl_view_cursor(v, b);
+        rfl_view_links_cursor(v, b);
 
     } else {
         rfl_buf_text(b, "null");
@@ -425,23 +718,19 @@ rfl_view_links_end(rfl_view_t *v, rfl_buf_t *b)
 
 
 static void
-rfl_view_cursor(rfl_view_t *v, rfl_buf_t *b)
+rfl_view_links_cursor(rfl_view_t *v, rfl_buf_t *b)
 {
-    rfl_top_row_t  *last;
+    const rfl_query_page_t  *page;
 
-    if (v->query.page.by_key) {
-        rfl_buf_fmt(b, "\"%016llx\"", (unsigned long long) v->last_key);
-        return;
-    }
+    page = &v->query.page;
 
-    last = &v->top.rows[v->query.page.limit - 1];
-
-    if (v->query.page.key_sort) {
-        rfl_buf_fmt(b, "\"%016llx\"", (unsigned long long) last->key);
+    if (!page->key_sort) {
+        rfl_view_cursor(b, &v->top.rows[page->limit - 1]);
 
     } else {
-        rfl_buf_fmt(b, "\"%llu-%016llx\"", (unsigned long long) last->value,
-                    (unsigned long long) last->key);
+        rfl_buf_fmt(b, "\"%016llx\"", (unsigned long long)
+                    (page->by_key && !v->indexed
+                     ? v->shown_key : v->top.rows[page->limit - 1].key));
     }
 }
 
@@ -449,17 +738,35 @@ rfl_view_cursor(rfl_view_t *v, rfl_buf_t *b)
 rfl_rc_t
 rfl_view_link(rfl_view_t *v, rfl_buf_t *b)
 {
+    size_t      len;
     rfl_rc_t    rc;
     rfl_link_t  link;
 
     rc = rfl_registry_link(v->rt->registry, v->link_id, &link);
-
-    if (rc == RFL_OK) {
-        rc = rfl_view_row(v, b, &link);
+    if (rc != RFL_OK) {
+        return rc;
     }
 
-    if (rc == RFL_OK) {
-        rfl_buf_text(b, "\n");
+    /* what its sums take is no answer yet: the head comes with the row */
+
+    if (!rfl_view_is_csv(v)) {
+        rc = rfl_view_row(v, b, &link);
+
+        if (rc == RFL_OK) {
+            rfl_buf_text(b, "\n");
+        }
+
+        return rc;
+    }
+
+    len = b->len;
+
+    rfl_report_csv_head(b, v->query.fields, v->previous.nranges != 0);
+
+    rc = rfl_view_row(v, b, &link);
+
+    if (rc == RFL_BUSY) {
+        b->len = len;
     }
 
     return rc;
@@ -473,27 +780,38 @@ rfl_view_row(rfl_view_t *v, rfl_buf_t *b, const rfl_link_t *link)
 {
     rfl_rc_t  rc;
 
-    if (v->period.nranges != 0) {
-        rc = rfl_view_row_plan(v, link);
+    rc = rfl_view_row_plan(v, link);
 
-        if (rc == RFL_OK) {
-            rc = rfl_view_row_sum(v);
-        }
-
-        if (rc != RFL_OK) {
-            return rc;
-        }
+    if (rc == RFL_OK && v->period.nranges != 0) {
+        rc = rfl_view_row_sum(v);
     }
 
-    if (v->rows++ != 0) {
+    if (rc == RFL_OK) {
+        rc = rfl_view_row_render(v, b, link);
+    }
+
+    if (rc != RFL_BUSY) {
+        rfl_view_row_drop(v);
+    }
+
+    return rc;
+}
+
+
+static rfl_rc_t
+rfl_view_row_render(rfl_view_t *v, rfl_buf_t *b, const rfl_link_t *link)
+{
+    int  more;
+
+    more = (v->rows++ != 0);
+
+    if (rfl_view_is_csv(v)) {
+        return rfl_report_csv_row(b, &v->totals, link, &v->row.report);
+    }
+
+    if (more) {
         rfl_buf_text(b, ",");
     }
-
-    if (v->period.nranges == 0) {
-        return rfl_report_link(b, v->rt->registry, &v->totals, link);
-    }
-
-    rfl_view_row_drop(v);
 
     return rfl_report_link_row(b, &v->totals, link, &v->row.report);
 }
@@ -518,6 +836,20 @@ rfl_view_row_plan(rfl_view_t *v, const rfl_link_t *link)
 
     row->id = link->id;
     row->key = link->key;
+    report->fields = v->query.fields;
+
+    if (rfl_view_is_csv(v)) {
+        report->fields &= ~RFL_SHOW_GROUPS;
+    }
+
+    if (report->fields & RFL_SHOW_GROUPS) {
+        rfl_view_spend(v, RFL_VIEW_GROUPS_WORK);
+    }
+
+    if (v->period.nranges == 0) {
+        return rfl_report_totals(report, v->rt->registry, &v->totals, link);
+    }
+
     report->has_previous = (v->previous.nranges != 0);
 
     if (v->query.kind == RFL_QUERY_LINK) {
@@ -525,10 +857,12 @@ rfl_view_row_plan(rfl_view_t *v, const rfl_link_t *link)
         report->previous_period = &v->previous;
     }
 
-    rc = rfl_registry_groups(v->rt->registry, link, report->groups,
-                             &report->ngroups);
-    if (rc != RFL_OK) {
-        return rc;
+    if (report->fields & RFL_SHOW_GROUPS) {
+        rc = rfl_registry_groups(v->rt->registry, link, report->groups,
+                                 &report->ngroups);
+        if (rc != RFL_OK) {
+            return rc;
+        }
     }
 
     /* slices end with the transaction, the row may outlive it */

@@ -93,6 +93,8 @@ rfl_view_summary(rfl_view_t *v, rfl_buf_t *b)
     rfl_buf_text(b, "\"");
     rfl_buf_time(b, (uint64_t) time(NULL));
     rfl_buf_text(b, "\"");
+    rfl_json_name(b, "write");
+    rfl_buf_text(b, v->write ? "true" : "false");
 
     if (v->period.nranges != 0) {
         rfl_view_period(b, "period", &v->period);

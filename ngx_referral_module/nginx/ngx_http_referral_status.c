@@ -10,6 +10,8 @@
 
 #include "ngx_http_referral.h"
 
+#include "rfl_feed.h"
+
 
 typedef struct {
     ngx_http_request_t              *request;
@@ -20,19 +22,19 @@ typedef struct {
     ngx_chain_t                     *free;
     ngx_chain_t                     *busy;
 
-    rfl_runtime_t                   *runtime;
+    unsigned                         header_sent:1;
 } ngx_http_referral_status_ctx_t;
 
 
-static rfl_rc_t ngx_http_referral_status_open(ngx_http_request_t *r,
-    ngx_http_referral_status_ctx_t *ctx, rfl_view_error_t *error);
+static void ngx_http_referral_status_request(ngx_http_request_t *r,
+    rfl_view_request_t *request);
+static rfl_str_t ngx_http_referral_status_accept(ngx_http_request_t *r);
+static ngx_int_t ngx_http_referral_status_page(ngx_http_request_t *r);
+static ngx_int_t ngx_http_referral_status_begin(ngx_http_request_t *r,
+    ngx_http_referral_status_ctx_t *ctx);
 static ngx_http_referral_status_ctx_t *ngx_http_referral_status_create_ctx(
     ngx_http_request_t *r);
 static void ngx_http_referral_status_cleanup(void *data);
-static ngx_int_t ngx_http_referral_status_header(ngx_http_request_t *r,
-    ngx_uint_t status, off_t length);
-static ngx_table_elt_t *ngx_http_referral_status_push(ngx_http_request_t *r,
-    char *name, char *value);
 static void ngx_http_referral_status_next(ngx_event_t *ev);
 static void ngx_http_referral_status_write(ngx_http_request_t *r);
 static ngx_int_t ngx_http_referral_status_step(ngx_http_request_t *r,
@@ -40,8 +42,6 @@ static ngx_int_t ngx_http_referral_status_step(ngx_http_request_t *r,
 static ngx_int_t ngx_http_referral_status_send(ngx_http_request_t *r,
     ngx_http_referral_status_ctx_t *ctx, ngx_uint_t last);
 static ngx_int_t ngx_http_referral_status_wait(ngx_http_request_t *r);
-static ngx_int_t ngx_http_referral_status_error(ngx_http_request_t *r,
-    rfl_view_error_t *error);
 
 
 ngx_int_t
@@ -49,20 +49,13 @@ ngx_http_referral_status_handler(ngx_http_request_t *r)
 {
     ngx_int_t                        rc;
     rfl_view_error_t                 error;
+    rfl_view_request_t               request;
     ngx_http_referral_status_ctx_t  *ctx;
 
+    ngx_http_referral_status_request(r, &request);
+
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-
-        if (ngx_http_referral_status_push(r, "Allow", "GET, HEAD") == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        error.status = NGX_HTTP_NOT_ALLOWED;
-        error.code = "MethodNotAllowed";
-        (void) ngx_snprintf((u_char *) error.text, sizeof(error.text),
-                            "the status is read by GET and HEAD%Z");
-
-        return ngx_http_referral_status_error(r, &error);
+        return ngx_http_referral_api_handler(r, &request);
     }
 
     rc = ngx_http_discard_request_body(r);
@@ -70,19 +63,25 @@ ngx_http_referral_status_handler(ngx_http_request_t *r)
         return rc;
     }
 
+    if (rfl_feed_is_asked(&request)) {
+        return ngx_http_referral_events_handler(r, &request);
+    }
+
     ctx = ngx_http_referral_status_create_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_referral_status_open(r, ctx, &error) != RFL_OK) {
+    if (rfl_view_open(&ctx->view, &request, &error) != RFL_OK) {
         return ngx_http_referral_status_error(r, &error);
     }
 
-    rc = ngx_http_referral_status_header(r, NGX_HTTP_OK, -1);
+    if (rfl_view_format(ctx->view) == RFL_FORMAT_HTML) {
+        return ngx_http_referral_status_page(r);
+    }
 
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
+    if (r->method == NGX_HTTP_HEAD) {
+        return ngx_http_referral_status_begin(r, ctx);
     }
 
     r->read_event_handler = ngx_http_test_reading;
@@ -96,11 +95,10 @@ ngx_http_referral_status_handler(ngx_http_request_t *r)
 }
 
 
-static rfl_rc_t
-ngx_http_referral_status_open(ngx_http_request_t *r,
-    ngx_http_referral_status_ctx_t *ctx, rfl_view_error_t *error)
+static void
+ngx_http_referral_status_request(ngx_http_request_t *r,
+    rfl_view_request_t *request)
 {
-    rfl_view_request_t              request;
     ngx_http_core_loc_conf_t       *clcf;
     ngx_http_referral_loc_conf_t   *rlcf;
     ngx_http_referral_main_conf_t  *rmcf;
@@ -109,35 +107,159 @@ ngx_http_referral_status_open(ngx_http_request_t *r,
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_referral_module);
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_referral_module);
 
-    ngx_memzero(&request, sizeof(rfl_view_request_t));
+    ngx_memzero(request, sizeof(rfl_view_request_t));
 
     if (rlcf->status_all) {
-        request.runtimes = rmcf->runtimes;
-        request.n = rmcf->registries.nelts;
-        request.all = 1;
+        request->runtimes = rmcf->runtimes;
+        request->n = rmcf->registries.nelts;
+        request->all = 1;
 
     } else {
-        ctx->runtime = &rlcf->status->runtime;
-        request.runtimes = &ctx->runtime;
-        request.n = 1;
+        request->runtimes = &rlcf->status_runtime;
+        request->n = 1;
     }
 
     if (r->uri.len > clcf->name.len) {
-        request.path = rfl_str(r->uri.data + clcf->name.len,
-                               r->uri.len - clcf->name.len);
+        request->path = rfl_str(r->uri.data + clcf->name.len,
+                                r->uri.len - clcf->name.len);
 
         /* "/status" is a prefix of "/statuslinks" */
 
-        if (request.path.data[0] != '/'
+        if (request->path.data[0] != '/'
             && clcf->name.data[clcf->name.len - 1] != '/')
         {
-            request.path = ngx_http_referral_str(&r->uri);
+            request->path = ngx_http_referral_str(&r->uri);
         }
     }
 
-    request.args = ngx_http_referral_str(&r->args);
+    request->args = ngx_http_referral_str(&r->args);
+    request->accept = ngx_http_referral_status_accept(r);
+    request->html = 1;
+    request->write = rlcf->status_write;
+}
 
-    return rfl_view_open(&ctx->view, &request, error);
+
+/* The first of them; nginx itself keeps it for some builds only. */
+
+static rfl_str_t
+ngx_http_referral_status_accept(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part != NULL; part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == 6
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "accept", 6)
+                   == 0)
+            {
+                return ngx_http_referral_str(&h[i].value);
+            }
+        }
+    }
+
+    return rfl_str(NULL, 0);
+}
+
+
+/* The dashboard: static, and asks for the rest itself. */
+
+static ngx_int_t
+ngx_http_referral_status_page(ngx_http_request_t *r)
+{
+    ngx_int_t         rc;
+    ngx_buf_t        *b;
+    ngx_chain_t       out;
+    ngx_table_elt_t  *policy;
+
+    ngx_str_set(&r->headers_out.content_type, "text/html; charset=utf-8");
+
+    policy = ngx_http_referral_status_push(r, "Content-Security-Policy", "");
+
+    if (policy == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    policy->value = ngx_http_referral_page_csp;
+
+    if (ngx_http_referral_status_push(r, "X-Content-Type-Options",
+                                         "nosniff")
+           == NULL
+        || ngx_http_referral_status_push(r, "Referrer-Policy", "no-referrer")
+           == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_referral_status_header(r, NGX_HTTP_OK,
+                                         ngx_http_referral_page.len);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = ngx_http_referral_page.data;
+    b->last = b->pos + ngx_http_referral_page.len;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+/*
+ * Not before there is something to send: until then a view that fails is an
+ * error to the client, too.
+ */
+
+static ngx_int_t
+ngx_http_referral_status_begin(ngx_http_request_t *r,
+    ngx_http_referral_status_ctx_t *ctx)
+{
+    char        name[RFL_VIEW_FILE_MAX];
+    u_char     *p;
+    rfl_str_t   type;
+
+    ctx->header_sent = 1;
+
+    type = rfl_view_content_type(ctx->view);
+
+    r->headers_out.content_type.data = (u_char *) type.data;
+    r->headers_out.content_type.len = type.len;
+
+    rfl_view_file_name(ctx->view, name);
+
+    if (name[0] != '\0') {
+        p = ngx_pnalloc(r->pool, sizeof(name)
+                                 + sizeof("attachment; filename=\"\""));
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_sprintf(p, "attachment; filename=\"%s\"%Z", name);
+
+        if (ngx_http_referral_status_push(r, "Content-Disposition",
+                                          (char *) p)
+            == NULL)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_referral_status_header(r, NGX_HTTP_OK, -1);
 }
 
 
@@ -186,19 +308,23 @@ ngx_http_referral_status_cleanup(void *data)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_referral_status_header(ngx_http_request_t *r, ngx_uint_t status,
     off_t length)
 {
     r->headers_out.status = status;
     r->headers_out.content_length_n = length;
 
-    ngx_str_set(&r->headers_out.content_type, "application/json");
+    if (r->headers_out.content_type.len == 0) {
+        ngx_str_set(&r->headers_out.content_type, "application/json");
+    }
+
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
 
     if (ngx_http_referral_status_push(r, "Cache-Control", "no-store")
-        == NULL)
+        == NULL
+        || ngx_http_referral_status_push(r, "Vary", "Accept") == NULL)
     {
         return NGX_ERROR;
     }
@@ -209,7 +335,7 @@ ngx_http_referral_status_header(ngx_http_request_t *r, ngx_uint_t status,
 
 /* In the list of headers alone: no other module asks for these here. */
 
-static ngx_table_elt_t *
+ngx_table_elt_t *
 ngx_http_referral_status_push(ngx_http_request_t *r, char *name, char *value)
 {
     ngx_table_elt_t  *h;
@@ -316,11 +442,23 @@ static ngx_int_t
 ngx_http_referral_status_step(ngx_http_request_t *r,
     ngx_http_referral_status_ctx_t *ctx)
 {
-    rfl_rc_t  rc;
+    rfl_rc_t          rc;
+    ngx_int_t         begun;
+    rfl_view_error_t  error;
 
     ctx->text.len = 0;
 
     rc = rfl_view_step(ctx->view, &ctx->text);
+
+    if (!ctx->header_sent
+        && (rc == RFL_OK || (rc == RFL_BUSY && ctx->text.len != 0)))
+    {
+        begun = ngx_http_referral_status_begin(r, ctx);
+
+        if (begun == NGX_ERROR || begun > NGX_OK || r->header_only) {
+            return begun;
+        }
+    }
 
     switch (rc) {
 
@@ -347,8 +485,16 @@ ngx_http_referral_status_step(ngx_http_request_t *r,
     default:
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "referral status: reading failed (%d), "
-                      "the answer is cut", (int) rc);
-        return NGX_ERROR;
+                      "the answer is %s", (int) rc,
+                      ctx->header_sent ? "cut" : "an error");
+
+        if (ctx->header_sent) {
+            return NGX_ERROR;
+        }
+
+        error = *rfl_view_fault(ctx->view);
+
+        return ngx_http_referral_status_error(r, &error);
     }
 }
 
@@ -382,7 +528,7 @@ ngx_http_referral_status_send(ngx_http_request_t *r,
         b->pos = ctx->text.data;
         b->last = ctx->text.data + ctx->text.len;
         b->end = b->last;
-        b->memory = 1;
+        b->memory = (ctx->text.len != 0);    /* or it is no buffer of bytes */
         b->flush = !last;
         b->last_buf = last;
         b->last_in_chain = last;
@@ -420,7 +566,7 @@ ngx_http_referral_status_wait(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_referral_status_error(ngx_http_request_t *r, rfl_view_error_t *error)
 {
     rfl_buf_t                   text = rfl_buf_init;

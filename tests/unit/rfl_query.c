@@ -50,7 +50,27 @@ static const refused_t  refused[] = {
     { "/history", "compare=previous", 400, "ParameterUnknown", NULL },
 
     { "/", "format=csv", 406, "FormatUnavailable",
-      "format: \"json\" is what there is" },
+      "this path has the format json" },
+    { "/links", "format=xml", 406, "FormatUnavailable",
+      "this path has the format json, csv" },
+    { "/hosts", "sort=key", 400, "ParameterInvalid",
+      "sort: a counter's name or \"name\" is wanted" },
+    { "/hosts", "sort=last_seen", 400, "ParameterInvalid", NULL },
+    { "/hosts", "host=a.example", 400, "ParameterUnknown", NULL },
+    { "/hosts", "after=n616", 400, "ParameterInvalid", NULL },
+    { "/hosts", "sort=name&after=n6g", 400, "ParameterInvalid", NULL },
+    { "/hosts", "after=n61", 400, "ParameterInvalid",
+      "after: this cursor is of a page that is sorted otherwise" },
+    { "/hosts", "sort=name&after=5-0123456789abcdef", 400,
+      "ParameterInvalid", NULL },
+    { "/links", "state=broken", 400, "ParameterUnknown", NULL },
+    { "/links", "group=", 400, "ParameterInvalid",
+      "group: a group's key is wanted" },
+    { "/links", "origin=", 400, "ParameterInvalid", NULL },
+    { "/links", "host=..a", 400, "ParameterInvalid", NULL },
+    { "/links", "fields=", 400, "ParameterInvalid", NULL },
+    { "/links", "fields=name,colour", 400, "ParameterInvalid", NULL },
+
     { "/history", "format=", 406, "FormatUnavailable", NULL },
 
     { "/links", "limit=5&limit=6", 400, "ParameterInvalid",
@@ -297,6 +317,132 @@ test_histories(void **state)
 }
 
 
+/* RFC 9110, 12.5.1: path, format=, Accept and what they come to. */
+
+static void
+test_negotiation(void **state)
+{
+    size_t               i;
+    rfl_rc_t             rc;
+    rfl_query_t          q;
+    rfl_query_error_t    error;
+    rfl_query_request_t  request;
+
+    static const struct {
+        const char  *path;
+        const char  *args;
+        const char  *accept;
+        int          format;             /* -1: 406 */
+    } rows[] = {
+        { "/", "", "", RFL_FORMAT_JSON },
+        { "/", "", " ", RFL_FORMAT_JSON },
+        { "/", "", "*/*", RFL_FORMAT_JSON },
+        { "/", "", "text/html", RFL_FORMAT_HTML },
+        { "/", "", "TEXT/HTML", RFL_FORMAT_HTML },
+        { "/", "", "text/html, */*", RFL_FORMAT_HTML },
+        { "/", "", "text/html;q=0.8, */*", RFL_FORMAT_JSON },
+        { "/", "", "text/html,application/json", RFL_FORMAT_JSON },
+        { "/", "", "text/*,application/*", RFL_FORMAT_JSON },
+        { "/", "", "text/*", RFL_FORMAT_HTML },
+        { "/", "", "text/csv", -1 },
+        { "/", "", "text/csv, */*;q=0.1", RFL_FORMAT_JSON },
+        { "/", "", "*/*;q=0", -1 },
+        { "/", "", "application/json;q=0,*/*", RFL_FORMAT_HTML },
+        { "/", "", "text/html ; level=1 ; q=0.5 , application/json;q=0.4",
+          RFL_FORMAT_HTML },
+        { "/", "", "text/html;q=0.501,application/json;q=0.5",
+          RFL_FORMAT_HTML },
+        { "/", "", "text/html;q=1.5,application/json;q=0.5",
+          RFL_FORMAT_HTML },
+        { "/", "", "text/html;q=2,application/json;q=0.5",
+          RFL_FORMAT_JSON },
+        { "/", "", "text/html;q=x,application/json;q=0.001",
+          RFL_FORMAT_JSON },
+        { "/", "", "text/html;Q=0,application/json;q=0.001",
+          RFL_FORMAT_JSON },
+        { "/", "", ",,;q=1,/,html,text,text/html", RFL_FORMAT_HTML },
+        { "/", "", "html", -1 },
+        { "/", "format=json", "text/html", RFL_FORMAT_JSON },
+        { "/", "format=html", "application/json", RFL_FORMAT_HTML },
+        { "/", "format=csv", "*/*", -1 },
+        { "/links", "", "text/html", -1 },
+        { "/links", "", "text/html,*/*;q=0.1", RFL_FORMAT_JSON },
+        { "/links", "", "text/*", RFL_FORMAT_CSV },
+        { "/links", "format=csv", "", RFL_FORMAT_CSV },
+        { "/links", "format=html", "", -1 },
+        { "/events", "", "text/event-stream", RFL_FORMAT_JSON }
+    };
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        memset(&request, 0, sizeof(rfl_query_request_t));
+        request.path = rfl_cstr(rows[i].path);
+        request.args = rfl_cstr(rows[i].args);
+        request.accept = rfl_str(guard_copy(rows[i].accept,
+                                            strlen(rows[i].accept)),
+                                 strlen(rows[i].accept));
+        request.html = 1;
+        request.now = NOW;
+
+        rc = rfl_query_read(&q, &request, &error);
+
+        if (rows[i].format < 0 ? rc == RFL_OK || error.status != 406
+                               : rc != RFL_OK
+                                 || (int) q.format != rows[i].format)
+        {
+            fail_msg("%s?%s \"%s\"", rows[i].path, rows[i].args,
+                     rows[i].accept);
+        }
+
+        /* a server without a page has none to give */
+
+        request.html = 0;
+
+        if (rfl_query_read(&q, &request, &error) == RFL_OK) {
+            assert_int_not_equal(q.format, RFL_FORMAT_HTML);
+        }
+
+        guard_free_all();
+    }
+}
+
+
+static void
+test_rows_of_sums(void **state)
+{
+    rfl_query_t  q;
+
+    q = query("/hosts", "");
+    assert_int_equal(q.kind, RFL_QUERY_HOSTS);
+    assert_int_equal(q.page.field, RFL_CELL_CLICKS);
+    assert_false(q.page.ascending || q.page.name_sort);
+
+    q = query("/labels", "sort=name");
+    assert_int_equal(q.kind, RFL_QUERY_LABELS);
+    assert_true(q.page.ascending && q.page.name_sort);
+
+    q = query("/channels", "sort=name&order=desc&after=n6162");
+    assert_false(q.page.ascending);
+    assert_true(rfl_str_eq(rfl_str(q.page.after_name, q.page.after_name_len),
+                           rfl_cstr("ab")));
+
+    q = query("/partners", "limit=all&after=n");
+    assert_true(q.page.name_sort && q.page.has_after);
+    assert_int_equal(q.page.after_name_len, 0);
+
+    /* CSV has no cursor */
+
+    q = query("/partners", "format=csv");
+    assert_true(q.page.unlimited && q.page.name_sort);
+    q = query("/links", "format=csv");
+    assert_true(q.page.unlimited && q.page.by_key);
+    q = query("/links", "format=csv&sort=clicks");
+    assert_int_equal(q.page.limit, RFL_QUERY_LIMIT_MAX);
+    q = query("/links", "format=csv&limit=5");
+    assert_int_equal(q.page.limit, 5);
+    assert_false(q.page.key_sort);
+}
+
+
 /* The longest value, and one byte more. */
 
 static void
@@ -371,6 +517,8 @@ main(void)
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_periods),
         cmocka_unit_test(test_histories),
+        cmocka_unit_test(test_negotiation),
+        cmocka_unit_test(test_rows_of_sums),
         cmocka_unit_test(test_length_of_a_value),
         cmocka_unit_test(test_random_bytes),
     };

@@ -617,6 +617,7 @@ a_link_of_a_period_is_shown_with_it(void **state)
     assert_int_equal(rfl_period_previous(&previous, &period, 0), RFL_OK);
 
     memset(&row, 0, sizeof(rfl_report_row_t));
+    row.fields = RFL_SHOW_ALL;
     row.cell.n[RFL_CELL_CLICKS] = 8;
     row.previous.n[RFL_CELL_CLICKS] = 5;
     row.ngroups = 1;
