@@ -301,6 +301,13 @@ ring_copy(const uint64_t *slot, uint64_t wanted, rfl_event_t *event)
 
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
 
+    /* two writers that met in one slot, or a file that is damaged */
+
+    if ((size_t) event->source_len + event->landing_len > RFL_RING_TEXT) {
+        event->source_len = 0;
+        event->landing_len = 0;
+    }
+
     return __atomic_load_n(slot, __ATOMIC_RELAXED);
 }
 

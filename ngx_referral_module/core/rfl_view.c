@@ -557,6 +557,8 @@ rfl_view_day_is_whole(rfl_history_t *h, uint32_t first_hour, int *whole)
 static rfl_rc_t
 rfl_view_init_rows(rfl_view_t *v, rfl_view_error_t *error)
 {
+    rfl_rc_t  rc;
+
     switch (v->query.kind) {
 
     case RFL_QUERY_LINK:
@@ -576,8 +578,15 @@ rfl_view_init_rows(rfl_view_t *v, rfl_view_error_t *error)
         return rfl_view_init_links(v, error);
 
     default:
-        return rfl_view_tally_open(v) == RFL_OK ? RFL_OK
-                                                : rfl_view_no_memory(error);
+        rc = rfl_view_tally_open(v);
+
+        if (rc == RFL_BUSY) {
+            return rfl_query_refuse(error, 503, "SumsBusy", "other clients "
+                                    "of this process are being sent sums: "
+                                    "try again");
+        }
+
+        return rc == RFL_OK ? RFL_OK : rfl_view_no_memory(error);
     }
 }
 

@@ -6,8 +6,9 @@
  * cursor points.  For a host or a group the registry has an index: the ids it
  * gives are scanned, in the order of ids (of more than RFL_VIEW_FOUND_MAX the
  * whole list is, as for other filters).  Counters move meanwhile: a cursor is
- * the (value, key) of the last row shown, so paging ends and shows no link
- * twice at one value.
+ * the (value, key) of the last row shown.  In descending order paging ends and
+ * shows no link twice, but may pass over one that rises past the cursor; in
+ * ascending order one that rises comes again.  Only a walk by key has each once.
  *
  * The counters of a period are summed a block of ids at a time for the scan,
  * and again for each row that is shown.

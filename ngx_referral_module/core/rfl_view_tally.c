@@ -27,6 +27,10 @@
 #define RFL_VIEW_SORT_BITS    13         /* two digits of an id */
 #define RFL_VIEW_SORT_FEW     32
 
+/* Answers of this kind that a process may have at a time: tables are large. */
+
+#define RFL_VIEW_TALLIES      8
+
 /* What costs more than a look at an id, in ids. */
 
 #define RFL_VIEW_MEMBER_WORK  2
@@ -151,11 +155,20 @@ static void rfl_view_tally_cursor(rfl_view_t *v, rfl_buf_t *b);
 static void rfl_view_name_cursor(rfl_buf_t *b, rfl_str_t name);
 
 
+/* Of the event loop's thread, as the views are. */
+
+static unsigned  rfl_view_tallies;
+
+
 rfl_rc_t
 rfl_view_tally_open(rfl_view_t *v)
 {
     size_t             width;
     rfl_view_tally_t  *t;
+
+    if (rfl_view_tallies == RFL_VIEW_TALLIES) {
+        return RFL_BUSY;
+    }
 
     t = calloc(1, sizeof(rfl_view_tally_t));
     if (t == NULL) {
@@ -163,6 +176,7 @@ rfl_view_tally_open(rfl_view_t *v)
     }
 
     v->tally = t;
+    rfl_view_tallies++;
 
     t->by = v->query.kind == RFL_QUERY_HOSTS ? RFL_TALLY_HOST
             : v->query.kind == RFL_QUERY_CHANNELS ? RFL_TALLY_CHANNEL
@@ -223,6 +237,8 @@ rfl_view_tally_close(rfl_view_t *v)
     free(v->tally->refs);
     free(v->tally->spare);
     free(v->tally);
+
+    rfl_view_tallies--;
 }
 
 

@@ -73,6 +73,8 @@ typedef struct {
 typedef struct {
     ngx_array_t                      registries;  /* of pointers */
     rfl_runtime_t                  **runtimes;    /* for "all" */
+    ngx_array_t                      write_servers;  /* with write=on */
+    rfl_own_hosts_t                  write_names;
     unsigned                         write_all:1;
 } ngx_http_referral_main_conf_t;
 

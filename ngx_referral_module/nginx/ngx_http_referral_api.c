@@ -32,6 +32,7 @@ typedef struct {
     rfl_edit_t                       edit;
     rfl_write_t                     *put;        /* the writer's meanwhile */
     rfl_write_t                     *write;      /* NULL: not answered yet */
+    unsigned                         abandoned:1;
 } ngx_http_referral_api_ctx_t;
 
 
@@ -227,9 +228,10 @@ ngx_http_referral_api_may(ngx_http_request_t *r,
 {
     if (!ngx_http_referral_api_host(r, ctx->registry)) {
         return rfl_query_refuse(error, NGX_HTTP_FORBIDDEN, "HostUnknown",
-                                "the Host is no server_name of a server that "
-                                "counts into this registry: give its server "
-                                "one, and write to that");
+                                "the Host is no address, no server_name of "
+                                "this server and none that counts into the "
+                                "registry: give the server one, and write to "
+                                "that");
     }
 
     if (!ngx_http_referral_api_same_site(r)) {
@@ -268,16 +270,32 @@ ngx_http_referral_api_may(ngx_http_request_t *r,
 }
 
 
+/*
+ * A page of a stranger can be made to name our address by its own host name
+ * (DNS rebinding): such a name is no server_name of ours.  An address cannot
+ * be bound to another one, nor can "localhost".
+ */
+
 static ngx_uint_t
 ngx_http_referral_api_host(ngx_http_request_t *r,
     ngx_http_referral_registry_t *reg)
 {
-    rfl_url_t  url;
+    rfl_url_t                       url;
+    ngx_http_referral_main_conf_t  *rmcf;
 
-    return rfl_url_parse_host(ngx_http_referral_str(&r->headers_in.server),
-                              &url, NULL)
-           == RFL_OK
-           && rfl_is_own_host(&url, rfl_str(NULL, 0), &reg->server_names);
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_referral_module);
+
+    if (rfl_url_parse_host(ngx_http_referral_str(&r->headers_in.server), &url,
+                           NULL)
+        != RFL_OK)
+    {
+        return 0;
+    }
+
+    return url.host_kind != RFL_HOST_NAME
+           || rfl_str_caseeq(url.host, rfl_cstr("localhost"))
+           || rfl_is_own_host(&url, rfl_str(NULL, 0), &reg->server_names)
+           || rfl_is_own_host(&url, rfl_str(NULL, 0), &rmcf->write_names);
 }
 
 
@@ -692,6 +710,7 @@ ngx_http_referral_api_abandon(ngx_http_referral_registry_t *reg)
                              ngx_http_referral_api_ctx_t, queue);
 
         ctx->put->data = NULL;
+        ctx->abandoned = 1;
         ngx_http_referral_api_release(ctx);
     }
 }
@@ -729,6 +748,13 @@ ngx_http_referral_api_answer(ngx_http_request_t *r)
     if (ctx->write != NULL) {
         ngx_http_finalize_request(r, ngx_http_referral_api_send(r,
                                                                 ctx->write));
+        return;
+    }
+
+    /* no other event may come: a stream of HTTP/2 is no connection to nginx */
+
+    if (ctx->abandoned) {
+        ngx_http_finalize_request(r, NGX_ERROR);
     }
 }
 

@@ -15,9 +15,9 @@ static ngx_int_t ngx_http_referral_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_referral_check(ngx_conf_t *cf,
     ngx_http_referral_main_conf_t *rmcf);
 static ngx_int_t ngx_http_referral_add_server(ngx_conf_t *cf,
-    ngx_http_referral_registry_t *reg);
+    ngx_array_t *list);
 static ngx_int_t ngx_http_referral_server_names(ngx_conf_t *cf,
-    ngx_http_referral_registry_t *reg);
+    ngx_array_t *of, rfl_own_hosts_t *names);
 static ngx_int_t ngx_http_referral_server_name(ngx_conf_t *cf,
     ngx_array_t *hosts, ngx_http_server_name_t *name);
 static ngx_int_t ngx_http_referral_add_host(ngx_conf_t *cf,
@@ -157,7 +157,10 @@ ngx_http_referral_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&rmcf->registries, cf->pool, 1,
                        sizeof(ngx_http_referral_registry_t *))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&rmcf->write_servers, cf->pool, 1,
+                          sizeof(ngx_http_core_srv_conf_t *))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -205,6 +208,9 @@ ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_referral_loc_conf_t  *prev = parent;
     ngx_http_referral_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_referral_main_conf_t  *rmcf;
+
     /* readers of the status are no visitors */
 
     if (conf->registry == NGX_CONF_UNSET_PTR
@@ -250,9 +256,34 @@ ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (conf->registry != NULL
-        && ngx_http_referral_add_server(cf, conf->registry) != NGX_OK)
+        && ngx_http_referral_add_server(cf, &conf->registry->servers)
+           != NGX_OK)
     {
         return NGX_CONF_ERROR;
+    }
+
+    if (conf->status_write) {
+        rmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_referral_module);
+
+        if (ngx_http_referral_add_server(cf, &rmcf->write_servers)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    /* "if" and "limit_except" in a status location are that location */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && (prev->status != NULL || prev->status_all)) {
+        conf->status = prev->status;
+        conf->status_runtime = prev->status_runtime;
+        conf->status_all = prev->status_all;
+        conf->status_write = prev->status_write;
+
+        clcf->handler = ngx_http_referral_status_handler;
     }
 
     return NGX_CONF_OK;
@@ -262,19 +293,19 @@ ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 /* Each location of a server comes here: the server is noted once. */
 
 static ngx_int_t
-ngx_http_referral_add_server(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
+ngx_http_referral_add_server(ngx_conf_t *cf, ngx_array_t *list)
 {
     ngx_http_core_srv_conf_t  *cscf, **servers;
 
     cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
 
-    servers = reg->servers.elts;
+    servers = list->elts;
 
-    if (reg->servers.nelts != 0 && servers[reg->servers.nelts - 1] == cscf) {
+    if (list->nelts != 0 && servers[list->nelts - 1] == cscf) {
         return NGX_OK;
     }
 
-    servers = ngx_array_push(&reg->servers);
+    servers = ngx_array_push(list);
     if (servers == NULL) {
         return NGX_ERROR;
     }
@@ -315,9 +346,19 @@ ngx_http_referral_init(ngx_conf_t *cf)
     for (i = 0; i < rmcf->registries.nelts; i++) {
         rmcf->runtimes[i] = &regs[i]->runtime;
 
-        if (ngx_http_referral_server_names(cf, regs[i]) != NGX_OK) {
+        if (ngx_http_referral_server_names(cf, &regs[i]->servers,
+                                           &regs[i]->server_names)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
+    }
+
+    if (ngx_http_referral_server_names(cf, &rmcf->write_servers,
+                                       &rmcf->write_names)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
@@ -359,11 +400,14 @@ ngx_http_referral_check(ngx_conf_t *cf, ngx_http_referral_main_conf_t *rmcf)
 }
 
 
-/* The hosts a redirect may lead to that still counts here. */
+/*
+ * The names of servers: hosts a redirect may lead to that still counts, and
+ * those a write may be sent to.
+ */
 
 static ngx_int_t
-ngx_http_referral_server_names(ngx_conf_t *cf,
-    ngx_http_referral_registry_t *reg)
+ngx_http_referral_server_names(ngx_conf_t *cf, ngx_array_t *of,
+    rfl_own_hosts_t *names)
 {
     ngx_uint_t                  i, k;
     ngx_array_t                 hosts;
@@ -376,9 +420,9 @@ ngx_http_referral_server_names(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    servers = reg->servers.elts;
+    servers = of->elts;
 
-    for (i = 0; i < reg->servers.nelts; i++) {
+    for (i = 0; i < of->nelts; i++) {
 
         name = servers[i]->server_names.elts;
 
@@ -391,8 +435,8 @@ ngx_http_referral_server_names(ngx_conf_t *cf,
         }
     }
 
-    reg->server_names.hosts = hosts.elts;
-    reg->server_names.n = hosts.nelts;
+    names->hosts = hosts.elts;
+    names->n = hosts.nelts;
 
     return NGX_OK;
 }

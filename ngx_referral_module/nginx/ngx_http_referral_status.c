@@ -186,11 +186,8 @@ ngx_http_referral_status_page(ngx_http_request_t *r)
 
     policy->value = ngx_http_referral_page_csp;
 
-    if (ngx_http_referral_status_push(r, "X-Content-Type-Options",
-                                         "nosniff")
-           == NULL
-        || ngx_http_referral_status_push(r, "Referrer-Policy", "no-referrer")
-           == NULL)
+    if (ngx_http_referral_status_push(r, "Referrer-Policy", "no-referrer")
+        == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -210,7 +207,7 @@ ngx_http_referral_status_page(ngx_http_request_t *r)
     b->pos = ngx_http_referral_page.data;
     b->last = b->pos + ngx_http_referral_page.len;
     b->memory = 1;
-    b->last_buf = 1;
+    b->last_buf = (r == r->main);
     b->last_in_chain = 1;
 
     out.buf = b;
@@ -324,7 +321,10 @@ ngx_http_referral_status_header(ngx_http_request_t *r, ngx_uint_t status,
 
     if (ngx_http_referral_status_push(r, "Cache-Control", "no-store")
         == NULL
-        || ngx_http_referral_status_push(r, "Vary", "Accept") == NULL)
+        || ngx_http_referral_status_push(r, "Vary", "Accept") == NULL
+        || ngx_http_referral_status_push(r, "X-Content-Type-Options",
+                                         "nosniff")
+           == NULL)
     {
         return NGX_ERROR;
     }
@@ -530,8 +530,9 @@ ngx_http_referral_status_send(ngx_http_request_t *r,
         b->end = b->last;
         b->memory = (ctx->text.len != 0);    /* or it is no buffer of bytes */
         b->flush = !last;
-        b->last_buf = last;
+        b->last_buf = (last && r == r->main);
         b->last_in_chain = last;
+        b->sync = (last && ctx->text.len == 0);
         b->tag = (ngx_buf_tag_t) &ngx_http_referral_module;
     }
 
@@ -584,6 +585,12 @@ ngx_http_referral_status_error(ngx_http_request_t *r, rfl_view_error_t *error)
         return rc;
     }
 
+    if (ngx_strcmp(error->code, "SumsBusy") == 0
+        && ngx_http_referral_status_push(r, "Retry-After", "1") == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     id = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
     if (id == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -609,7 +616,7 @@ ngx_http_referral_status_error(ngx_http_request_t *r, rfl_view_error_t *error)
     b->pos = p;
     b->last = p + text.len;
     b->memory = 1;
-    b->last_buf = 1;
+    b->last_buf = (r == r->main);
     b->last_in_chain = 1;
 
     rfl_buf_free(&text);
