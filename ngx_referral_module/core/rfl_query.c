@@ -110,7 +110,7 @@ static void rfl_query_range(const rfl_query_format_t *format,
     rfl_str_t range, rfl_query_liking_t *liking);
 static unsigned rfl_query_quality(rfl_str_t parameters);
 static rfl_str_t rfl_query_until(rfl_str_t *text, u_char end);
-static rfl_rc_t rfl_query_no_format(unsigned formats,
+static rfl_rc_t rfl_query_no_format(const rfl_query_t *q, unsigned formats,
     rfl_query_error_t *error);
 static rfl_rc_t rfl_query_finish_page(rfl_query_t *q,
     rfl_query_error_t *error);
@@ -675,7 +675,7 @@ rfl_query_negotiate(rfl_query_t *q, unsigned formats, rfl_str_t accept,
 
     if (q->has_format) {
         return q->format != RFL_FORMATS && (formats & (1u << q->format))
-               ? RFL_OK : rfl_query_no_format(formats, error);
+               ? RFL_OK : rfl_query_no_format(q, formats, error);
     }
 
     if (rfl_str_trim(accept).len == 0) {
@@ -702,7 +702,7 @@ rfl_query_negotiate(rfl_query_t *q, unsigned formats, rfl_str_t accept,
         }
     }
 
-    return best.quality != 0 ? RFL_OK : rfl_query_no_format(formats, error);
+    return best.quality != 0 ? RFL_OK : rfl_query_no_format(q, formats, error);
 }
 
 
@@ -822,12 +822,19 @@ rfl_query_until(rfl_str_t *text, u_char end)
 }
 
 
+/* The summary is Prometheus text by format= alone: Accept is not asked. */
+
 static rfl_rc_t
-rfl_query_no_format(unsigned formats, rfl_query_error_t *error)
+rfl_query_no_format(const rfl_query_t *q, unsigned formats,
+    rfl_query_error_t *error)
 {
     int     n;
     char    names[64];
     size_t  i, len;
+
+    if (q->kind == RFL_QUERY_SUMMARY) {
+        formats |= RFL_QUERY_PROM;
+    }
 
     for (i = 0, len = 0, names[0] = '\0'; i < RFL_QUERY_NFORMATS; i++) {
 

@@ -164,7 +164,7 @@ static const rfl_metrics_family_t  rfl_metrics_families[] = {
       rfl_metrics_clicks },
 
     { "referral_evidence_total", "counter",
-      "Matched and ambiguous requests by how their links were found.",
+      "Matched requests by how their links were found.",
       rfl_metrics_evidence },
 
     { "referral_overflow_total", "counter",

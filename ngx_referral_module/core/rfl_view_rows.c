@@ -8,7 +8,7 @@
  * whole list is, as for other filters).  Counters move meanwhile: a cursor is
  * the (value, key) of the last row shown.  In descending order paging ends and
  * shows no link twice, but may pass over one that rises past the cursor; in
- * ascending order one that rises comes again.  Only a walk by key has each once.
+ * ascending order one that rises comes again.  A walk by key has each once.
  *
  * The counters of a period are summed a block of ids at a time for the scan,
  * and again for each row that is shown.

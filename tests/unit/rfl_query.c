@@ -50,7 +50,7 @@ static const refused_t  refused[] = {
     { "/history", "compare=previous", 400, "ParameterUnknown", NULL },
 
     { "/", "format=csv", 406, "FormatUnavailable",
-      "this path has the format json" },
+      "this path has the format json, prometheus" },
     { "/links", "format=xml", 406, "FormatUnavailable",
       "this path has the format json, csv" },
     { "/hosts", "sort=key", 400, "ParameterInvalid",
