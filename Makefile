@@ -81,7 +81,7 @@ unit:  ## the tests of core alone
 	@$(MAKE) $(jobs) build/plain/units build/sanitized/units
 	@tools/run-units $(call programs,plain) $(call programs,sanitized)
 
-browser: module cli build/browser/installed  ## what Chromium sends, counted
+browser: module cli build/plain/helpers build/browser/installed  ## what Chromium sends, counted
 	@node --test $(wildcard tests/browser/*.test.mjs)
 
 lint: module  ## the rules of the code, and clang

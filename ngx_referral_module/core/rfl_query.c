@@ -351,9 +351,11 @@ rfl_query_read(rfl_query_t *q, const rfl_query_request_t *request,
                 return rfl_query_metrics(q, error);
             }
 
+            formats = request->html ? RFL_QUERY_JSON|RFL_QUERY_HTML
+                                    : RFL_QUERY_JSON;
+
             return rc != RFL_OK ? rc
-                   : rfl_query_negotiate(q, RFL_QUERY_JSON, request->accept,
-                                         error);
+                   : rfl_query_negotiate(q, formats, request->accept, error);
         }
     }
 

@@ -29,6 +29,7 @@ const FEED_PAUSE = 250;         // ms between two looks at the feed
 const SUMMARY_AGE = 30000;      // ms a summary serves the banner of other views
 const TYPING = 300;             // ms of rest before a search
 const REFRESH = 60000;
+const GROUP_LINKS = 1000;       // looked at for their groups
 const REPORT_PAGE = 1000;
 const REPORT_LINKS = 5000;
 const CSV_LINKS = 10000;        // the most a page of rows may have
@@ -101,8 +102,6 @@ const OUTCOMES = [
     ['skipped', 'Not counted', 'Your configuration says not to count it.'],
 ];
 
-const OUTCOME_TITLES = new Map(OUTCOMES.map(([name, title]) => [name, title]));
-
 const EVIDENCE = [
     ['tag', 'its tag', 'The address carried the link\u2019s own tag.'],
     ['exact', 'the page', 'The browser named the very page of the link.'],
@@ -115,6 +114,12 @@ const EVIDENCE = [
 ];
 
 const EVIDENCE_TITLES = new Map(EVIDENCE.map(([name, title]) => [name, title]));
+
+const MATCHES = {
+    exact: 'this page', prefix: 'all pages below it', host: 'the whole site',
+    domain: 'the site and those below it', regex: 'pages like it',
+    tag: 'wherever it is used',
+};
 
 const GROUPINGS = {
     hosts: ['Hosts', 'Host', 'host'],
@@ -192,24 +197,24 @@ const LOCALE = navigator.language;
 const THIN = '\u202f';          // narrow, and no line ends there
 
 const decimal = new Intl.NumberFormat(LOCALE);
+const money = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2,
+                                              maximumFractionDigits: 20 });
 const compact = new Intl.NumberFormat(LOCALE, { notation: 'compact',
                                                 maximumFractionDigits: 1 });
 const ago = new Intl.RelativeTimeFormat(LOCALE, { style: 'short' });
-const utcDay = new Intl.DateTimeFormat(LOCALE, {
-    day: 'numeric', month: 'short', timeZone: 'UTC' });
-const utcDate = new Intl.DateTimeFormat(LOCALE, {
-    day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
-const utcMonth = new Intl.DateTimeFormat(LOCALE, {
-    month: 'long', year: 'numeric', timeZone: 'UTC' });
-const localDay = new Intl.DateTimeFormat(LOCALE, {
-    day: 'numeric', month: 'short' });
-const localClock = new Intl.DateTimeFormat(LOCALE, {
-    hour: '2-digit', minute: '2-digit' });
-const localSecond = new Intl.DateTimeFormat(LOCALE, {
-    hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const localTime = new Intl.DateTimeFormat(LOCALE, {
-    day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit',
-    minute: '2-digit' });
+
+const DATE = { day: 'numeric', month: 'short' };
+const CLOCK = { hour: '2-digit', minute: '2-digit' };
+const format = options => new Intl.DateTimeFormat(LOCALE, options);
+const utc = options => format({ ...options, timeZone: 'UTC' });
+
+const utcDay = utc(DATE);
+const utcDate = utc({ ...DATE, year: 'numeric' });
+const utcMonth = utc({ month: 'long', year: 'numeric' });
+const localDay = format(DATE);
+const localClock = format(CLOCK);
+const localSecond = format({ ...CLOCK, second: '2-digit' });
+const localTime = format({ ...DATE, ...CLOCK, year: 'numeric' });
 
 
 function number(n) {
@@ -313,8 +318,8 @@ function shortUrl(text) {
 
 
 function linkTitle(link) {
-    return link.name || shortUrl(link.source) || (link.tag && `?${link.tag}`)
-           || link.key;
+    return link.name || shortUrl(link.source)
+           || (link.tag ? `tag ${link.tag}` : link.key);
 }
 
 
@@ -329,7 +334,8 @@ function linkPath(link) {
 
 function linkBelow(link) {
     return link.name ? linkPath(link) : link.target ? `to ${link.target}`
-           : link.tag && link.source ? `tag ${link.tag}` : link.match_type;
+           : link.tag && link.source ? `tag ${link.tag}`
+           : MATCHES[link.match_type] ?? link.match_type;
 }
 
 
@@ -369,9 +375,22 @@ function fill(element, attributes, children) {
 
     element.append(...children.flat(Infinity)
                    .filter(child => child !== null && child !== undefined
-                                    && child !== false && child !== ''));
+                                    && child !== false && child !== '')
+                   .map(child => typeof child === 'string' ? shown(child)
+                                                           : child));
 
     return element;
+}
+
+
+// Marks that turn the order of letters around, or hide them, are shown as such:
+// "abc" and what looks like ".png" may be a program.
+
+const MARKS = /[\0-\b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
+
+
+function shown(text) {
+    return text.replace(MARKS, '\ufffd');
 }
 
 
@@ -585,16 +604,8 @@ async function ask(address, options) {
 }
 
 
-// The whole tree below a status location for one registry; below one for all,
-// the list.  Which it is the first answer says.
-
 async function summary(args, signal) {
     const answer = await get('', args, signal);
-
-    if (answer.registries !== undefined) {
-        known.registries = answer.registries.map(one => one.name ?? one);
-        return null;
-    }
 
     known.summary = answer;
     known.summaryAt = Date.now();
@@ -624,7 +635,7 @@ async function recentSummary(signal) {
 async function comparedSummary(now, signal) {
     const answer = await summary(now.args, signal);
 
-    if (now.id === 'today' && answer !== null) {
+    if (now.id === 'today') {
         const end = new Date(Date.parse(answer.period.to) - DAY);
 
         answer.previous = await get('', {
@@ -695,14 +706,9 @@ function periodPicker() {
     const now = period();
     const choose = value => go(here({ p: value, after: undefined,
                                       page: undefined }));
-    const choices = PERIODS.map(([id, title]) => h('label', {},
-        h('input', { type: 'radio', name: 'period', value: id,
-                     checked: id === now.id, change: () => choose(id) }),
-        h('span', {}, title)));
 
     return h('div', { class: 'periods' },
-             h('fieldset', { class: 'segments' },
-               h('legend', { class: 'unseen' }, 'Period'), choices),
+             segments('period', 'Period', PERIODS, now.id, choose),
              customPicker(now, choose));
 }
 
@@ -714,15 +720,15 @@ function customPicker(now, choose) {
                               required: true });
     const until = h('input', { type: 'date', id: 'until', value: last,
                                required: true });
-    const fault = h('p', { class: 'fault', role: 'alert', hidden: true },
-                    'The first day must not come after the last.');
+    const trouble = fault();
 
     function submit(event) {
         event.preventDefault();
-        fault.hidden = from.value <= until.value;
 
-        if (fault.hidden) {
+        if (from.value <= until.value) {
             choose(`${from.value}..${until.value}`);
+        } else {
+            trouble.textContent = 'The first day must not come after the last.';
         }
     }
 
@@ -731,7 +737,7 @@ function customPicker(now, choose) {
              h('form', { submit },
                h('label', { for: 'from' }, 'From'), from,
                h('label', { for: 'until' }, 'to'), until,
-               h('button', {}, 'Show'), fault));
+               h('button', {}, 'Show'), trouble));
 }
 
 
@@ -741,6 +747,11 @@ function heading(text, ...beside) {
     return h('div', { class: 'heading' },
              h('h1', { tabindex: -1 }, text),
              h('div', { class: 'beside' }, beside));
+}
+
+
+function fault(id = undefined) {
+    return h('p', { class: 'fault', id, role: 'alert' });
 }
 
 
@@ -794,18 +805,23 @@ function faultsOf(health) {
 
 function table(caption, columns, rows, sorted = undefined) {
     const head = columns.map(column => columnHead(column, sorted));
-    const body = rows.map(row => h('tr', { role: 'row' }, columns.map(
-        column => h(column.main ? 'th' : 'td', {
-            role: column.main ? 'rowheader' : 'cell',
-            scope: column.main && 'row',
-            class: columnClass(column), 'data-title': column.title,
-        }, column.cell(row)))));
 
     return h('div', { class: 'scroll' },
              h('table', { role: 'table' },
                h('caption', { class: 'unseen' }, caption),
                h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, head)),
-               h('tbody', { role: 'rowgroup' }, body)));
+               h('tbody', { role: 'rowgroup' },
+                 rows.map(row => tableRow(columns, row)))));
+}
+
+
+function tableRow(columns, row) {
+    return h('tr', { role: 'row' }, columns.map(column =>
+        h(column.main ? 'th' : 'td', {
+            role: column.main ? 'rowheader' : 'cell',
+            scope: column.main && 'row',
+            class: columnClass(column), 'data-title': column.title,
+        }, column.cell(row))));
 }
 
 
@@ -889,24 +905,57 @@ function pairs(list, tone = '') {
 }
 
 
-// A row of "name, bar, number": parts of a whole, or the first of a list.
-
-function barRow(title, value, largest, more = {}) {
-    return h('li', { class: 'bar-row' },
-             h('span', { class: 'name' },
-               more.href ? h('a', { href: more.href }, title) : title,
-               more.below && h('small', {}, more.below)),
-             h('span', { class: 'amount' }, h('b', {}, number(value)),
-               more.beside),
-             bar(value, largest, more.tone));
-}
-
-
 function card(title, note, content, more = undefined) {
     return h('section', { class: 'card' }, h('h2', {}, title),
              note && h('p', { class: 'soft' }, note), content,
              more && h('p', { class: 'more' },
                        h('a', { href: more[0] }, more[1])));
+}
+
+
+// Rows of "name, number, bar": parts of a whole, or the first of a list.
+// row: { title, value, href, below, beside, tone }
+
+function barCard(title, note, rows, more = undefined) {
+    const largest = Math.max(...rows.map(row => row.value), 0);
+
+    return card(title, note, rows.length > 0
+                             && h('ul', { class: 'bars' }, rows.map(row =>
+        h('li', { class: 'bar-row' },
+          h('span', { class: 'name' },
+            h(row.href ? 'a' : 'span', { href: row.href, dir: 'auto' },
+              row.title),
+            row.below && h('small', {}, row.below)),
+          h('span', { class: 'amount' }, h('b', {}, number(row.value)),
+            row.beside),
+          bar(row.value, largest, row.tone)))), more);
+}
+
+
+// Choices of which one holds; each says its own when it is chosen.
+
+function segments(name, legend, choices, chosen, choose) {
+    return h('fieldset', { class: 'segments' },
+             h('legend', { class: 'unseen' }, legend),
+             choices.map(([value, title]) => h('label', {},
+                 h('input', { type: 'radio', name, value,
+                              checked: value === chosen,
+                              change: () => choose(value) }),
+                 h('span', {}, title))));
+}
+
+
+function labelled(title, input, ...below) {
+    return h('div', { class: 'field' }, h('label', { for: input.id }, title),
+             input, below);
+}
+
+
+// What a link, or a list of links, is called where there is room for two lines.
+
+function linkCell(link) {
+    return [h('a', { href: toLink(link.key), dir: 'auto' }, linkTitle(link)),
+            h('small', {}, linkBelow(link))];
 }
 
 
@@ -944,10 +993,10 @@ function bucketLabel(start, unit) {
 
 function niceTop(largest) {
     const power = 10 ** Math.floor(Math.log10(Math.max(largest, 1)));
-    const top = [1, 2, 3, 4, 5, 6, 8, 10].map(n => n * power)
-        .find(n => n >= largest);
 
-    return top % 2 ? top + 1 : top;
+    return [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10, 20]
+        .map(n => Math.round(n * power))
+        .find(n => n >= largest && n % 2 === 0);
 }
 
 
@@ -1232,10 +1281,6 @@ async function overview(signal) {
     known.summaryOf = place.registry;
     showFaults(answer);
 
-    if (answer === null) {
-        return registries(signal);
-    }
-
     if (answer.links.registered === 0) {
         return emptyState();
     }
@@ -1332,82 +1377,86 @@ function arrival(name, title, value, sum, answer) {
 async function overviewCards(answer, now, signal) {
     const few = { ...now.args, limit: CARD_ROWS };
     const fields = 'name,source,target,tag,match_type,counters';
-    const missing = { links: [], hosts: [], channels: [], partners: [] };
+    const none = { links: [] };
     const read = (path, args) => get(path, args, signal).catch(error => {
         if (error.name === 'AbortError') {
             throw error;
         }
 
-        return { ...missing, refusal: error };
+        return { ...none, refusal: error };
     });
 
     const errors = ['errors_4xx', 'errors_5xx'].map(sort =>
         answer.classes[sort] > 0 ? read('/links', { ...few, sort, fields })
-                                 : { links: [] });
-    const [notFound, failed, hosts, channels, partners] = await Promise.all([
-        ...errors, read('/hosts', few), read('/channels', few),
-        read('/partners', few)]);
+                                 : none);
+    const alike = answer.clicks.ambiguous > 0 ? readGroups(now, signal) : none;
+    const kinds = ['hosts', 'channels', 'partners'];
+    const [notFound, failed, members, ...sums] = await Promise.all([
+        ...errors, alike, ...kinds.map(kind => read(`/${kind}`, few))]);
 
     return h('div', { class: 'cards' },
-             topCard(answer), brokenCard(answer, notFound, failed),
-             groupsCard(answer), sumsCard('hosts', hosts),
-             sumsCard('channels', channels), sumsCard('partners', partners),
-             hiddenCards(answer), elseCard(answer));
+             topCard(answer),
+             h('div', { class: 'stack' },
+               brokenCard(answer, [notFound, failed]), elseCard(answer)),
+             h('div', { class: 'stack' }, groupsCard(answer, members),
+               unknownCards(answer)),
+             kinds.map((kind, i) => sumsCard(kind, sums[i])));
+}
+
+
+// Most members of groups have few clicks of their own.
+
+function readGroups(now, signal) {
+    return get('/links', { ...now.args, compare: undefined, limit: GROUP_LINKS,
+                           fields: 'source,groups' }, signal);
 }
 
 
 function topCard(answer) {
     const rows = answer.top.filter(link => link.counters.clicks > 0)
         .slice(0, 8);
-    const largest = rows[0]?.counters.clicks ?? 0;
 
-    return card('Links with most clicks', rows.length === 0
-        && 'No link was clicked in this period.',
-        h('ol', { class: 'bars' }, rows.map(link =>
-            barRow(linkTitle(link), link.counters.clicks, largest, {
-                href: toLink(link.key), below: linkBelow(link),
-                beside: changeMark(link.counters.clicks,
-                                   link.previous?.clicks),
-            }))), [to('links'), 'All links']);
+    return barCard('Links with most clicks', rows.length === 0
+        && 'No link was clicked in this period.', rows.map(link => ({
+            title: linkTitle(link), value: link.counters.clicks,
+            href: toLink(link.key), below: linkBelow(link),
+            beside: changeMark(link.counters.clicks, link.previous?.clicks),
+        })), [to('links'), 'All links']);
 }
 
 
-function brokenCard(answer, notFound, failed) {
-    const broken = row => row.counters.errors_4xx + row.counters.errors_5xx;
-    const sum = broken({ counters: answer.classes });
-    const rows = [...new Map([...notFound.links, ...failed.links]
+function brokenCard(answer, lists) {
+    const broken = counters => counters.errors_4xx + counters.errors_5xx;
+    const sum = broken(answer.classes);
+    const rows = [...new Map(lists.flatMap(list => list.links)
         .map(link => [link.key, link])).values()]
-        .filter(link => broken(link) > 0)
-        .sort((a, b) => broken(b) - broken(a)).slice(0, CARD_ROWS);
+        .map(link => ({ title: linkTitle(link), value: broken(link.counters),
+                        href: toLink(link.key), tone: 'bad',
+                        below: link.target ? `to ${link.target}`
+                               : linkBelow(link) }))
+        .filter(row => row.value > 0)
+        .sort((a, b) => b.value - a.value).slice(0, CARD_ROWS);
 
-    const before = answer.previous
-                   && broken({ counters: answer.previous.classes });
-
-    return card('Broken landings', sum === 0
+    return barCard('Broken landings', sum === 0
         ? 'Every visit by a link got a page.'
         : h('span', {}, h('b', {}, count(sum, 'visit')),
             ' by a link met an error instead of a page. ',
-            changeMark(sum, before, 'less')),
-        h('ol', { class: 'bars' }, rows.map(link =>
-            barRow(linkTitle(link), broken(link), broken(rows[0]), {
-                href: toLink(link.key), tone: 'bad',
-                below: link.target ? `to ${link.target}` : linkBelow(link),
-            }))), sum > 0
-        && [to('links', { sort: 'errors_4xx' }), 'All broken landings']);
+            changeMark(sum, answer.previous && broken(answer.previous.classes),
+                       'less')),
+        rows, sum > 0 && [to('links', { sort: 'errors_4xx' }),
+                          'All broken landings']);
 }
 
 
-// The groups that the first links are members of, unless the server says.
+// The groups that these links are members of: the tree has no list of them.
 
-function groupsOf(answer, links = answer.top) {
-    const found = new Map((answer.groups ?? []).map(one => [one.key, one]));
+function groupsOf(links) {
+    const found = new Map();
 
     for (const link of links) {
         for (const group of link.groups ?? []) {
-            const one = found.get(group.key) ?? { ...group };
-
-            one.example ??= link;
-            found.set(group.key, one);
+            found.set(group.key, found.get(group.key)
+                                 ?? { ...group, example: link });
         }
     }
 
@@ -1416,27 +1465,25 @@ function groupsOf(answer, links = answer.top) {
 
 
 function groupTitle(group) {
-    const of = group.example?.source ?? group.source;
-    const host = of && shortUrl(of).split('/')[0];
+    const host = shortUrl(group.example.source).split('/')[0];
 
     return (host ? `${host}, ` : '') + count(group.links, 'link');
 }
 
 
-function groupsCard(answer) {
-    const rows = groupsOf(answer).filter(group => group.clicks > 0)
-        .slice(0, CARD_ROWS);
+function groupsCard(answer, { links }) {
     const clicks = answer.clicks.ambiguous;
 
-    return card('One of several links', clicks === 0
+    return barCard('One of several links', clicks === 0
         ? 'Every click could be told to one link.'
         : h('span', {}, h('b', {}, count(clicks, 'click')), ' came by one of '
             + 'several links that look alike from here. They are counted for '
             + 'the group, and never guessed.'),
-        h('ol', { class: 'bars' }, rows.map(group =>
-            barRow(groupTitle(group), group.clicks, rows[0].clicks, {
-                href: to('links', { group: group.key }), tone: 'several',
-            }))), clicks > 0 && [to('groups'), 'About these groups']);
+        groupsOf(links).filter(group => group.clicks > 0).slice(0, CARD_ROWS)
+            .map(group => ({ title: groupTitle(group), value: group.clicks,
+                             href: to('links', { group: group.key }),
+                             tone: 'several' })),
+        clicks > 0 && [to('groups'), 'About these groups']);
 }
 
 
@@ -1449,40 +1496,35 @@ function sumsCard(kind, answer) {
 
     const rows = answer[kind].filter(row => row.counters.clicks > 0);
 
-    return card(title, rows.length === 0 && 'No clicks in this period.',
-        h('ol', { class: 'bars' }, rows.map(row =>
-            barRow(row.name || '(none)', row.counters.clicks,
-                   rows[0].counters.clicks, {
-                       href: to('links', { [field]: row.name }),
-                       below: count(row.links, 'link'),
-                       beside: changeMark(row.counters.clicks,
-                                          row.previous?.clicks),
-                   }))), [to(kind), `All ${title.toLowerCase()}`]);
+    return barCard(title, rows.length === 0 && 'No clicks in this period.',
+        rows.map(row => ({
+            title: row.name || NONE, value: row.counters.clicks,
+            href: to('links', { [field]: row.name }),
+            below: count(row.links, 'link'),
+            beside: changeMark(row.counters.clicks, row.previous?.clicks),
+        })), [to(kind), `All ${title.toLowerCase()}`]);
 }
 
 
-function elseCard(answer) {
+function elseCard({ classes }) {
     const rows = CLASSES.filter(([name]) => !/^(clicks|errors)/.test(name))
-        .map(([name, title]) => [name, title, answer.classes[name]])
-        .filter(([, , value]) => value > 0).sort((a, b) => b[2] - a[2]);
+        .map(([name, title]) => ({ title, value: classes[name],
+                                   tone: 'faint' }))
+        .filter(row => row.value > 0).sort((a, b) => b.value - a.value);
 
-    return card('Came along, and are no clicks', rows.length === 0
-        && 'Nothing but clicks and errors.',
-        h('ol', { class: 'bars' }, rows.map(([, title, value]) =>
-            barRow(title, value, rows[0][2], { tone: 'faint' }))),
-        [to('words'), 'What these are']);
+    return barCard('Came along, and are no clicks',
+                   rows.length === 0 && 'Nothing but clicks and errors.', rows,
+                   [to('words'), 'What these are']);
 }
 
 
-function hiddenCards(answer) {
-    const { clicks } = answer;
+function unknownCards({ clicks }) {
     const sum = OUTCOMES.slice(0, 5).reduce((n, [name]) => n + clicks[name], 0);
 
-    return ['unregistered', 'hidden'].map(name => card(
-        OUTCOME_TITLES.get(name),
+    return OUTCOMES.slice(2, 4).map(([name, title, text]) => card(title,
         h('span', {}, h('b', {}, count(clicks[name], 'click')),
           `, ${percent(clicks[name], sum)} of all.`),
-        h('p', {}, OUTCOMES.find(([one]) => one === name)[2]),
+        h('p', {}, text),
         [to(['words', name]), name === 'hidden' ? 'How to see more of them'
                                                 : 'What to do about them']));
 }
@@ -1568,35 +1610,47 @@ function listOrder() {
 
 
 async function links(signal) {
-    const now = period();
     const order = listOrder();
-    const args = { ...now.args, ...listArgs(), ...order };
     const [answer, choices] = await Promise.all([
-        get('/links', { ...args, limit: ROWS, after: place.args.get('after')
-                                                    || undefined }, signal),
+        readList('links', { ...listArgs(), ...order }, signal),
         filterChoices(signal),
     ]);
 
-    const csv = csvOf('/links', args);
-
-    return [
-        heading('Links', h('a', { href: csv, download: 'links.csv' }, 'CSV'),
-                canWrite() && h('a', { class: 'button strong',
-                                       href: to('add') }, 'Register links')),
-        periodPicker(), filterForm(choices, order, signal), groupNote(),
-        answer.links.length === 0 ? noRows('link')
-        : linkTable(answer.links, order, signal),
-        pager(answer.next, answer.links.length, 'links'),
-    ];
+    return listView('links', answer, [
+        filterForm(choices, order, signal),
+        place.args.has('group') && h('p', { class: 'note' }, 'These links look '
+            + 'alike from here: a visit came by one of them, and the browser '
+            + 'did not say by which. Different targets, or a tag in each link, '
+            + 'tell them apart.'),
+    ], rows => linkTable(rows, order, signal),
+    canWrite() && h('a', { class: 'button strong', href: to('add') },
+                    'Register links'));
 }
 
 
-function groupNote() {
-    return place.args.has('group')
-           && h('p', { class: 'note' }, 'These links look alike from here: a '
-                + 'visit came by one of them, and the browser did not say by '
-                + 'which. Different targets, or a tag in each link, tell them '
-                + 'apart.');
+// A page of rows, as CSV all of them.
+
+async function readList(what, args, signal) {
+    const all = { ...period().args, ...args };
+    const answer = await get(`/${what}`, {
+        ...all, limit: ROWS, after: place.args.get('after') || undefined,
+    }, signal);
+
+    return { ...answer, csv: csvOf(`/${what}`, all) };
+}
+
+
+function listView(what, answer, notes, tableOf, beside = null) {
+    const rows = answer[what];
+
+    return [
+        heading(capital(what),
+                h('a', { href: answer.csv, download: `${what}.csv` }, 'CSV'),
+                beside),
+        periodPicker(), notes,
+        rows.length === 0 ? noRows(what) : tableOf(rows),
+        pager(answer.next, rows.length, what),
+    ];
 }
 
 
@@ -1604,18 +1658,16 @@ function noRows(what) {
     const filtered = Object.keys(listArgs()).length > 0;
 
     return h('p', { class: 'none' }, filtered
-        ? [`No ${what} fits these filters. `,
+        ? [`No ${what} fit these filters. `,
            h('a', { href: to(place.view) }, 'Show all')]
-        : `There is no ${what} here.`);
+        : `There are no ${what} here.`);
 }
 
 
 function linkTable(rows, order, signal) {
     const sparkOf = sparkLoader(signal);
     const columns = [
-        { title: 'Link', sort: 'key', main: true, cell: link => [
-            h('a', { href: toLink(link.key) }, linkTitle(link)),
-            h('small', {}, linkBelow(link))] },
+        { title: 'Link', sort: 'key', main: true, cell: linkCell },
         { title: 'Channel', class: 'words', cell: link =>
             link.channel ?? 'unassigned' },
         { title: 'Trend', class: 'wide', cell: sparkOf },
@@ -1688,8 +1740,7 @@ function filterForm(choices, order, signal) {
                            event.preventDefault();
                            apply({});
                        } },
-             h('div', { class: 'field grow' },
-               h('label', { for: 'q' }, 'Search'), search),
+             labelled('Search', search),
              filterField('channel', 'Channel', choices.channels, apply),
              filterField('partner', 'Partner', choices.partners, apply),
              filterField('label', 'Label', choices.labels, apply),
@@ -1709,12 +1760,10 @@ function filterField(name, title, choices, apply) {
                                       : input.value === NONE ? ''
                                       : input.value }),
     });
-    const none = name === 'partner' || name === 'label' ? [NONE] : [];
 
-    return h('div', { class: 'field' },
-             h('label', { for: `filter-${name}` }, title), input,
-             h('datalist', { id: list }, [...none, ...choices].map(choice =>
-                 h('option', { value: choice }))));
+    return labelled(title, input, h('datalist', { id: list },
+        [...(name === 'channel' ? [] : [NONE]), ...choices].map(choice =>
+            h('option', { value: choice }))));
 }
 
 
@@ -1725,8 +1774,7 @@ function sortField(order, apply) {
     }, options.map(([name, title]) =>
         h('option', { value: name, selected: name === order.sort }, title)));
 
-    return h('div', { class: 'field' },
-             h('label', { for: 'sort' }, 'Sort by'), select);
+    return labelled('Sort by', select);
 }
 
 
@@ -1774,7 +1822,11 @@ async function oneLink(signal) {
         h('p', { class: 'figures' }, h('b', {}, count(counters.clicks,
                                                       'click')), ' ',
           changeMark(counters.clicks, link.previous?.clicks), ' ', now.words),
-        unitSwitch(unitPeriod(now).unit), line,
+        segments('unit', 'Unit of the chart',
+                 Object.entries(UNITS).map(([name, [, title]]) =>
+                     [name, title]),
+                 unitPeriod(now).unit, unit => go(here({ unit }), true)),
+        line,
         h('div', { class: 'cards' },
           classCard(counters),
           h('div', { class: 'stack' }, evidenceCard(counters),
@@ -1802,66 +1854,44 @@ function unitPeriod(now) {
 }
 
 
-function unitSwitch(unit) {
-    return h('fieldset', { class: 'segments small' },
-             h('legend', { class: 'unseen' }, 'Unit of the chart'),
-             Object.entries(UNITS).map(([name, [, title]]) => h('label', {},
-                 h('input', { type: 'radio', name: 'unit', value: name,
-                              checked: name === unit,
-                              change: () => go(here({ unit: name }), true) }),
-                 h('span', {}, title))));
-}
-
-
 function classCard(counters) {
-    const rows = CLASSES.map(([name, title]) => [name, title, counters[name]]);
-    const sum = rows.reduce((n, row) => n + row[2], 0);
-    const largest = Math.max(...rows.map(row => row[2]));
+    const sum = CLASSES.reduce((n, [name]) => n + counters[name], 0);
 
-    return card('What came by it', count(sum, 'request')
-                + `, ${shownBytes(counters.bytes)} sent.`,
-        h('ul', { class: 'bars' }, rows.map(([name, title, value]) =>
-            barRow(title, value, largest, {
-                tone: /^errors/.test(name) ? 'bad'
-                      : name === 'clicks' ? '' : 'faint',
-                beside: h('small', {}, percent(value, sum)),
-            }))));
+    return barCard('What came by it', count(sum, 'request')
+                   + `, ${shownBytes(counters.bytes)} sent.`,
+        CLASSES.map(([name, title]) => ({
+            title, value: counters[name],
+            tone: /^errors/.test(name) ? 'bad'
+                  : name === 'clicks' ? '' : 'faint',
+            beside: h('small', {}, percent(counters[name], sum)),
+        })));
 }
 
 
 function evidenceCard(counters) {
     const { clicks, clicks_by_tag: tag, clicks_by_page: page } = counters;
-    const rest = Math.max(0, clicks - tag - page);
-    const row = (title, value, below) => barRow(title, value, clicks, {
-        below, beside: h('small', {}, percent(value, clicks)) });
+    const row = (title, value, below) => ({
+        title, value, below, beside: h('small', {}, percent(value, clicks)) });
 
-    return card('How its clicks were told', 'The strongest evidence first.', [
-        h('ul', { class: 'bars' },
-          row('By its tag', tag, 'the address carried it'),
-          row('By the page', page, 'the browser named the page'),
-          row('By site or target', rest, 'the browser named the site only')),
-        h('p', { class: 'soft' }, counters.other_landing === 0
-            ? 'All of those by the page landed on the target.'
-            : `${count(counters.other_landing, 'click')} of those by the page `
-              + 'landed on another page than the target.')]);
+    return barCard('How its clicks were told', counters.other_landing === 0
+        ? 'The strongest evidence first.'
+        : `${count(counters.other_landing, 'click')} of those by the page `
+          + 'landed on another page than the target.', [
+            row('By its tag', tag, 'the address carried it'),
+            row('By the page', page, 'the browser named the page'),
+            row('By site or target', Math.max(0, clicks - tag - page),
+                'the browser named the site only')]);
 }
 
 
-function linkGroups(link) {
-    if ((link.groups ?? []).length === 0) {
-        return card('One of several links', 'No other registered link looks '
-                    + 'like this one.', null);
-    }
-
-    const largest = Math.max(...link.groups.map(group => group.clicks));
-
-    return card('One of several links', 'Clicks that came by this link or by '
-                + 'another that looks alike from here; they are not in its '
-                + 'own number.',
-        h('ul', { class: 'bars' }, link.groups.map(group =>
-            barRow(`One of ${count(group.links, 'link')}`, group.clicks,
-                   largest, { href: to('links', { group: group.key }),
-                              tone: 'several' }))));
+function linkGroups({ groups }) {
+    return barCard('One of several links', groups.length === 0
+        ? 'No other registered link looks like this one.'
+        : 'Clicks that came by this link or by another that looks alike from '
+          + 'here; they are not in its own number.',
+        groups.map(group => ({ title: `One of ${count(group.links, 'link')}`,
+                               value: group.clicks, tone: 'several',
+                               href: to('links', { group: group.key }) })));
 }
 
 
@@ -1888,18 +1918,16 @@ function fieldValue(name, value) {
     }
 
     return filter ? h('a', { href: to('links', { [filter]: value }) }, value)
-           : name === 'source' ? outward(value) : String(value);
+           : name === 'source' ? outward(value)
+           : name === 'cost' ? money.format(value) : String(value);
 }
 
 
-// -- groups -------------------------------------------------------------------
-
 async function groups(signal) {
     const now = period();
-    const answer = await summary(now.args, signal);
-    const more = answer.groups ? { links: [] }
-        : await get('/links', { ...now.args, limit: ROWS }, signal);
-    const rows = groupsOf(answer, [...answer.top, ...more.links]);
+    const [answer, { links }] = await Promise.all([
+        summary(now.args, signal), readGroups(now, signal)]);
+    const rows = groupsOf(links);
 
     return [
         heading('One of several links'), periodPicker(),
@@ -1909,52 +1937,38 @@ async function groups(signal) {
           + 'counted for their group, once, and never guessed.'),
         h('p', {}, 'To tell them apart, give each link a target of its own '
           + '(/pricing?from=launch will do) or a tag.'),
-        rows.length === 0 ? h('p', { class: 'none' }, 'No group among the '
-                              + 'links with most clicks.')
+        h('p', { class: 'soft' }, `${count(answer.clicks.ambiguous, 'click')} `
+          + `in all ${now.words}.`, answer.links.registered > GROUP_LINKS
+          && ` Shown are the groups of the ${number(GROUP_LINKS)} links with `
+             + 'most clicks.'),
+        rows.length === 0 ? h('p', { class: 'none' }, 'There is no group here.')
         : table('Groups of links', [
             { title: 'Group', main: true, cell: row => h('a', {
                 href: to('links', { group: row.key }) }, groupTitle(row)) },
             { title: 'Links', number: true, cell: row => number(row.links) },
             { title: 'Clicks', number: true, cell: row => number(row.clicks) },
         ], rows),
-        h('p', { class: 'soft' }, `${count(answer.clicks.ambiguous, 'click')} `
-          + `in all ${now.words}`
-          + (answer.groups ? '.' : '; shown are the groups of the links with '
-                                   + 'most clicks.')),
     ];
 }
 
-
-// -- hosts, channels, partners, labels ----------------------------------------
 
 async function sums(signal) {
     const kind = place.view;
-    const [title, one, field] = GROUPINGS[kind];
     const order = listOrder();
-    const args = { ...period().args, ...order };
-    const answer = await get(`/${kind}`, {
-        ...args, limit: ROWS, after: place.args.get('after') || undefined,
-    }, signal);
-    const rows = answer[kind];
-    const csv = csvOf(`/${kind}`, args);
+    const answer = await readList(kind, order, signal);
 
-    return [
-        heading(title, h('a', { href: csv, download: `${kind}.csv` }, 'CSV')),
-        periodPicker(),
-        rows.length === 0 ? noRows(one.toLowerCase())
-        : table(`${title} and what their links brought`,
-                sumColumns(kind, one, field, rows), rows, order),
-        sharedNote(answer.shared, title.toLowerCase()),
-        pager(answer.next, rows.length, title.toLowerCase()),
-    ];
+    return listView(kind, answer, sumNotes(answer, kind), rows =>
+        table(`${capital(kind)} and what their links brought`,
+              sumColumns(kind, rows), rows, order));
 }
 
 
-function sumColumns(kind, one, field, rows) {
+function sumColumns(kind, rows) {
+    const [, one, field] = GROUPINGS[kind];
     const largest = Math.max(...rows.map(row => row.counters.clicks));
     const columns = [
         { title: one, sort: 'name', main: true, cell: row =>
-            h('a', { href: to('links', { [field]: row.name }) },
+            h('a', { href: to('links', { [field]: row.name }), dir: 'auto' },
               row.name || NONE) },
         { title: 'Links', number: true, cell: row => number(row.links) },
         counterColumn('clicks'),
@@ -1965,22 +1979,29 @@ function sumColumns(kind, one, field, rows) {
     ];
 
     if (kind === 'partners') {
-        columns.push({ title: 'Report', cell: row => row.name
-            && h('a', { href: to('report', { partner: row.name }),
-                        'aria-label': `Report for ${row.name}` }, 'Month') });
+        columns.push({ title: 'Month', cell: row => row.name
+            && h('a', { href: to('report', { partner: row.name }) }, 'Report',
+                 h('span', { class: 'unseen' }, ` for ${row.name}`)) });
     }
 
     return columns;
 }
 
 
-function sharedNote(shared, what) {
-    const clicks = shared?.counters?.clicks ?? 0;
+// What came by links, and is in no row.
 
-    return clicks > 0 && h('p', { class: 'note' },
-        `${count(clicks, 'click')} more came by one of several links of `
-        + `different ${what}. They are in no row, for nobody knows whose they `
-        + 'are.');
+function sumNotes({ shared, removed }, what) {
+    const clicks = part => part?.counters.clicks ?? 0;
+
+    return [
+        clicks(shared) > 0 && h('p', { class: 'note' },
+            `${count(clicks(shared), 'click')} more came by one of several `
+            + `links of different ${what}. They are in no row, for nobody `
+            + 'knows whose they are.'),
+        clicks(removed) > 0 && h('p', { class: 'note' },
+            `${count(clicks(removed), 'click')} came by links that are `
+            + 'registered no more.'),
+    ];
 }
 
 
@@ -2021,9 +2042,7 @@ async function report(signal) {
           + 'known, and one person may click often.'),
         monthForm(month), reportSums(rows),
         table(`Links of ${partner}`, [
-            { title: 'Link', main: true, cell: link => [
-                h('a', { href: toLink(link.key) }, linkTitle(link)),
-                h('small', {}, linkBelow(link))] },
+            { title: 'Link', main: true, cell: linkCell },
             counterColumn('clicks'), changeColumn,
             { title: 'Errors', number: true, cell: link => number(
                 link.counters.errors_4xx + link.counters.errors_5xx) },
@@ -2098,26 +2117,38 @@ function monthForm(month) {
 
     return h('form', { class: 'no-print filters',
                        submit: event => event.preventDefault() },
-             h('div', { class: 'field' },
-               h('label', { for: 'month' }, 'Month'), input));
+             labelled('Month', input));
 }
 
 
-// -- live ---------------------------------------------------------------------
+const FEED_COLUMNS = [
+    { title: 'Time', cell: event => localSecond.format(new Date(event.time)) },
+    { title: 'What', cell: event => capital(event.class) },
+    { title: 'By', main: true, cell: event => [feedLink(event), event.evidence
+        && h('small', {}, 'told by '
+             + (EVIDENCE_TITLES.get(event.evidence) ?? event.evidence))] },
+    { title: 'From', cell: event => event.source },
+    { title: 'Landing', cell: event => event.landing },
+    { title: 'Status', number: true, cell: event => h('span', {
+        class: event.status >= 400 ? 'state bad' : 'state' },
+        String(event.status)) },
+];
+
 
 async function live(signal) {
-    const body = h('tbody', { role: 'rowgroup' });
+    const rows = table('Visits, the newest first', FEED_COLUMNS, []);
     const state = { waiting: [], paused: false, dropped: 0, missed: 0 };
     const rate = h('p', { class: 'figures' }, 'Waiting for the first second.');
     const missed = h('p', { class: 'soft', role: 'status' });
     const trouble = h('div');
     const pause = h('button', { type: 'button', 'aria-pressed': 'false',
                                 click: () => setPause(state, pause) }, 'Pause');
-    const columns = ['Time', 'What', 'By', 'From', 'Landing', 'Status'];
 
+    rows.firstChild.classList.add('feed');
     openFeed(state, { rate, missed, trouble }, signal);
 
-    const timer = setInterval(() => showFeed(state, body, pause), FEED_PAUSE);
+    const timer = setInterval(() =>
+        showFeed(state, rows.querySelector('tbody'), pause), FEED_PAUSE);
 
     signal.addEventListener('abort', () => clearInterval(timer));
 
@@ -2125,14 +2156,7 @@ async function live(signal) {
         heading('Live', pause),
         h('p', { class: 'soft' }, 'Visits by registered links as they happen. '
           + `The last ${FEED_ROWS} are kept here.`),
-        rate, missed, trouble,
-        h('div', { class: 'scroll' },
-          h('table', { role: 'table', class: 'feed' },
-            h('caption', { class: 'unseen' }, 'Visits, the newest first'),
-            h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' },
-              columns.map(title => h('th', { role: 'columnheader',
-                                             scope: 'col' }, title)))),
-            body)),
+        rate, missed, trouble, rows,
     ];
 }
 
@@ -2204,7 +2228,8 @@ function showFeed(state, body, button) {
         return;
     }
 
-    const rows = state.waiting.splice(0).map(feedRow);
+    const rows = state.waiting.splice(0).map(event =>
+        tableRow(FEED_COLUMNS, event));
 
     state.dropped = 0;
     body.prepend(...rows.reverse());
@@ -2215,26 +2240,13 @@ function showFeed(state, body, button) {
 }
 
 
-function feedRow(event) {
-    const isBad = event.status >= 400;
-    const by = event.link
-        ? h('a', { href: toLink(event.link) },
+function feedLink(event) {
+    return event.link
+        ? h('a', { href: toLink(event.link), dir: 'auto' },
             event.name || event.source || event.link)
         : event.group ? h('a', { href: to('links', { group: event.group }) },
                           'one of several links')
-        : OUTCOME_TITLES.get(event.outcome) ?? event.outcome;
-    const cells = [
-        ['Time', localSecond.format(new Date(event.time))],
-        ['What', capital(event.class || '\u2013')],
-        ['By', [by, event.evidence && h('small', {}, 'told by '
-            + (EVIDENCE_TITLES.get(event.evidence) ?? event.evidence))]],
-        ['From', event.source ?? ''], ['Landing', event.landing ?? ''],
-        ['Status', String(event.status ?? '')],
-    ];
-
-    return h('tr', { role: 'row', class: isBad ? 'bad' : undefined },
-             cells.map(([title, value]) =>
-                 h('td', { role: 'cell', 'data-title': title }, value)));
+        : 'a link that was removed';
 }
 
 
@@ -2263,8 +2275,8 @@ async function health(signal) {
         ], rows),
         h('h2', {}, 'What the requests show'),
         (answer.health.diagnosis ?? []).length === 0
-        ? h('p', {}, 'Nothing wrong was seen in the last 1,000 page requests: '
-            + 'sources, hosts and caches look as they should.')
+        ? h('p', {}, 'Nothing wrong was seen with sources, hosts and caches. '
+            + 'It takes 1,000 page requests to tell.')
         : h('ul', {}, answer.health.diagnosis.map(text => h('li', {}, text))),
         h('h2', {}, 'All requests'), outcomeTable(answer, period()),
     ];
@@ -2316,21 +2328,21 @@ const ADVICE = {
 
 
 async function words() {
-    const list = (rows, tail) => h('dl', { class: 'words-list' }, rows.map(
-        ([name, title, text]) => h('div', { id: `word-${name}` },
-            h('dt', {}, capital(title), tail(name)),
-            h('dd', {}, h('p', {}, text),
-              (ADVICE[name] ?? []).map(line => h('p', {}, line))))));
-    const term = name => h('code', {}, name);
+    const list = (title, rows) => [h('h2', {}, title),
+        h('dl', { class: 'words-list' }, rows.map(([name, term, text]) =>
+            h('div', { id: `word-${name}` },
+              h('dt', {}, capital(term), h('code', {}, name)),
+              h('dd', {}, [text, ...ADVICE[name] ?? []].map(line =>
+                  h('p', {}, line))))))];
 
     return [
         heading('What the words mean'),
         h('p', { class: 'lead' }, 'Every request has one outcome. A request '
           + 'by a link also has one class, and evidence that says how the '
           + 'link was found.'),
-        h('h2', {}, 'How a visitor came'), list(OUTCOMES, term),
-        h('h2', {}, 'What a request by a link was'), list(COUNTERS, term),
-        h('h2', {}, 'How a link was told'), list(EVIDENCE, term),
+        list('How a visitor came', OUTCOMES),
+        list('What a request by a link was', COUNTERS),
+        list('How a link was told', EVIDENCE),
         h('h2', {}, 'What cannot be known'),
         h('p', {}, 'Who clicked. There are no cookies, and no addresses are '
           + 'stored. Pages that a cache serves never reach the server, and '
@@ -2344,7 +2356,7 @@ async function words() {
 function fieldInput([name, title, kind, hint], value) {
     const id = `field-${name}`;
     const common = { id, name, 'aria-describedby': `${id}-fault` };
-    const shown = Array.isArray(value) ? value.join(', ') : value ?? '';
+    const text = Array.isArray(value) ? value.join(', ') : value ?? '';
     const words = (hint || '').split(' ');
     let input, list;
 
@@ -2352,22 +2364,21 @@ function fieldInput([name, title, kind, hint], value) {
         input = h('select', common, h('option', { value: '' },
             name === 'match_type' ? 'as the source says' : ''),
             words.map(word => h('option', { value: word,
-                                            selected: word === shown }, word)));
+                                            selected: word === text }, word)));
     } else if (kind === 'long') {
-        input = h('textarea', { ...common, rows: 3 }, shown);
+        input = h('textarea', { ...common, rows: 3 });
+        input.value = text;
     } else {
         list = kind === 'words' && h('datalist', { id: `${id}-words` },
             words.map(word => h('option', { value: word })));
-        input = h('input', { ...common, value: shown, autocomplete: 'off',
+        input = h('input', { ...common, value: text, autocomplete: 'off',
                              inputmode: { number: 'numeric',
                                           decimal: 'decimal' }[kind],
                              placeholder: kind === 'words' ? '' : hint,
                              list: list ? `${id}-words` : undefined });
     }
 
-    return h('div', { class: kind === 'long' ? 'field wide' : 'field' },
-             h('label', { for: id }, title), input, list,
-             h('p', { class: 'fault', id: `${id}-fault`, role: 'alert' }));
+    return labelled(title, input, list, fault(`${id}-fault`));
 }
 
 
@@ -2528,7 +2539,7 @@ function bulkForm() {
     const lines = h('textarea', { id: 'lines', rows: 6, spellcheck: 'false',
                                   'aria-describedby': 'lines-fault',
                                   placeholder: 'https://blog.example/post' });
-    const fault = h('p', { class: 'fault', id: 'lines-fault', role: 'alert' });
+    const trouble = fault('lines-fault');
 
     async function submit(event) {
         event.preventDefault();
@@ -2536,10 +2547,10 @@ function bulkForm() {
         const sources = lines.value.split('\n').map(line => line.trim())
             .filter(Boolean);
 
-        fault.textContent = '';
+        trouble.textContent = '';
 
         if (sources.length === 0 || sources.length > BULK_LINKS) {
-            fault.textContent = `Between 1 and ${number(BULK_LINKS)} lines.`;
+            trouble.textContent = `Between 1 and ${number(BULK_LINKS)} lines.`;
             return;
         }
 
@@ -2550,7 +2561,7 @@ function bulkForm() {
         } catch (error) {
             const at = /^links\[(\d+)\]/.exec(error.message)?.[1];
 
-            fault.textContent = 'Nothing was registered. '
+            trouble.textContent = 'Nothing was registered. '
                 + (at === undefined ? ''
                    : `Line ${Number(at) + 1}, ${sources[at]}: `)
                 + error.message;
@@ -2560,21 +2571,20 @@ function bulkForm() {
 
     return h('section', {}, h('h2', {}, 'Several at once'),
              h('form', { class: 'link-form', submit },
-               h('div', { class: 'field wide' },
-                 h('label', { for: 'lines' }, 'Pages or sites, one a line; all '
-                   + 'or none are registered'), lines, fault),
+               labelled('Pages or sites, one a line; all or none are '
+                        + 'registered', lines, trouble),
                h('div', { class: 'actions' },
                  h('button', { class: 'strong' }, 'Register all'))));
 }
 
 
 function askToRemove(link) {
-    const fault = h('p', { class: 'fault', role: 'alert' });
+    const trouble = fault();
     const dialog = h('dialog', { 'aria-labelledby': 'remove-title',
                                  close: () => dialog.remove() },
         h('h2', { id: 'remove-title' }, `Remove ${linkTitle(link)}?`),
         h('p', {}, 'It is not matched any more. Its totals stay: registered '
-          + 'again, it has them back.'), fault,
+          + 'again, it has them back.'), trouble,
         h('div', { class: 'actions' },
           h('button', { type: 'button', class: 'danger', click: remove },
             'Remove'),
@@ -2588,7 +2598,7 @@ function askToRemove(link) {
             known.done = 'Removed. ';
             go(to('links'));
         } catch (error) {
-            fault.textContent = error.message;
+            trouble.textContent = error.message;
         }
     }
 
@@ -2622,13 +2632,15 @@ async function arrive(quiet = false) {
     main.setAttribute('aria-busy', 'true');
 
     try {
-        if (place.view !== '') {
+        known.registries ??= await registriesOf(signal);
+        showNav();
+
+        if (place.view !== '' && !isList()) {
             showFaults(await recentSummary(signal));
             showNav();
         }
 
-        const isList = known.registries !== null && place.registry === '';
-        const view = isList ? registries : VIEWS[place.view] ?? nowhere;
+        const view = isList() ? registries : VIEWS[place.view] ?? nowhere;
 
         show(await view(signal), signal, quiet);
     } catch (error) {
@@ -2637,6 +2649,21 @@ async function arrive(quiet = false) {
                   refusalBox(error, () => arrive())], signal, quiet);
         }
     }
+}
+
+
+// Below a status location for all registries is a list of them, and of each the
+// tree; below one for a single registry its tree, and no list: false.
+
+async function registriesOf(signal) {
+    const { registries: list } = await get('', {}, signal, ROOT);
+
+    return list ?? false;
+}
+
+
+function isList() {
+    return Array.isArray(known.registries) && place.registry === '';
 }
 
 
@@ -2692,12 +2719,11 @@ function nowhere() {
 
 
 function showNav() {
-    const several = known.registries !== null;
-    const isList = several && place.registry === '';
+    const several = Array.isArray(known.registries);
     const name = several ? place.registry : known.summary?.registry ?? '';
     const current = { link: 'links', add: 'links', report: 'partners' };
 
-    const views = isList ? [] : NAV;
+    const views = isList() ? [] : NAV;
 
     // made once: what is focused there stays so
     if ($('nav').children.length !== views.length) {

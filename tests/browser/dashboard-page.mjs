@@ -12,6 +12,8 @@ import { ROOT } from './site.mjs';
 const require = createRequire(path.join(ROOT, 'build/browser/'));
 const { chromium } = require('playwright-core');
 
+const AXE = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
 const CHROMIUM = process.env.TEST_CHROMIUM ?? '/usr/bin/chromium';
 
 export const SHOTS = path.join(ROOT, 'build/screenshots');
@@ -104,35 +106,21 @@ export class Dashboard {
         }, this.url + tail);
     }
 
-    // What a screen reader and a keyboard need of any view.
+    // What a screen reader and weak eyes need of any view: the rules of WCAG
+    // 2.2 AA that a machine can check, and two of ours.
 
     async checkAccess() {
-        const faults = await this.page.evaluate(() => {
-            const found = [];
-            const named = element => element.ariaLabel
-                || element.textContent.trim() || element.labels?.length > 0
-                || element.getAttribute('aria-labelledby');
+        await this.page.evaluate(AXE);
 
-            for (const element of document.querySelectorAll(
-                'a[href], button, input, select, textarea, summary, nav, '
-                + 'section[aria-label], dialog'))
-            {
-                if (!named(element)) {
-                    found.push(`no name: ${element.outerHTML}`);
-                }
-            }
-
-            for (const image of document.querySelectorAll('svg')) {
-                if (!image.ariaLabel && image.ariaHidden !== 'true') {
-                    found.push(`no text: ${image.outerHTML.slice(0, 80)}`);
-                }
-            }
-
-            const ids = [...document.querySelectorAll('[id]')]
-                .map(element => element.id);
-
-            found.push(...ids.filter((id, i) => ids.indexOf(id) !== i)
-                       .map(id => `id twice: ${id}`));
+        const faults = await this.page.evaluate(async () => {
+            const { violations } = await globalThis.axe.run(document, {
+                preload: false, resultTypes: ['violations'],
+                runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa',
+                          'wcag22aa', 'best-practice'],
+            });
+            const found = violations.flatMap(one => one.nodes.map(node =>
+                `${one.id}: ${node.html.slice(0, 120)} ${
+                    node.failureSummary.slice(0, 200)}`));
 
             if (document.querySelectorAll('h1').length !== 1) {
                 found.push('not one h1');
@@ -146,6 +134,49 @@ export class Dashboard {
         });
 
         assert.deepEqual(faults, [], this.hash());
+    }
+
+    // Tab goes everywhere: what it leads to, in order, each with a ring that
+    // is seen.
+
+    async tabThrough() {
+        await this.page.focus('.skip');
+
+        const names = [];
+
+        for (let i = 0; i < 400; i++) {
+            await this.page.keyboard.press('Tab');
+
+            const name = await this.page.evaluate(() => {
+                const at = document.activeElement;
+
+                if (at === document.body) {
+                    return null;
+                }
+
+                const seen = at.type === 'radio' ? at.nextElementSibling : at;
+                const style = getComputedStyle(seen);
+                const box = seen.getBoundingClientRect();
+
+                return style.outlineStyle !== 'none'
+                       && Number.parseFloat(style.outlineWidth) >= 2
+                       && box.width > 0 && box.bottom > 0
+                       && box.top < innerHeight
+                    ? `${at.tagName} ${at.textContent || at.name}`
+                    : `not seen: ${at.outerHTML.slice(0, 160)}`;
+            });
+
+            if (name === null) {
+                break;
+            }
+
+            names.push(name);
+        }
+
+        assert.deepEqual(names.filter(name => name.startsWith('not seen')), [],
+                         this.hash());
+
+        return names;
     }
 
     async checkWidth() {

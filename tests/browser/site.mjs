@@ -11,6 +11,9 @@
 //     await site.links();         the counters by key, as the status has them
 //     await site.stop();
 //
+// With { write: true } the status writes, and two more are beside it: /all, of
+// all registries, and /empty_status, of one without links.
+//
 // The environment is that of t/lib/Referral/Test.pm: TEST_NGINX_BINARY,
 // TEST_NGINX_MODULE, TEST_REFERRALCTL, TEST_KEEP.
 
@@ -77,14 +80,19 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) {
 
 export class Site {
 
-    static async start() {
+    static async start({ write = false } = {}) {
         const site = new Site();
 
         live.add(site);
+        site.write = write;
         site.makeDirectories();
         site.makeCertificate();
         site.makePages();
-        site.referralctl('init', ...(site.user ? ['--owner', site.user] : []));
+
+        for (const registry of write ? ['referral', 'empty'] : ['referral']) {
+            site.command(registry, 'init',
+                         ...(site.user ? ['--owner', site.user] : []));
+        }
 
         for (let tries = 5; tries > 0; tries--) {
             await site.choosePorts();
@@ -115,7 +123,7 @@ export class Site {
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'referral-browser-'));
         this.shm = fs.mkdtempSync(path.join(shm, 'referral-browser-'));
 
-        for (const name of ['blogs', 'shop', 'temp', 'referral']) {
+        for (const name of ['blogs', 'shop', 'temp', 'referral', 'empty']) {
             fs.mkdirSync(this.file(name));
         }
 
@@ -123,8 +131,10 @@ export class Site {
 
         if (process.getuid() === 0) {
             this.user = 'www-data';
+            this.workers = { uid: idOf('-u', this.user),
+                             gid: idOf('-g', this.user) };
             execFileSync('chown', ['www-data:www-data', this.shm,
-                                   this.file('referral')]);
+                                   this.file('referral'), this.file('empty')]);
         }
     }
 
@@ -196,6 +206,7 @@ http {
 
     referral_registry main ${this.file('referral')}
                       counters=${this.shm}/main.counters flush=1s;
+${this.write ? this.emptyRegistry() : ''}
 
     log_format rows escape=json '{${log.join(',')}}';
 
@@ -203,11 +214,12 @@ http {
     ssl_certificate_key ${this.file('key.pem')};
 
     server {
-        listen 127.0.0.1:${this.statusPort};
+        listen 127.0.0.1:${this.statusPort} default_server;
 
         location /referral_status {
-            referral_status main;
+            referral_status main${this.write ? ' write=on' : ''};
         }
+${this.write ? this.moreStatus() : ''}
     }
 
     server {
@@ -223,7 +235,7 @@ http {
     server {
         listen 127.0.0.1:${this.httpPort};
         listen 127.0.0.1:${this.httpsPort} ssl http2;
-        server_name ${SHOP};
+        server_name ${SHOP}${this.write ? ' 127.0.0.1' : ''};
         root ${this.file('shop')};
 
         referral main;
@@ -257,6 +269,10 @@ http {
             return 410 "gone";
         }
 
+        location ~ /broken$ {
+            return 503 "broken";
+        }
+
         location ~ /folder {
             index index.html;
         }
@@ -282,6 +298,31 @@ http {
     }
 }
 `;
+    }
+
+    // Writes want a Host that is a name of a server that is counted.
+
+    moreStatus() {
+        return `
+        location /all {
+            referral_status all write=on;
+        }
+
+        location /empty_status {
+            referral_status empty write=on;
+        }`;
+    }
+
+    emptyRegistry() {
+        return `
+    referral_registry empty ${this.file('empty')}
+                      counters=${this.shm}/empty.counters flush=1s;
+
+    server {
+        listen 127.0.0.1:${this.statusPort};
+        server_name empty.example;
+        referral empty;
+    }`;
     }
 
     spawn() {
@@ -326,7 +367,11 @@ http {
     }
 
     referralctl(...args) {
-        return execFileSync(REFERRALCTL, ['-d', this.file('referral'), ...args],
+        return this.command('referral', ...args);
+    }
+
+    command(registry, ...args) {
+        return execFileSync(REFERRALCTL, ['-d', this.file(registry), ...args],
                             { encoding: 'utf8' }).trim();
     }
 
@@ -346,6 +391,15 @@ http {
         fs.mkdirSync(this.file('shop', name), { recursive: true });
         fs.writeFileSync(this.file('shop', name, 'index.html'),
                          '<!doctype html><title>folder</title>');
+    }
+
+    // Counts of the past: of {seconds, link's key or "all", field, count}.
+
+    addHistory(lines) {
+        execFileSync(path.join(ROOT, 'build/plain/programs/add_history'),
+                     [this.file('referral')],
+                     { input: lines.map(line => `${line.join(' ')}\n`).join(''),
+                       ...this.workers });
     }
 
     requests() {
@@ -417,6 +471,11 @@ http {
             fs.rmSync(dir, { recursive: true, force: true });
         }
     }
+}
+
+
+function idOf(option, user) {
+    return Number(execFileSync('id', [option, user], { encoding: 'utf8' }));
 }
 
 
