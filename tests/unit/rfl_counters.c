@@ -30,6 +30,9 @@
 
 
 #define MAX_IDS  (1u << 20)
+
+/* of who ends with the file mapped: valgrind then looks at every page */
+#define FEW_IDS  RFL_COUNTERS_STEP
 #define NOW      1795215480
 
 #define FOREIGN_UID  64123
@@ -1467,12 +1470,12 @@ the_volatile_file_is_shared_by_processes(void **state)
     fd = rfl_counters_volatile_create("main", geteuid());
     assert_true(fd >= 0);
 
-    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, MAX_IDS,
+    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, FEW_IDS,
                                                 RFL_COUNTERS_GROW, NOW,
                                                 &f->err), RFL_NOT_FOUND);
     assert_null(c);
 
-    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, MAX_IDS,
+    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, FEW_IDS,
                                                 RFL_COUNTERS_CREATE, NOW,
                                                 &f->err), RFL_OK);
     assert_true(c->is_volatile);
@@ -1484,7 +1487,7 @@ the_volatile_file_is_shared_by_processes(void **state)
     assert_true(pid >= 0);
 
     if (pid == 0) {
-        if (rfl_counters_volatile_open(&other, fd, uuid, 1, MAX_IDS,
+        if (rfl_counters_volatile_open(&other, fd, uuid, 1, FEW_IDS,
                                        RFL_COUNTERS_CREATE, NOW, NULL)
             != RFL_OK)
         {
@@ -1502,14 +1505,14 @@ the_volatile_file_is_shared_by_processes(void **state)
     assert_int_equal(clicks(c, 7), 5);
 
     assert_int_equal(rfl_counters_volatile_open(&other, fd, other_uuid, 1,
-                                                MAX_IDS, RFL_COUNTERS_CREATE,
+                                                FEW_IDS, RFL_COUNTERS_CREATE,
                                                 NOW, &f->err), RFL_INVALID);
     assert_null(other);
 
     /* the last one out keeps others from counting until it is done */
 
     assert_int_equal(rfl_counters_last_out(c), RFL_OK);
-    assert_int_equal(rfl_counters_volatile_open(&other, fd, uuid, 1, MAX_IDS,
+    assert_int_equal(rfl_counters_volatile_open(&other, fd, uuid, 1, FEW_IDS,
                                                 RFL_COUNTERS_CREATE, NOW,
                                                 &f->err), RFL_BUSY);
     rfl_counters_retire(c);
@@ -1523,7 +1526,7 @@ the_volatile_file_is_shared_by_processes(void **state)
 
     /* it lives as long as the descriptor */
 
-    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, MAX_IDS,
+    assert_int_equal(rfl_counters_volatile_open(&c, fd, uuid, 1, FEW_IDS,
                                                 RFL_COUNTERS_GROW, NOW,
                                                 &f->err), RFL_OK);
     assert_int_equal(clicks(c, 7), 5);
@@ -1744,6 +1747,8 @@ note_child(fixture_t *f, board_t *board, unsigned n)
             rfl_counters_forget_hosts(c);
         }
     }
+
+    rfl_counters_close(c);
 
     return 0;
 }

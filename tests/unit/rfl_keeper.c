@@ -681,6 +681,7 @@ lock_holder(const char *dir, int ledger, int other)
     assert_true(pid >= 0);
 
     if (pid == 0) {
+        (void) alarm(60);
         (void) close(other);
 
         if (ledger) {
@@ -823,7 +824,9 @@ test_a_locked_ledger_holds_up_the_end_for_its_time_only(void **state)
     (void) close(fds[1]);
     assert_int_equal(wait_for(pid), 0);
     took = rfl_keeper_clock_ms() - begin;
-    assert_true(took >= RFL_KEEPER_EXIT_MS && took < RFL_KEEPER_EXIT_MS + 800);
+    assert_true(took >= RFL_KEEPER_EXIT_MS);
+    assert_true(took < RFL_KEEPER_EXIT_MS
+                       + (getenv("VALGRIND") == NULL ? 800 : 20000));
     assert_int_equal(ledger_clicks(&site, id), 5);
     (void) close(fds[0]);
 

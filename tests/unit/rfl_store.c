@@ -729,9 +729,9 @@ static int
 child_on_a_read_only_file_system(fixture_t *f, int in, int out)
 {
     if (unshare(CLONE_NEWNS) != 0
-        || mount("none", "/", NULL, MS_REC|MS_PRIVATE, NULL) != 0
-        || mount(f->root, f->root, NULL, MS_BIND, NULL) != 0
-        || mount("none", f->root, NULL, MS_REMOUNT|MS_BIND|MS_RDONLY, NULL)
+        || mount("none", "/", "", MS_REC|MS_PRIVATE, NULL) != 0
+        || mount(f->root, f->root, "", MS_BIND, NULL) != 0
+        || mount("none", f->root, "", MS_REMOUNT|MS_BIND|MS_RDONLY, NULL)
            != 0)
     {
         return write(out, "-", 1) == 1 ? 0 : 1;

@@ -1112,6 +1112,7 @@ prune_hours(uint64_t before)
 
     memset(&keep, 0, sizeof(rfl_retention_t));
     keep.seconds[RFL_UNIT_HOUR] = 3600;
+    pruned = 0;
 
     store = rfl_ledger_store(site.rt.ledger);
     history = rfl_ledger_history(site.rt.ledger);

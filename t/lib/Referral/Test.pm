@@ -27,8 +27,9 @@ package Referral::Test;
 # number, 1), or conf (the whole file); single => 1 where conf turns the master
 # process off, daemon => 1 for a binary upgrade; preload => 1 for faults
 # ($t->fault, see Referral::Faults); keep_ports => 1 where nginx is down for a
-# while and clients are not to find another program in its place.  In all
-# texts:
+# while and clients are not to find another program in its place; may_die => 1
+# where a signal may end a process, which no sanitizer is then to report.  In
+# all texts:
 #
 #     %%DIR%%        the test's directory
 #     %%SHM%%        its directory on tmpfs, for counter files
@@ -397,14 +398,19 @@ sub daemon_pid {
 # ASan's reports go to files, UBSan's to standard error, which is the error log
 # in nginx.  nginx ends without freeing all, and a process that root gave to
 # another user cannot be searched for leaks: that is left to the unit tests.
+# Who may die is only let die by the signal: it is in the error log then, and
+# whatever a sanitizer finds by itself is reported as ever.
 
 sub sanitizer_environment {
     my ($self) = @_;
 
+    my $options = ":log_path=$self->{dir}/sanitizer/report:detect_leaks=0";
+
+    $options .= ':handle_segv=0:handle_sigbus=0:handle_sigfpe=0'
+        if $self->{may_die};
+
     for my $name (qw(ASAN_OPTIONS UBSAN_OPTIONS)) {
-        next unless exists $ENV{$name};
-        $ENV{$name} .= ":log_path=$self->{dir}/sanitizer/report"
-                       . ':detect_leaks=0';
+        $ENV{$name} .= $options if exists $ENV{$name};
     }
 }
 

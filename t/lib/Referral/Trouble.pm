@@ -178,8 +178,8 @@ sub site {
 
     my $registry = $arg{registry} // '%%REGISTRY%%';
 
-    my $t = Referral::Test->new(workers => 2, %{ $arg{new} // {} },
-                                http => <<"CONF");
+    my $t = Referral::Test->new(workers => 2, may_die => $arg{deaths},
+                                %{ $arg{new} // {} }, http => <<"CONF");
     $registry
 
     server {
