@@ -169,7 +169,7 @@ is($t->get_json("/all/main/links/$key")->{key}, $key, 'all: a link');
 # HEAD answers as GET does, without the body.
 
 for my $path ('/status?format=json', '/status/links', "/status/links/$key",
-              '/all')
+              '/all?format=json')
 {
     my $head = $t->request('HEAD', $path);
 
