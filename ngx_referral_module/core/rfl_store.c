@@ -127,6 +127,7 @@ static int store_remap(rfl_store_t *s);
 static void store_extend(rfl_store_t *s);
 static int store_is_short(rfl_store_t *s, off_t *wanted);
 static int store_has_shrunk(rfl_store_t *s);
+static rfl_rc_t store_check_copy(rfl_store_t *s, int fd, rfl_error_t *err);
 static rfl_rc_t store_check_files(rfl_store_t *s);
 static rfl_rc_t store_check_names(rfl_store_t *s);
 static rfl_rc_t store_check_now(rfl_store_t *s);
@@ -1534,6 +1535,95 @@ rfl_store_reader_check(rfl_store_t *s)
     }
 
     return dead;
+}
+
+
+rfl_rc_t
+rfl_store_check(rfl_store_t *s, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    if (s->txn != NULL) {
+        return rfl_fail(err, RFL_ERROR, "%s: a transaction is begun already",
+                        s->dir);
+    }
+
+    if (store_has_shrunk(s)) {
+        return rfl_fail(err, RFL_DAMAGED, "%s: data.mdb was cut short; restore "
+                        "it from a backup", s->dir);
+    }
+
+    (void) pthread_mutex_lock(&store_mutex);
+    rfl_canary_enter();
+
+    rc = store_check_pages(s, s->size, err);
+
+    rfl_canary_leave();
+    (void) pthread_mutex_unlock(&store_mutex);
+
+    if (rc == RFL_NOT_FOUND) {
+        return rfl_fail(err, RFL_BUSY, "%s: it is written to so fast that no "
+                        "snapshot can be looked at; try again", s->dir);
+    }
+
+    return rc;
+}
+
+
+/* A snapshot the map is too small for is not LMDB's to copy: begin remaps. */
+
+rfl_rc_t
+rfl_store_copy(rfl_store_t *s, int fd, int compact, rfl_error_t *err)
+{
+    int       rc;
+    rfl_rc_t  begun;
+
+    begun = rfl_store_begin(s, 0, err);
+    if (begun != RFL_OK) {
+        return begun;
+    }
+
+    rc = mdb_env_copyfd2(s->env, fd, compact ? MDB_CP_COMPACT : 0);
+
+    rfl_store_end(s);
+
+    if (rc != 0) {
+        return store_fail(s, err, rc, "copying");
+    }
+
+    if (fsync(fd) != 0) {
+        return store_fail(s, err, errno, "fsync of its copy");
+    }
+
+    return store_check_copy(s, fd, err);
+}
+
+
+static rfl_rc_t
+store_check_copy(rfl_store_t *s, int fd, rfl_error_t *err)
+{
+    rfl_rc_t           rc;
+    rfl_pages_head_t   head;
+    rfl_pages_fault_t  fault;
+
+    rc = rfl_pages_head(fd, &head);
+
+    if (rc == RFL_OK) {
+        rc = rfl_pages_check(fd, head.page_size, head.txn_id, &fault);
+    }
+
+    if (rc == RFL_NO_MEMORY) {
+        return rfl_fail(err, rc, "%s: out of memory to check its copy",
+                        s->dir);
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, RFL_ERROR, "%s: what was written of its copy is "
+                        "not what is read of it; see whether the disk is "
+                        "sound", s->dir);
+    }
+
+    return RFL_OK;
 }
 
 

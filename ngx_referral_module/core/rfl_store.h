@@ -190,6 +190,25 @@ int rfl_store_is_large(rfl_store_t *s);
 int rfl_store_reader_check(rfl_store_t *s);
 
 /*
+ * Looks at all pages now, however large the file is.  RFL_DAMAGED says which
+ * one is wrong: read nothing then.  No transaction may be begun.
+ */
+
+rfl_rc_t rfl_store_check(rfl_store_t *s, rfl_error_t *err);
+
+
+/*
+ * Writes the newest snapshot to fd, an empty file open for reading and
+ * writing; compact: without the pages that are free.  Others write meanwhile,
+ * but what they free is not used again until it is done.  The copy's pages
+ * are looked at, and it is on the disk when this returns.
+ */
+
+rfl_rc_t rfl_store_copy(rfl_store_t *s, int fd, int compact,
+    rfl_error_t *err);
+
+
+/*
  * RFL_OK while the path still names the files this store has open,
  * RFL_NOT_FOUND when they are gone, RFL_DAMAGED when other files took their
  * place (a restored backup), a file was cut short, the header overwritten, or
