@@ -61,12 +61,9 @@ static size_t rfl_history_encode_block(u_char *out,
     const rfl_history_block_t *block);
 static u_char *rfl_history_encode_cell(u_char *p, const rfl_cell_t *cell);
 static size_t rfl_history_encode_zone(u_char *out, const rfl_zone_t *zone);
-static rfl_rc_t rfl_history_decode_block(rfl_str_t value,
-    rfl_history_block_t *sum);
 static rfl_rc_t rfl_history_decode_one(rfl_str_t value, unsigned i,
     rfl_cell_t *sum);
 static rfl_rc_t rfl_history_decode_cell(rfl_str_t *value, rfl_cell_t *sum);
-static rfl_rc_t rfl_history_decode_zone(rfl_str_t value, rfl_zone_t *sum);
 static rfl_rc_t rfl_history_head(rfl_str_t *value, uint64_t *which);
 static void rfl_history_sum_cell(rfl_cell_t *sum, const rfl_cell_t *counts);
 static rfl_rc_t rfl_history_fail(rfl_rc_t rc, rfl_error_t *err);
@@ -644,7 +641,7 @@ rfl_history_encode_zone(u_char *out, const rfl_zone_t *zone)
 }
 
 
-static rfl_rc_t
+rfl_rc_t
 rfl_history_decode_block(rfl_str_t value, rfl_history_block_t *sum)
 {
     rfl_rc_t  rc;
@@ -732,7 +729,7 @@ rfl_history_decode_cell(rfl_str_t *value, rfl_cell_t *sum)
 }
 
 
-static rfl_rc_t
+rfl_rc_t
 rfl_history_decode_zone(rfl_str_t value, rfl_zone_t *sum)
 {
     rfl_rc_t  rc;

@@ -86,6 +86,11 @@ rfl_rc_t rfl_history_cell(rfl_history_t *h, rfl_unit_t unit, uint32_t bucket,
 rfl_rc_t rfl_history_zone(rfl_history_t *h, rfl_unit_t unit, uint32_t bucket,
     rfl_zone_t *sum);
 
+/* The same for a stored value. */
+
+rfl_rc_t rfl_history_decode_block(rfl_str_t value, rfl_history_block_t *sum);
+rfl_rc_t rfl_history_decode_zone(rfl_str_t value, rfl_zone_t *sum);
+
 /* The oldest and the newest bucket there is; RFL_NOT_FOUND: none. */
 
 rfl_rc_t rfl_history_first(rfl_history_t *h, rfl_unit_t unit,

@@ -24,7 +24,7 @@
  * file is accepted any more, as some of its cells are in number 0 already.
  */
 
-#include "rfl_ledger.h"
+#include "rfl_ledger_parts.h"
 #include "rfl_varint.h"
 
 #include <errno.h>
@@ -41,11 +41,6 @@
 #define RFL_LEDGER_META_KEY    "ledger"
 #define RFL_LEDGER_CLOCK_KEY   "clock"
 
-/* File numbers: 0 is for the folded cells of files that are gone. */
-#define RFL_LEDGER_FIRST_FILE  1
-
-#define RFL_LEDGER_FOLDED      0
-
 #define RFL_LEDGER_VALUE_MAX   (1 + RFL_ZONE_FIELDS * RFL_VARINT_MAX)
 
 /* Version, three varints, state and its varint, the path. */
@@ -61,43 +56,6 @@
 
 /* Files that become suspects in one transaction. */
 #define RFL_LEDGER_SUSPECTS    64
-
-
-typedef enum {
-    RFL_LEDGER_META = 0,
-    RFL_LEDGER_FILES,
-    RFL_LEDGER_CELLS,
-    RFL_LEDGER_ZONES,
-    RFL_LEDGER_MINUTES,                  /* hours and days follow */
-    RFL_LEDGER_DBIS = RFL_LEDGER_MINUTES + RFL_UNITS
-} rfl_ledger_dbi_t;
-
-
-typedef struct {
-    u_char    uuid[16];
-    uint32_t  next_file;
-} rfl_ledger_meta_t;
-
-
-/*
- * A counter file's record: number, created, flushed_ms, then the path.  A path
- * has no zero byte: one in its place is followed by the state, a varint and
- * what there is of the path.
- */
-
-typedef enum {
-    RFL_LEDGER_IN_USE = 0,
-    RFL_LEDGER_GONE,                     /* state_arg: since when, ms */
-    RFL_LEDGER_FOLDING,                  /* state_arg: the next id */
-    RFL_LEDGER_DONE                      /* state_arg: since when, ms */
-} rfl_ledger_state_t;
-
-typedef struct {
-    rfl_ledger_file_t   file;
-    rfl_ledger_state_t  state;
-    uint64_t            state_arg;
-    uint64_t            created;
-} rfl_ledger_record_t;
 
 
 struct rfl_ledger_s {
@@ -173,8 +131,6 @@ static rfl_rc_t rfl_ledger_check_meta(rfl_ledger_t *l, const u_char *uuid,
     rfl_error_t *err);
 static rfl_rc_t rfl_ledger_make_meta(rfl_ledger_t *l, const u_char *uuid,
     rfl_error_t *err);
-static rfl_rc_t rfl_ledger_get_meta(rfl_ledger_t *l, rfl_ledger_meta_t *meta,
-    rfl_error_t *err);
 static rfl_rc_t rfl_ledger_put_meta(rfl_ledger_t *l,
     const rfl_ledger_meta_t *meta, rfl_error_t *err);
 
@@ -235,13 +191,9 @@ static rfl_rc_t rfl_ledger_newest(rfl_cursor_t *cursor,
 
 static size_t rfl_ledger_encode(u_char *out, const uint64_t *n,
     size_t fields);
-static rfl_rc_t rfl_ledger_decode(rfl_str_t value, uint64_t *n,
-    size_t fields);
 static rfl_rc_t rfl_ledger_put_file(rfl_ledger_t *l,
     const rfl_ledger_record_t *record, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_get_file(rfl_ledger_t *l, uint64_t file_id,
-    rfl_ledger_record_t *record);
-static rfl_rc_t rfl_ledger_decode_file(rfl_str_t value,
     rfl_ledger_record_t *record);
 static rfl_rc_t rfl_ledger_version(rfl_str_t *value);
 static rfl_rc_t rfl_ledger_fail(rfl_ledger_t *l, rfl_rc_t rc,
@@ -414,7 +366,7 @@ rfl_ledger_make_meta(rfl_ledger_t *l, const u_char *uuid, rfl_error_t *err)
 }
 
 
-static rfl_rc_t
+rfl_rc_t
 rfl_ledger_get_meta(rfl_ledger_t *l, rfl_ledger_meta_t *meta,
     rfl_error_t *err)
 {
@@ -1890,7 +1842,7 @@ rfl_ledger_encode(u_char *out, const uint64_t *n, size_t fields)
 }
 
 
-static rfl_rc_t
+rfl_rc_t
 rfl_ledger_decode(rfl_str_t value, uint64_t *n, size_t fields)
 {
     size_t    i;
@@ -1967,9 +1919,7 @@ rfl_ledger_get_file(rfl_ledger_t *l, uint64_t file_id,
 }
 
 
-/* The path points into value; the file id is the record's key. */
-
-static rfl_rc_t
+rfl_rc_t
 rfl_ledger_decode_file(rfl_str_t value, rfl_ledger_record_t *record)
 {
     rfl_rc_t  rc;

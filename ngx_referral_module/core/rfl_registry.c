@@ -5,12 +5,7 @@
  * A slot is addressed by the low half of a hash over its kind and text and
  * confirmed by the high half, so no string is stored or compared on the
  * request path.  Its value is a list of entries of 16 bytes, nearly always
- * one: two texts share a low half once in 2^64 pairs.
- *
- *     high half    8 bytes
- *     id           4 bytes; link, group, or 0: a host that has pages only
- *     info         4 bytes; bits 0-23 host flags, 24-27 kind, 30 the id is a
- *                  group's, 31 the link has a target
+ * one: two texts share a low half once in 2^64 pairs (rfl_registry_parts.h).
  *
  * When a second link joins a slot, a group takes it: an id, a record, and a
  * row in members for each link.  When the last but one leaves, the slot is
@@ -22,7 +17,7 @@
  * allocates nothing.
  */
 
-#include "rfl_registry.h"
+#include "rfl_registry_parts.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -32,29 +27,11 @@
 #include <time.h>
 
 #include "rfl_counters.h"
-#include "rfl_hash.h"
 #include "rfl_pattern.h"
 
 
 #define RFL_REGISTRY_VERSION  1
 #define RFL_GROUP_VERSION     1
-
-/* Half-collisions of 64 bits: two is unheard of, eight is damage. */
-
-#define RFL_SLOT_ENTRIES_MAX  8
-#define RFL_SLOT_ENTRY_SIZE   16
-
-#define RFL_SLOT_FLAGS        0x00ffffffu
-#define RFL_SLOT_KIND_SHIFT   24
-#define RFL_SLOT_GROUP        0x40000000u
-#define RFL_SLOT_HAS_TARGET   0x80000000u
-
-/*
- * A link stands in at most five slots, beside its host's entry; one of them
- * never forms a group.
- */
-
-#define RFL_LINK_SLOTS_MAX    5
 
 /* An add may take five ids: the link's and those of four new groups. */
 
@@ -67,19 +44,9 @@
 #define RFL_GROUP_PREFIX      "group"
 #define RFL_GROUP_PREFIX_LEN  (sizeof(RFL_GROUP_PREFIX) - 1)
 
-/* First byte of a record; a state in keys. */
-
-#define RFL_STATE_LINK        1
-#define RFL_STATE_RETIRED     2
-#define RFL_STATE_GROUP       3
-
-#define RFL_KEY_VALUE_SIZE    5          /* id, state */
 #define RFL_NUMBERS_SIZE      16         /* next id, links, groups, domains */
 #define RFL_GROUP_HEAD        16         /* bytes before a group's text */
 
-/* sources: SURT, a zero byte, id; a longer SURT ends in its hash, in hex. */
-
-#define RFL_SOURCE_TAIL       5
 #define RFL_SOURCE_HASH       32
 #define RFL_SOURCE_SURT_MAX   (RFL_STORE_KEY_MAX - RFL_SOURCE_TAIL)
 
@@ -90,37 +57,11 @@
 #define RFL_SHOWN_MAX         200
 
 
-enum {
-    RFL_DBI_META = 0,
-    RFL_DBI_RECORDS,
-    RFL_DBI_KEYS,
-    RFL_DBI_SOURCES,
-    RFL_DBI_SLOTS,
-    RFL_DBI_MEMBERS,
-    RFL_DBI_PATTERNS,
-    RFL_DBIS
-};
-
-
-typedef struct {
-    uint64_t         high;
-    uint32_t         id;
-    uint32_t         info;
-} rfl_slot_entry_t;
-
-
 typedef struct {
     rfl_slot_entry_t  entries[RFL_SLOT_ENTRIES_MAX];
     size_t            n;
     size_t            found;             /* == n: the slot has no entry */
 } rfl_slot_list_t;
-
-
-typedef struct {
-    rfl_slot_kind_t  kind;
-    rfl_str_t        a;
-    rfl_str_t        b;
-} rfl_slot_name_t;
 
 
 typedef struct {
@@ -202,16 +143,10 @@ static rfl_rc_t registry_move_tag(rfl_registry_t *r, uint32_t id,
     rfl_error_t *err);
 static rfl_str_t registry_source_text(const rfl_identity_t *identity,
     rfl_match_type_t type, u_char *buf);
-static size_t registry_source_key(const rfl_identity_t *identity,
-    const rfl_link_t *link, u_char *key);
-static size_t registry_slot_names(const rfl_identity_t *identity,
-    rfl_match_type_t type, rfl_slot_name_t *names);
 static size_t registry_source_names(const rfl_identity_t *identity,
     rfl_match_type_t type, rfl_slot_name_t *names);
 static size_t registry_tag_names(const rfl_identity_t *identity,
     rfl_slot_name_t *names);
-static uint32_t registry_host_flags(const rfl_identity_t *identity,
-    rfl_match_type_t type);
 static rfl_rc_t registry_mark_host(rfl_registry_t *r, rfl_str_t host,
     uint32_t flags, rfl_error_t *err);
 static rfl_rc_t registry_sweep_host(rfl_registry_t *r, rfl_str_t host,
@@ -226,7 +161,6 @@ static rfl_rc_t registry_drop_pattern(rfl_registry_t *r, rfl_str_t host,
 static rfl_rc_t registry_save_patterns(rfl_registry_t *r, rfl_hash_t hash,
     const u_char *ids, size_t n, rfl_error_t *err);
 
-static rfl_hash_t slot_hash(rfl_registry_t *r, const rfl_slot_name_t *name);
 static rfl_rc_t slot_load(rfl_registry_t *r, rfl_hash_t hash,
     rfl_slot_list_t *list);
 static rfl_rc_t slot_save(rfl_registry_t *r, rfl_hash_t hash,
@@ -237,7 +171,6 @@ static rfl_rc_t slot_drop(rfl_registry_t *r, rfl_hash_t hash,
     rfl_slot_list_t *list, rfl_error_t *err);
 static rfl_rc_t slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
     const rfl_slot_entry_t *entry, rfl_error_t *err);
-static void slot_read_entry(const u_char *p, rfl_slot_entry_t *entry);
 static void slot_write_entry(u_char *p, const rfl_slot_entry_t *entry);
 static rfl_rc_t slot_join(rfl_registry_t *r, const rfl_slot_name_t *name,
     uint32_t id, int has_target, rfl_error_t *err);
@@ -266,8 +199,6 @@ static rfl_rc_t registry_damaged(rfl_registry_t *r, rfl_error_t *err,
 static int registry_shown(rfl_str_t text);
 static rfl_str_t registry_name(const rfl_link_t *link);
 static int slot_kind_has_target(rfl_slot_kind_t kind);
-static int link_is_page(rfl_match_type_t type);
-static uint64_t member_key(uint32_t group, uint32_t link_id);
 
 
 static const rfl_store_dbi_t  registry_dbis[RFL_DBIS] = {
@@ -712,7 +643,7 @@ rfl_registry_slot(rfl_registry_t *r, rfl_slot_kind_t kind, rfl_str_t a,
     name.a = a;
     name.b = b;
 
-    hash = slot_hash(r, &name);
+    hash = rfl_registry_slot_hash(r, &name);
 
     rc = rfl_store_get_u64(r->store, RFL_DBI_SLOTS, hash.low, &value);
     if (rc != RFL_OK) {
@@ -722,7 +653,7 @@ rfl_registry_slot(rfl_registry_t *r, rfl_slot_kind_t kind, rfl_str_t a,
     for (i = 0; i + RFL_SLOT_ENTRY_SIZE <= value.len;
          i += RFL_SLOT_ENTRY_SIZE)
     {
-        slot_read_entry(value.data + i, &entry);
+        rfl_slot_read_entry(value.data + i, &entry);
 
         if (entry.high == hash.high) {
             slot->id = entry.id;
@@ -955,7 +886,7 @@ rfl_registry_groups(rfl_registry_t *r, const rfl_link_t *link,
         return rc;
     }
 
-    nnames = registry_slot_names(&r->identity, link->match_type, names);
+    nnames = rfl_registry_slot_names(&r->identity, link->match_type, names);
 
     for (i = 0; i < nnames; i++) {
 
@@ -971,7 +902,7 @@ rfl_registry_groups(rfl_registry_t *r, const rfl_link_t *link,
         }
 
         rc = rfl_store_get_u64(r->store, RFL_DBI_MEMBERS,
-                               member_key(slot.id, link->id), &clicks);
+                               rfl_member_key(slot.id, link->id), &clicks);
 
         if (rc == RFL_NOT_FOUND) {       /* not registered itself */
             continue;
@@ -1032,7 +963,7 @@ rfl_registry_next_member(rfl_registry_t *r, uint32_t group,
         return rc;
     }
 
-    key = member_key(group, *link_id);
+    key = rfl_member_key(group, *link_id);
 
     rc = rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)), &found, &value);
 
@@ -1575,7 +1506,7 @@ registry_insert(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
         return rc;
     }
 
-    len = registry_source_key(&r->identity, link, key);
+    len = rfl_registry_source_key(&r->identity, link, key);
 
     rc = rfl_store_put(r->store, RFL_DBI_SOURCES, rfl_str(key, len),
                        rfl_str("", 0), 0, err);
@@ -1583,7 +1514,7 @@ registry_insert(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
         return rc;
     }
 
-    n = registry_slot_names(&r->identity, link->match_type, names);
+    n = rfl_registry_slot_names(&r->identity, link->match_type, names);
 
     for (i = 0; i < n; i++) {
         rc = slot_join(r, &names[i], link->id, r->identity.target_len != 0,
@@ -1595,8 +1526,9 @@ registry_insert(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
 
     host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
 
-    if (link_is_page(link->match_type)) {
-        rc = registry_mark_host(r, host, registry_host_flags(&r->identity,
+    if (rfl_registry_is_page(link->match_type)) {
+        rc = registry_mark_host(r, host,
+                                rfl_registry_host_flags(&r->identity,
                                                         link->match_type),
                                 err);
         if (rc != RFL_OK) {
@@ -1645,14 +1577,14 @@ registry_retire(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
         return rc;
     }
 
-    len = registry_source_key(&r->identity, link, key);
+    len = rfl_registry_source_key(&r->identity, link, key);
 
     rc = rfl_store_del(r->store, RFL_DBI_SOURCES, rfl_str(key, len), err);
     if (rc != RFL_OK) {
         return registry_damaged(r, err, rc, "source of link", link->id);
     }
 
-    n = registry_slot_names(&r->identity, link->match_type, names);
+    n = rfl_registry_slot_names(&r->identity, link->match_type, names);
 
     for (i = 0; i < n; i++) {
         rc = slot_leave(r, &names[i], link->id, err);
@@ -1670,7 +1602,9 @@ registry_retire(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
         }
     }
 
-    if (link->match_type == RFL_MATCH_HOST || link_is_page(link->match_type)) {
+    if (link->match_type == RFL_MATCH_HOST
+        || rfl_registry_is_page(link->match_type))
+    {
         rc = registry_sweep_host(r, host, err);
         if (rc != RFL_OK) {
             return rc;
@@ -1736,15 +1670,15 @@ registry_source_text(const rfl_identity_t *identity, rfl_match_type_t type,
         return rfl_str(buf, identity->tag_len + 1);
     }
 
-    return rfl_str(surt->buf, link_is_page(type) ? surt->len
-                                                 : surt->host_len + 1);
+    return rfl_str(surt->buf, rfl_registry_is_page(type)
+                              ? surt->len : surt->host_len + 1);
 }
 
 
 /* A cut SURT keeps its host, 253 bytes at most, so scans by host find it. */
 
-static size_t
-registry_source_key(const rfl_identity_t *identity, const rfl_link_t *link,
+size_t
+rfl_registry_source_key(const rfl_identity_t *identity, const rfl_link_t *link,
     u_char *key)
 {
     u_char      *p, buf[RFL_TAG_MAX + 1];
@@ -1779,8 +1713,8 @@ registry_source_key(const rfl_identity_t *identity, const rfl_link_t *link,
 }
 
 
-static size_t
-registry_slot_names(const rfl_identity_t *identity, rfl_match_type_t type,
+size_t
+rfl_registry_slot_names(const rfl_identity_t *identity, rfl_match_type_t type,
     rfl_slot_name_t *names)
 {
     size_t  n;
@@ -1801,9 +1735,8 @@ registry_source_names(const rfl_identity_t *identity, rfl_match_type_t type,
     host = rfl_str(identity->source.buf, identity->source.host_len);
     target = rfl_str(identity->target, identity->target_len);
 
-    source = link_is_page(type) ? rfl_str(identity->source.buf,
-                                          identity->source.len)
-                                : host;
+    source = rfl_registry_is_page(type)
+             ? rfl_str(identity->source.buf, identity->source.len) : host;
 
     names[0].kind = registry_kinds[type].source;
     names[0].a = source;
@@ -1813,7 +1746,7 @@ registry_source_names(const rfl_identity_t *identity, rfl_match_type_t type,
     names[1].a = source;
     names[1].b = target;
 
-    if (!link_is_page(type)) {
+    if (!rfl_registry_is_page(type)) {
         return 2;
     }
 
@@ -1844,8 +1777,8 @@ registry_tag_names(const rfl_identity_t *identity, rfl_slot_name_t *names)
 }
 
 
-static uint32_t
-registry_host_flags(const rfl_identity_t *identity, rfl_match_type_t type)
+uint32_t
+rfl_registry_host_flags(const rfl_identity_t *identity, rfl_match_type_t type)
 {
     uint32_t  flags;
 
@@ -1892,7 +1825,7 @@ registry_mark_host(rfl_registry_t *r, rfl_str_t host, uint32_t flags,
     name.a = host;
     name.b = rfl_str(NULL, 0);
 
-    hash = slot_hash(r, &name);
+    hash = rfl_registry_slot_hash(r, &name);
 
     rc = slot_load(r, hash, &list);
     if (rc != RFL_OK) {
@@ -1933,7 +1866,7 @@ registry_sweep_host(rfl_registry_t *r, rfl_str_t host, rfl_error_t *err)
     name.a = host;
     name.b = rfl_str(NULL, 0);
 
-    hash = slot_hash(r, &name);
+    hash = rfl_registry_slot_hash(r, &name);
 
     rc = slot_load(r, hash, &list);
 
@@ -2178,8 +2111,8 @@ registry_record(rfl_registry_t *r, uint32_t id, u_char state,
 
 /* Leaves the name's text in r->text, for its group. */
 
-static rfl_hash_t
-slot_hash(rfl_registry_t *r, const rfl_slot_name_t *name)
+rfl_hash_t
+rfl_registry_slot_hash(rfl_registry_t *r, const rfl_slot_name_t *name)
 {
     u_char  *p, *start;
 
@@ -2238,7 +2171,7 @@ slot_load(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list)
     }
 
     for (i = 0; i < list->n; i++) {
-        slot_read_entry(value.data + i * RFL_SLOT_ENTRY_SIZE,
+        rfl_slot_read_entry(value.data + i * RFL_SLOT_ENTRY_SIZE,
                         &list->entries[i]);
 
         if (list->entries[i].high == hash.high) {
@@ -2323,15 +2256,6 @@ slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
 
 
 static void
-slot_read_entry(const u_char *p, rfl_slot_entry_t *entry)
-{
-    memcpy(&entry->high, p, 8);
-    memcpy(&entry->id, p + 8, 4);
-    memcpy(&entry->info, p + 12, 4);
-}
-
-
-static void
 slot_write_entry(u_char *p, const rfl_slot_entry_t *entry)
 {
     memcpy(p, &entry->high, 8);
@@ -2350,7 +2274,7 @@ slot_join(rfl_registry_t *r, const rfl_slot_name_t *name, uint32_t id,
     rfl_slot_list_t    list;
     rfl_slot_entry_t  *entry, new;
 
-    hash = slot_hash(r, name);
+    hash = rfl_registry_slot_hash(r, name);
 
     new.high = hash.high;
     new.id = id;
@@ -2405,7 +2329,7 @@ slot_leave(rfl_registry_t *r, const rfl_slot_name_t *name, uint32_t id,
     rfl_slot_list_t    list;
     rfl_slot_entry_t  *entry;
 
-    hash = slot_hash(r, name);
+    hash = rfl_registry_slot_hash(r, name);
 
     rc = slot_load(r, hash, &list);
 
@@ -2661,8 +2585,8 @@ group_leave(rfl_registry_t *r, rfl_slot_entry_t *entry, uint32_t link_id,
 
     id = entry->id;
 
-    rc = rfl_store_del_u64(r->store, RFL_DBI_MEMBERS, member_key(id, link_id),
-                           err);
+    rc = rfl_store_del_u64(r->store, RFL_DBI_MEMBERS,
+                           rfl_member_key(id, link_id), err);
     if (rc != RFL_OK) {
         return registry_damaged(r, err, rc, "member of group", id);
     }
@@ -2735,7 +2659,7 @@ group_forget(rfl_registry_t *r, rfl_slot_kind_t kind, uint32_t link_id,
     }
 
     rc = rfl_store_del_u64(r->store, RFL_DBI_MEMBERS,
-                           member_key(group.id, link_id), err);
+                           rfl_member_key(group.id, link_id), err);
     if (rc != RFL_OK) {
         return registry_damaged(r, err, rc, "member of group", group.id);
     }
@@ -2755,7 +2679,8 @@ group_put_member(rfl_registry_t *r, uint32_t id, uint32_t link_id,
 
     clicks = r->clicks != NULL ? r->clicks(r->clicks_data, id) : 0;
 
-    rc = rfl_store_put_u64(r->store, RFL_DBI_MEMBERS, member_key(id, link_id),
+    rc = rfl_store_put_u64(r->store, RFL_DBI_MEMBERS,
+                           rfl_member_key(id, link_id),
                            rfl_str(&clicks, sizeof(clicks)), RFL_PUT_NEW,
                            err);
 
@@ -2819,19 +2744,4 @@ slot_kind_has_target(rfl_slot_kind_t kind)
     default:
         return 0;
     }
-}
-
-
-static int
-link_is_page(rfl_match_type_t type)
-{
-    return type == RFL_MATCH_EXACT || type == RFL_MATCH_PREFIX
-           || type == RFL_MATCH_REGEX;
-}
-
-
-static uint64_t
-member_key(uint32_t group, uint32_t link_id)
-{
-    return (uint64_t) group << 32 | link_id;
 }
