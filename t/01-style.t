@@ -111,7 +111,7 @@ sub places {
 sub listed {
     my ($file) = @_;
 
-    return 1 if $file =~ m{/rfl_csv\.[ch]$};
+    return 1 if $file =~ m{/rfl_(?:csv|check\w*)\.[ch]$};
 
     $file =~ s/^$module/\$ngx_referral_dir/;
 

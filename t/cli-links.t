@@ -348,19 +348,32 @@ is($t->ctl_ok('rm', '--json', $key), qq({"removed":["$key"]}),
 SKIP: {
     my ($script) = grep { -x } map { "$_/script" } split /:/, $ENV{PATH};
 
-    skip 'script(1) is not installed', 4 unless defined $script;
+    skip 'script(1) is not installed', 11 unless defined $script;
 
     $t->ctl_ok('add', 'https://wide.example/' . 'x' x 300, '--name',
                "\xc3\xa4" x 100);
 
-    for my $width (80, 120) {
-        my @lines = on_terminal($width);
+    for my $width (40, 60, 80, 120) {
+        my @lines = on_terminal($width, 'list --host wide.example');
         my @wide = grep { my $line = $_; utf8::decode($line);
                           length $line > $width } @lines;
 
         is_deeply(\@wide, [], "no line is wider than $width columns");
-        ok((grep { m{ https.*\.\.\. } } @lines), 'what is cut ends in "..."');
+        ok((grep { m{ https.*\.\.\.(?: |$)} } @lines),
+           'what is cut ends in "..."');
     }
+
+    my @shown = on_terminal(60, 'show ' . (grep { $_->{source} =~ /wide/ }
+                                           @{ all_links() })[0]{key});
+
+    is_deeply([ grep { utf8::decode(my $line = $_); length $line > 60 }
+                @shown ], [], 'show: no line is wider than the screen');
+    like(join('', map { s/^ +//r } @shown), qr/wide\.example\/x{300}/,
+         'and nothing is cut: it goes on below');
+    like($t->ctl_ok('show', (grep { $_->{source} =~ /wide/ }
+                             @{ all_links() })[0]{key}),
+         qr/^source +https:\/\/wide\.example\/x{300}$/m,
+         'elsewhere it is one line');
 }
 
 $t->finish;
@@ -373,13 +386,13 @@ sub all_links {
 
 
 sub on_terminal {
-    my ($width) = @_;
+    my ($width, $command) = @_;
 
     local $ENV{COLUMNS} = $width;
 
-    my $list = "$t->{ctl} -d " . $t->registry_dir . ' list --host wide.example';
-    my (undef, $text) = $t->run_command(undef, 'script', '-qec', $list,
-                                        '/dev/null');
+    my (undef, $text) = $t->run_command(undef, 'script', '-qec',
+                                        "$t->{ctl} -d " . $t->registry_dir
+                                        . " $command", '/dev/null');
 
     return split /\r?\n/, $text;
 }

@@ -14,7 +14,8 @@ use lib "$FindBin::Bin/lib";
 use Referral::Test;
 
 
-my @commands = qw(init add import list show history set rm match export);
+my @commands = qw(init add import list show top history set rm match export
+                  check backup compact);
 
 my $t = Referral::Test->new;
 
@@ -117,7 +118,8 @@ $t->write_file('file', '');
 
 my @reading = (['list'], ['show', 'a'], ['history', 'all'],
                ['set', 'a', 'name=x'], ['rm', 'a'], ['match', '-'],
-               ['export']);
+               ['export'], ['top', '--count', 1], ['check'],
+               ['backup', "$dir/copy"], ['compact', "$dir/copy"]);
 
 for my $args (@reading) {
     ($exit, $out, $err) = referralctl('-d', "$dir/none", @$args);
@@ -132,6 +134,12 @@ for my $args (@reading) {
     like($err, qr{: there is no registry yet: run "referralctl -d \Q$empty\E },
          "$args->[0] says to run init");
 }
+
+ok(!-e "$dir/copy", 'no copy of nothing is made');
+
+($exit, $out, $err) = referralctl('-d', "$dir/none", 'list');
+like($err, qr/if nginx's referral_registry names another one, say -d PATH/,
+     'a directory that is elsewhere is to be named');
 
 ($exit, $out, $err) = referralctl('-d', "$dir/file", 'list');
 is($exit, 1, 'a file as the directory fails');
@@ -190,6 +198,35 @@ like($err, qr{^referralctl: .*Permission denied}m, 'and says so');
                                    'b.example');
 is("$exit|$out", '1|', 'one that cannot be written fails');
 like($err, qr{^referralctl: .*Permission denied}m, 'and says so');
+
+for my $args (['check'], ['top', '--count', 1], ['backup', "$dir/copy"]) {
+    ($exit, $out, $err) = unprivileged($ctl, '-d', $t->registry_dir, @$args);
+    is($exit, 1, "$args->[0] of one that cannot be read fails");
+    like($err . $out, qr{Permission denied}, 'and says so');
+}
+
+# A registry and a ledger of another version.
+
+for my $env ([], ['ledger']) {
+    my (undef, $version) = $t->run_command(undef, $t->program('set_version'),
+                                           $t->registry_dir, 99, @$env);
+    chomp $version;
+
+    $t->give_to_worker(glob $t->registry_dir . '/*/lock.mdb');
+
+    for my $args (['list'], ['check'], ['top', '--count', 1],
+                  ['backup', "$dir/copy"], ['compact', "$dir/copy"])
+    {
+        ($exit, $out, $err) = referralctl('-d', $t->registry_dir, @$args);
+
+        is($exit, 1, "$args->[0]: @$env another version fails");
+        like($err . $out, qr/version/, 'and it is the reason');
+        ok(!-e "$dir/copy", 'nothing is made');
+    }
+
+    $t->run_command(undef, $t->program('set_version'), $t->registry_dir,
+                    $version, @$env);
+}
 
 $t->finish;
 done_testing;

@@ -22,6 +22,9 @@ static void print_usage(const cli_command_t *command);
 static void message(const char *what, const char *fmt, va_list args);
 
 
+static rfl_buf_t  *kept_messages;
+
+
 int
 cli_option(cli_t *cli, int argc, char **argv, const struct option *options)
 {
@@ -140,6 +143,13 @@ cli_wrong_usage(const cli_t *cli, const char *fmt, ...)
 }
 
 
+void
+cli_keep_messages(rfl_buf_t *b)
+{
+    kept_messages = b;
+}
+
+
 /* What was printed so far comes first where both go to one place. */
 
 static void
@@ -155,6 +165,13 @@ message(const char *what, const char *fmt, va_list args)
     rfl_buf_text(&b, ": ");
     (void) cli_safe(&b, rfl_cstr(text));
     rfl_buf_char(&b, '\n');
+
+    if (kept_messages != NULL) {
+        kept_messages->len = 0;          /* the last one */
+        rfl_buf_add(kept_messages, b.data, b.len);
+        rfl_buf_free(&b);
+        return;
+    }
 
     (void) fflush(stdout);
 

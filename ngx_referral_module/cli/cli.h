@@ -49,6 +49,9 @@ struct cli_command_s {
 
 
 extern const cli_command_t  cli_add;
+extern const cli_command_t  cli_backup;
+extern const cli_command_t  cli_check;
+extern const cli_command_t  cli_compact;
 extern const cli_command_t  cli_export;
 extern const cli_command_t  cli_history;
 extern const cli_command_t  cli_import;
@@ -58,6 +61,7 @@ extern const cli_command_t  cli_match;
 extern const cli_command_t  cli_rm;
 extern const cli_command_t  cli_set;
 extern const cli_command_t  cli_show;
+extern const cli_command_t  cli_top;
 
 
 /*
@@ -131,6 +135,14 @@ typedef struct {
 
 int cli_open(cli_t *cli, cli_env_t *env, unsigned flags);
 void cli_close(cli_env_t *env);
+
+/*
+ * What cli_open() begins with: whether the directory is there, and becoming
+ * its owner.  has_data: whether its environment of this name is there.
+ */
+
+int cli_use_dir(cli_t *cli);
+int cli_has_data(const cli_t *cli, const char *name);
 
 
 /*
@@ -207,10 +219,40 @@ size_t cli_safe(rfl_buf_t *b, rfl_str_t s);
 
 size_t cli_safe_cut(rfl_buf_t *b, rfl_str_t s, size_t width);
 
+/* The first character of s (not empty), or a byte that is none; its columns. */
+
+rfl_str_t cli_safe_first(rfl_str_t s);
+size_t cli_safe_width(rfl_str_t s);
+
 
 /* Columns of the terminal behind standard output: $COLUMNS, or what it says. */
 
 size_t cli_screen_width(void);
+
+/* Whether colours are wanted there: not with NO_COLOR, not on "dumb" ones. */
+
+int cli_has_colours(void);
+
+
+/*
+ * A terminal of which the command takes all of the screen, until it closes it.
+ * open: RFL_INVALID if standard output is none, or knows no sequences.  wait:
+ * a key that was pressed, or one of the below.  show: the frame's lines, cut
+ * and padded by the caller; what was there is written over, so that nothing
+ * flickers.  keep: messages go to b, not to the screen (NULL: no longer).
+ */
+
+#define CLI_SCREEN_TIMEOUT  0
+#define CLI_SCREEN_RESIZED  -1
+#define CLI_SCREEN_QUIT     -2           /* a signal */
+
+rfl_rc_t cli_screen_open(void);
+void cli_screen_close(void);
+void cli_screen_size(size_t *columns, size_t *lines);
+int cli_screen_wait(unsigned ms);
+int cli_screen_show(rfl_buf_t *frame);
+
+void cli_keep_messages(rfl_buf_t *b);
 
 
 /* A decoded link that outlives its transaction, and the next write. */

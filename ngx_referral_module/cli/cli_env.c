@@ -18,11 +18,9 @@
 #define WALK_BATCH  256
 
 
-static int check_dir(cli_t *cli);
 static rfl_rc_t open_registry(cli_t *cli, cli_env_t *env, unsigned flags,
     rfl_registry_meta_t *meta, rfl_error_t *err);
 static rfl_rc_t check_not_lost(const cli_t *cli, rfl_error_t *err);
-static int has_data(const cli_t *cli, const char *name);
 static int open_failed(const cli_t *cli, const char *what,
     const rfl_error_t *err);
 static rfl_rc_t open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
@@ -51,7 +49,7 @@ cli_open(cli_t *cli, cli_env_t *env, unsigned flags)
     memset(env, 0, sizeof(cli_env_t));
     memset(&err, 0, sizeof(rfl_error_t));
 
-    status = check_dir(cli);
+    status = cli_use_dir(cli);
     if (status != CLI_OK) {
         return status;
     }
@@ -93,8 +91,8 @@ cli_close(cli_env_t *env)
 }
 
 
-static int
-check_dir(cli_t *cli)
+int
+cli_use_dir(cli_t *cli)
 {
     struct stat  st;
 
@@ -102,8 +100,9 @@ check_dir(cli_t *cli)
 
         if (errno == ENOENT) {
             return cli_fail(cli->dir, "no such directory: run \"referralctl "
-                            "-d %s init\", or start nginx with this path",
-                            cli->dir);
+                            "-d %s init\", or start nginx with this path; if "
+                            "nginx's referral_registry names another one, say "
+                            "-d PATH or set REFERRALCTL_DIR", cli->dir);
         }
 
         return cli_fail(cli->dir, "%s", strerror(errno));
@@ -164,8 +163,8 @@ open_registry(cli_t *cli, cli_env_t *env, unsigned flags,
 static rfl_rc_t
 check_not_lost(const cli_t *cli, rfl_error_t *err)
 {
-    if (has_data(cli, "registry") || !has_data(cli, "ledger")
-        || has_data(cli, "registry"))
+    if (cli_has_data(cli, "registry") || !cli_has_data(cli, "ledger")
+        || cli_has_data(cli, "registry"))
     {
         return RFL_OK;
     }
@@ -179,8 +178,8 @@ check_not_lost(const cli_t *cli, rfl_error_t *err)
 
 /* A file of no bytes is one that LMDB would begin anew. */
 
-static int
-has_data(const cli_t *cli, const char *name)
+int
+cli_has_data(const cli_t *cli, const char *name)
 {
     int          n;
     char         path[PATH_MAX];
@@ -230,7 +229,7 @@ open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
 
     if (rc == RFL_NOT_FOUND && !create) {
 
-        if (has_data(cli, "ledger")) {
+        if (cli_has_data(cli, "ledger")) {
             cli_warn(cli->dir, "no totals are shown: %s", err->text);
         }
 

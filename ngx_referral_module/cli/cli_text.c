@@ -64,6 +64,30 @@ cli_safe_cut(rfl_buf_t *b, rfl_str_t s, size_t width)
 
 
 rfl_str_t
+cli_safe_first(rfl_str_t s)
+{
+    size_t    len;
+    uint32_t  code;
+
+    len = character(s, 0, &code);
+
+    return rfl_str(s.data, len != 0 ? len : 1);
+}
+
+
+size_t
+cli_safe_width(rfl_str_t s)
+{
+    size_t    len;
+    uint32_t  code;
+
+    len = character(s, 0, &code);
+
+    return len != 0 && !is_dangerous(code) ? 1 : 4 * (len != 0 ? len : 1);
+}
+
+
+rfl_str_t
 cli_link_name(const rfl_link_t *link)
 {
     return link->match_type == RFL_MATCH_TAG ? link->tag : link->source;

@@ -18,6 +18,7 @@
 
 #define GAP            2             /* between columns */
 #define ALIGN_MAX      100           /* what is longer is not aligned */
+#define TEXT_MIN       10            /* a text that is cut more says nothing */
 
 
 typedef enum {
@@ -60,6 +61,8 @@ static rfl_rc_t print_csv(void *data, cli_env_t *env, rfl_link_t *link,
 static void print_cells(rfl_buf_t *out, const table_t *table,
     const rfl_str_t *cells);
 static void fit(table_t *table, size_t screen);
+static void shrink(table_t *table, size_t screen);
+static size_t used_width(const table_t *table);
 
 
 static const rfl_str_t  headings[COLUMNS] = {
@@ -89,8 +92,8 @@ const cli_command_t  cli_list = {
     "[--format table|csv|json] [--host HOST] [--limit N]",
     "list the links with their counters",
     "Lists links in the order of their sources.  On a terminal the table is\n"
-    "cut to the screen's width ($COLUMNS), elsewhere nothing is cut.  Errors\n"
-    "are broken landings, 4xx and 5xx.\n"
+    "cut to the screen's width ($COLUMNS), columns without room are left out;\n"
+    "elsewhere nothing is cut.  Errors are broken landings, 4xx and 5xx.\n"
     "\n"
     "      --format F        table, csv or json; default table\n"
     "      --host HOST       only links of this host\n"
@@ -384,6 +387,10 @@ print_cells(rfl_buf_t *out, const table_t *table, const rfl_str_t *cells)
     for (i = 0; i < COLUMNS; i++) {
         width = table->width[i];
 
+        if (width == 0) {                /* left out */
+            continue;
+        }
+
         if (i == COLUMN_CLICKS || i == COLUMN_ERRORS) {
             for (used = cells[i].len; used < width; used++) {
                 rfl_buf_char(out, ' ');
@@ -410,29 +417,68 @@ print_cells(rfl_buf_t *out, const table_t *table, const rfl_str_t *cells)
 }
 
 
-/* The three texts share what the others leave, the widest gives first. */
+/*
+ * The three texts share what the others leave, the widest gives first.  What
+ * has no room then is left out; key and source stay.
+ */
 
 static void
 fit(table_t *table, size_t screen)
 {
-    size_t    i, used, widest;
+    size_t  i;
 
-    for ( ;; ) {
-        used = (COLUMNS - 1) * GAP;
+    static const column_t  dropped[] = {
+        COLUMN_NAME, COLUMN_MATCH, COLUMN_ERRORS, COLUMN_TARGET, COLUMN_CLICKS
+    };
+
+    shrink(table, screen);
+
+    for (i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
+
+        if (used_width(table) <= screen) {
+            return;
+        }
+
+        table->width[dropped[i]] = 0;
+    }
+}
+
+
+static void
+shrink(table_t *table, size_t screen)
+{
+    size_t  i, widest;
+
+    while (used_width(table) > screen) {
         widest = COLUMN_SOURCE;
 
-        for (i = 0; i < COLUMNS; i++) {
-            used += table->width[i];
-
-            if (i > COLUMN_SOURCE && table->width[i] > table->width[widest]) {
+        for (i = COLUMN_SOURCE + 1; i < COLUMNS; i++) {
+            if (table->width[i] > table->width[widest]) {
                 widest = i;
             }
         }
 
-        if (used <= screen || table->width[widest] <= headings[widest].len) {
+        if (table->width[widest] <= TEXT_MIN) {
             return;
         }
 
         table->width[widest]--;
     }
+}
+
+
+static size_t
+used_width(const table_t *table)
+{
+    size_t  i, used;
+
+    used = 0;
+
+    for (i = 0; i < COLUMNS; i++) {
+        if (table->width[i] != 0) {
+            used += table->width[i] + (used != 0 ? GAP : 0);
+        }
+    }
+
+    return used;
 }

@@ -4,6 +4,8 @@
 
 #include "cli.h"
 
+#include <unistd.h>
+
 
 #define LABEL_WIDTH  15
 
@@ -231,11 +233,33 @@ show_groups(cli_env_t *env, const rfl_link_t *link, rfl_buf_t *out)
 }
 
 
+/* On a terminal a long text goes on below itself, else it is one line. */
+
 static void
 show_line(rfl_buf_t *out, rfl_str_t label, rfl_str_t value)
 {
+    size_t     room, used;
+    rfl_str_t  piece;
+
     show_label(out, label);
-    (void) cli_safe(out, value);
+
+    room = isatty(STDOUT_FILENO) ? cli_screen_width() - LABEL_WIDTH - 1
+                                 : SIZE_MAX;
+
+    for (used = 0; value.len != 0; /* void */ ) {
+        piece = cli_safe_first(value);
+
+        if (used != 0 && used + cli_safe_width(piece) > room) {
+            rfl_buf_fmt(out, "\n%*s", LABEL_WIDTH + 1, "");
+            used = 0;
+        }
+
+        used += cli_safe(out, piece);
+
+        value.data += piece.len;
+        value.len -= piece.len;
+    }
+
     rfl_buf_char(out, '\n');
 }
 

@@ -76,7 +76,6 @@ static void print_spark(table_t *t);
 static size_t spark_sums(const table_t *t, uint64_t *sums, uint32_t *each);
 static unsigned spark_level(uint64_t n, uint64_t max);
 static int is_utf8(void);
-static int has_colours(void);
 
 
 /* In the order in which a narrow screen keeps them, bytes before the others. */
@@ -167,7 +166,7 @@ prepare(table_t *t)
     if (isatty(STDOUT_FILENO)) {
         t->terminal = 1;
         t->screen = cli_screen_width();
-        t->colours = has_colours();
+        t->colours = cli_has_colours();
     }
 }
 
@@ -582,19 +581,4 @@ is_utf8(void)
     freelocale(locale);
 
     return yes;
-}
-
-
-/* https://no-color.org: whoever sets it to anything wants none. */
-
-static int
-has_colours(void)
-{
-    const char  *none, *term;
-
-    none = getenv("NO_COLOR");
-    term = getenv("TERM");
-
-    return (none == NULL || none[0] == '\0')
-           && term != NULL && strcmp(term, "dumb") != 0;
 }

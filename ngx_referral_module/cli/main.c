@@ -24,11 +24,15 @@ static const cli_command_t *const  commands[] = {
     &cli_import,
     &cli_list,
     &cli_show,
+    &cli_top,
     &cli_history,
     &cli_set,
     &cli_rm,
     &cli_match,
-    &cli_export
+    &cli_export,
+    &cli_check,
+    &cli_backup,
+    &cli_compact
 };
 
 
