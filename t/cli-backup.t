@@ -294,8 +294,19 @@ sub unregistered {
 }
 
 
+# A worker whose ledger is just being replaced does not answer: 503.
+
 sub clicks_live {
-    return $t->get_json("/status/links/$_[0]")->{counters}{clicks};
+    my ($key) = @_;
+
+    my $answer;
+
+    wait_until(sub {
+        $answer = $t->get("/status/links/$key");
+        return $answer->{status} == 200;
+    }, 20);
+
+    return JSON::PP->new->utf8->decode($answer->{body})->{counters}{clicks};
 }
 
 
