@@ -12,9 +12,16 @@
 
 #define OPTION_FORMAT  CLI_OPTION_FIRST
 
+#define LABEL  "disavowed"
+
 
 static int run(cli_t *cli, int argc, char **argv);
 static int export_csv(cli_t *cli, cli_env_t *env, cli_walk_t *walk);
+static int export_disavow(cli_t *cli, cli_env_t *env, cli_walk_t *walk);
+static rfl_rc_t disavow_row(void *data, cli_env_t *env, rfl_link_t *link,
+    rfl_buf_t *out);
+static rfl_str_t plain_host(rfl_str_t source);
+static int has_label(rfl_str_t labels, rfl_str_t label);
 static void csv_header(rfl_buf_t *b);
 static rfl_rc_t csv_row(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
@@ -24,12 +31,13 @@ static void csv_time(rfl_buf_t *b, uint64_t seconds);
 
 const cli_command_t  cli_export = {
     "export",
-    "[--format csv|json]",
+    "[--format csv|json|disavow]",
     "write all links with their totals",
     "Writes the links in the order of their sources: key, fields, created,\n"
-    "counters, first_seen and last_seen.  \"import\" reads the CSV back.\n"
+    "counters, first_seen and last_seen.  \"import\" reads it back.\n"
     "\n"
-    "      --format F        csv or json; default csv",
+    "      --format F        csv or json; default csv.  disavow: for Google's\n"
+    "                        disavow tool, the links labelled \"disavowed\"",
     run
 };
 
@@ -37,7 +45,7 @@ const cli_command_t  cli_export = {
 static int
 run(cli_t *cli, int argc, char **argv)
 {
-    int          opt, json, status;
+    int          opt, json, disavow, status;
     cli_env_t    env;
     cli_walk_t   walk;
     const char  *format;
@@ -65,13 +73,15 @@ run(cli_t *cli, int argc, char **argv)
     }
 
     json = cli->json;
+    disavow = 0;
 
     if (format != NULL) {
         json = strcmp(format, "json") == 0;
+        disavow = strcmp(format, "disavow") == 0;
 
-        if (!json && strcmp(format, "csv") != 0) {
-            return cli_wrong_usage(cli, "--format \"%s\" is not csv or json",
-                                   format);
+        if (!json && !disavow && strcmp(format, "csv") != 0) {
+            return cli_wrong_usage(cli, "--format \"%s\" is not csv, json or "
+                                   "disavow", format);
         }
     }
 
@@ -83,8 +93,13 @@ run(cli_t *cli, int argc, char **argv)
     memset(&walk, 0, sizeof(cli_walk_t));
     walk.limit = UINT64_MAX;
 
-    status = json ? cli_walk_json(cli, &env, &walk)
-                  : export_csv(cli, &env, &walk);
+    if (disavow) {
+        status = export_disavow(cli, &env, &walk);
+
+    } else {
+        status = json ? cli_walk_json(cli, &env, &walk)
+                      : export_csv(cli, &env, &walk);
+    }
 
     cli_close(&env);
 
@@ -207,4 +222,122 @@ csv_time(rfl_buf_t *b, uint64_t seconds)
 
     rfl_csv_field(b, rfl_str(text.data, text.len));
     rfl_buf_free(&text);
+}
+
+
+/*
+ * What Google's tool takes: pages, and domains with all below them.  Links
+ * that are neither are counted on standard error.
+ */
+
+static int
+export_disavow(cli_t *cli, cli_env_t *env, cli_walk_t *walk)
+{
+    int       status;
+    uint64_t  left_out;
+
+    left_out = 0;
+
+    walk->handler = disavow_row;
+    walk->data = &left_out;
+
+    status = cli_walk(cli, env, walk);
+
+    if (left_out != 0) {
+        cli_warn("export", "%llu links labelled \"" LABEL "\" are left out: a "
+                 "disavow list has pages and domains",
+                 (unsigned long long) left_out);
+    }
+
+    return status;
+}
+
+
+static rfl_rc_t
+disavow_row(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
+{
+    uint64_t *left_out = data;
+
+    rfl_str_t  source;
+
+    (void) env;
+
+    if (!has_label(link->labels, rfl_cstr(LABEL))) {
+        return RFL_OK;
+    }
+
+    source = link->source;
+
+    switch (link->match_type) {
+
+    case RFL_MATCH_EXACT:
+    case RFL_MATCH_PREFIX:
+
+        if (memmem(source.data, source.len, "://", 3) == NULL) {
+            rfl_buf_text(out, "https://");
+        }
+
+        break;
+
+    case RFL_MATCH_HOST:
+    case RFL_MATCH_DOMAIN:
+        source = plain_host(source);
+        rfl_buf_text(out, "domain:");
+        break;
+
+    default:
+        (*left_out)++;
+        return RFL_OK;
+    }
+
+    rfl_buf_str(out, source);
+    rfl_buf_char(out, '\n');
+
+    return RFL_OK;
+}
+
+
+/* A host may have been given as the URL of its root. */
+
+static rfl_str_t
+plain_host(rfl_str_t source)
+{
+    const u_char  *p, *end;
+
+    end = source.data + source.len;
+    p = memmem(source.data, source.len, "://", 3);
+    p = p != NULL ? p + 3 : source.data;
+
+    source = rfl_str(p, (size_t) (end - p));
+    end = memchr(p, '/', source.len);
+
+    if (end != NULL) {
+        source.len = (size_t) (end - p);
+    }
+
+    return source;
+}
+
+
+/* Labels are joined by commas. */
+
+static int
+has_label(rfl_str_t labels, rfl_str_t label)
+{
+    size_t         len;
+    const u_char  *comma;
+
+    while (labels.len != 0) {
+        comma = memchr(labels.data, ',', labels.len);
+        len = comma != NULL ? (size_t) (comma - labels.data) : labels.len;
+
+        if (rfl_str_eq(rfl_str(labels.data, len), label)) {
+            return 1;
+        }
+
+        len += comma != NULL;
+        labels = rfl_str(labels.data + len, labels.len - len);
+    }
+
+    return 0;
 }

@@ -4,10 +4,7 @@
 
 #include "import.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,9 +17,6 @@
 #define OPTION_DRY_RUN   (CLI_OPTION_FIRST + 5)
 #define OPTION_SKIP_BAD  (CLI_OPTION_FIRST + 6)
 
-#define STDIN_NAME  "-"
-
-
 static int run(cli_t *cli, int argc, char **argv);
 static int read_options(import_t *im, int argc, char **argv);
 static int read_option(import_t *im, int opt);
@@ -31,31 +25,29 @@ static int read_map(import_t *im, const char *text);
 static int read_set(import_t *im, const char *text);
 static int open_files(import_t *im, char **names, size_t n,
     import_file_t *files);
-static int open_file(const char *name, import_file_t *file);
 static void close_files(import_file_t *files, size_t n);
 static int import_files(import_t *im, import_file_t *files, size_t n);
 static int read_files(import_t *im, import_file_t *files, size_t n);
 static int finish(import_t *im);
-static int refused(import_t *im);
-static int print_summary(import_t *im, int imported);
-static void summary_text(const import_t *im, rfl_buf_t *b);
-static void summary_json(const import_t *im, int imported, rfl_buf_t *b);
-static void count(rfl_buf_t *b, uint64_t n, const char *one, const char *many);
 
 
 const cli_command_t  cli_import = {
     "import",
     "FILE... [OPTION]...",
-    "register many links from CSV or a list of URLs",
+    "register many links from an export or a list",
     "Registers the links of all files (-: standard input) in one transaction:\n"
     "if a row is bad, nothing is imported.  Rows that name the same link are\n"
     "merged, the first value of a field stands; links that are registered\n"
     "already are left as they are.  Bad rows are shown and written to\n"
     "FILE.bad.csv.\n"
     "\n"
-    "      --format F        csv: a header names the fields, in any order and\n"
-    "                        case; urls: one URL a line, # begins a comment;\n"
-    "                        default auto: what the first line looks like\n"
+    "Known by their headers, in any order, case and encoding: exports of\n"
+    "Ahrefs, Semrush, Majestic, Google Search Console, Bing, Linkody, CSV and\n"
+    "JSON of ours; also Google disavow lists and plain lists of URLs.\n"
+    "\n"
+    "      --format F        csv, json, urls, disavow, ahrefs, semrush,\n"
+    "                        majestic, search-console, bing or linkody;\n"
+    "                        default auto\n"
     "      --map COLUMN=FIELD\n"
     "                        the field a column holds; without FIELD the\n"
     "                        column is ignored; several times\n"
@@ -70,9 +62,9 @@ const cli_command_t  cli_import = {
     "\n"
     "Fields: source match_type target tag name channel origin partner\n"
     "placement rel authority anchor labels note cost listed_first\n"
-    "listed_last.  Columns of \"export\" that are no fields (key, created,\n"
-    "groups, counters, first_seen, last_seen) and the column error of\n"
-    "FILE.bad.csv are ignored.\n",
+    "listed_last.  Columns of \"export\" that are no fields (key, groups,\n"
+    "counters, first_seen, last_seen) and the column error of FILE.bad.csv\n"
+    "are ignored; created is taken over.\n",
     run
 };
 
@@ -99,6 +91,8 @@ run(cli_t *cli, int argc, char **argv)
     if (status == CLI_OK) {
         n = (size_t) (argc - optind);
         files = calloc(n, sizeof(import_file_t));
+        im->files = files;
+        im->nfiles = n;
 
         status = files != NULL ? open_files(im, argv + optind, n, files)
                                : cli_fail("import", "no memory");
@@ -202,21 +196,16 @@ read_format(import_t *im, const char *text)
 {
     size_t  i;
 
-    static const char *const  formats[] = {
-        [IMPORT_AUTO] = "auto",
-        [IMPORT_CSV]  = "csv",
-        [IMPORT_URLS] = "urls"
-    };
-
-    for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        if (strcmp(text, formats[i]) == 0) {
+    for (i = 0; i < IMPORT_FORMATS; i++) {
+        if (strcmp(text, import_format_names[i]) == 0) {
             im->format = (import_format_t) i;
             return CLI_OK;
         }
     }
 
-    return cli_wrong_usage(im->cli, "--format \"%s\" is not auto, csv or urls",
-                           text);
+    return cli_wrong_usage(im->cli, "--format \"%s\" is none of auto, csv, "
+                           "json, urls, disavow, ahrefs, semrush, majestic, "
+                           "search-console, bing, linkody", text);
 }
 
 
@@ -240,6 +229,7 @@ read_map(import_t *im, const char *text)
                                IMPORT_MAPS_MAX);
     }
 
+    im->map_texts[im->nmaps] = text;
     map = &im->maps[im->nmaps++];
     map->column = rfl_str_trim(rfl_str(text, equals - text));
     map->field = NULL;
@@ -290,6 +280,7 @@ read_set(import_t *im, const char *text)
     }
 
     im->defaults[field - rfl_link_fields] = rfl_str_trim(value);
+    im->set_texts[field - rfl_link_fields] = text;
 
     return CLI_OK;
 }
@@ -316,7 +307,7 @@ open_files(import_t *im, char **names, size_t n, import_file_t *files)
             }
         }
 
-        status = open_file(names[i], &files[i]);
+        status = import_file_open(names[i], &files[i]);
         if (status != CLI_OK) {
             return status;
         }
@@ -328,48 +319,13 @@ open_files(import_t *im, char **names, size_t n, import_file_t *files)
 }
 
 
-static int
-open_file(const char *name, import_file_t *file)
-{
-    struct stat  st;
-
-    file->name = name;
-    file->shown = name;
-
-    if (strcmp(name, STDIN_NAME) == 0) {
-        file->shown = "standard input";
-        file->fd = STDIN_FILENO;
-        return CLI_OK;
-    }
-
-    file->fd = open(name, O_RDONLY|O_CLOEXEC);
-
-    if (file->fd == -1 || fstat(file->fd, &st) == -1) {
-        return cli_fail(name, "%s", strerror(errno));
-    }
-
-    if (S_ISDIR(st.st_mode)) {
-        return cli_fail(name, "%s", strerror(EISDIR));
-    }
-
-    if (S_ISREG(st.st_mode)) {
-        file->regular = 1;
-        file->size = (uint64_t) st.st_size;
-    }
-
-    return CLI_OK;
-}
-
-
 static void
 close_files(import_file_t *files, size_t n)
 {
     size_t  i;
 
     for (i = 0; files != NULL && i < n; i++) {
-        if (files[i].fd > STDIN_FILENO) {
-            (void) close(files[i].fd);
-        }
+        import_file_close(&files[i]);
     }
 
     free(files);
@@ -456,11 +412,16 @@ finish(import_t *im)
     rfl_error_t  err;
 
     if (im->counts.bad != 0 && !im->skip_bad) {
+        (void) import_count_groups(im, NULL);
         rfl_registry_end(im->env.registry);
-        return refused(im);
+        return import_refused(im);
     }
 
     rc = im->sync ? import_retire(im, &err) : RFL_OK;
+
+    if (rc == RFL_OK) {
+        rc = import_count_groups(im, &err);
+    }
 
     if (rc != RFL_OK || im->dry_run) {
         rfl_registry_end(im->env.registry);
@@ -473,115 +434,5 @@ finish(import_t *im)
         return cli_fail("import", "%s; nothing was imported", err.text);
     }
 
-    return print_summary(im, !im->dry_run);
-}
-
-
-static int
-refused(import_t *im)
-{
-    int  status;
-
-    status = im->cli->json ? print_summary(im, 0) : CLI_OK;
-
-    if (status != CLI_OK) {
-        return status;
-    }
-
-    return cli_fail("import", "%llu of %llu rows %s bad, nothing was imported "
-                    "(--skip-bad imports the others)%s",
-                    (unsigned long long) im->counts.bad,
-                    (unsigned long long) im->counts.rows,
-                    im->counts.bad == 1 ? "is" : "are",
-                    im->bad_files != 0
-                    ? "; FILE" IMPORT_BAD_SUFFIX " has the bad ones" : "");
-}
-
-
-static int
-print_summary(import_t *im, int imported)
-{
-    int        status;
-    rfl_buf_t  b = rfl_buf_init;
-
-    if (im->cli->json) {
-        summary_json(im, imported, &b);
-
-    } else {
-        summary_text(im, &b);
-    }
-
-    status = cli_write(im->cli, &b);
-    rfl_buf_free(&b);
-
-    return status;
-}
-
-
-/* What did not happen is left out, but for what everybody looks for. */
-
-static void
-summary_text(const import_t *im, rfl_buf_t *b)
-{
-    const import_counts_t  *n;
-
-    n = &im->counts;
-
-    if (im->dry_run) {
-        rfl_buf_text(b, "dry run: ");
-    }
-
-    count(b, n->rows, "row", "rows");
-    rfl_buf_text(b, ": ");
-    count(b, n->added, "link added on ", "links added on ");
-    count(b, n->hosts, "host", "hosts");
-    rfl_buf_fmt(b, ", %llu merged", (unsigned long long) n->merged);
-
-    if (n->registered != 0) {
-        rfl_buf_fmt(b, ", %llu already registered",
-                    (unsigned long long) n->registered);
-    }
-
-    if (im->update) {
-        rfl_buf_fmt(b, ", %llu updated", (unsigned long long) n->updated);
-    }
-
-    if (im->sync) {
-        rfl_buf_fmt(b, ", %llu removed", (unsigned long long) n->retired);
-    }
-
-    rfl_buf_fmt(b, ", %llu bad", (unsigned long long) n->bad);
-
-    if (im->bad_files != 0) {
-        rfl_buf_text(b, " (in FILE" IMPORT_BAD_SUFFIX ")");
-    }
-
-    rfl_buf_char(b, '\n');
-}
-
-
-static void
-summary_json(const import_t *im, int imported, rfl_buf_t *b)
-{
-    const import_counts_t  *n;
-
-    n = &im->counts;
-
-    rfl_buf_fmt(b, "{\"imported\":%s,\"dry_run\":%s,\"rows\":%llu,"
-                "\"added\":%llu,\"hosts\":%llu,\"merged\":%llu,"
-                "\"registered\":%llu,\"updated\":%llu,\"removed\":%llu,"
-                "\"bad\":%llu}\n",
-                imported ? "true" : "false", im->dry_run ? "true" : "false",
-                (unsigned long long) n->rows, (unsigned long long) n->added,
-                (unsigned long long) n->hosts, (unsigned long long) n->merged,
-                (unsigned long long) n->registered,
-                (unsigned long long) n->updated,
-                (unsigned long long) n->retired, (unsigned long long) n->bad);
-}
-
-
-static void
-count(rfl_buf_t *b, uint64_t n, const char *one, const char *many)
-{
-    rfl_buf_fmt(b, "%llu %s", (unsigned long long) n, n == 1 ? one : many);
+    return import_report(im, !im->dry_run);
 }

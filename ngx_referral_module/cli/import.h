@@ -1,9 +1,18 @@
 /*
- * import in three parts: import_read.c makes rows of files, import_store.c
- * makes links of rows, cmd_import.c has the options, the one transaction and
- * the summary.
+ * import, in the order in which a row comes through:
  *
- * Files are streamed.  What grows with the list is two bits per link and eight
+ *     import_file.c      a file: archives refused, UTF-16 decoded, peeked at
+ *     import_format.c    which format it has, which field each column is
+ *     import_read.c      CSV, rows to fields
+ *     import_list.c      lists of URLs, disavow lists
+ *     import_json.c      our JSON
+ *     import_value.c     what other tools write, as our fields have it
+ *     import_store.c     a row to a link of the registry
+ *     import_bad.c       rows that are refused, and FILE.bad.csv
+ *     import_report.c    what was done, and how to go on; the bar
+ *     cmd_import.c       options and the one transaction
+ *
+ * Files are streamed.  What grows with the list is a byte per link and eight
  * bytes or so per host (and what LMDB keeps of its transaction).
  */
 
@@ -17,21 +26,73 @@
 
 #define IMPORT_FIELDS_MAX  32
 #define IMPORT_MAPS_MAX    64
-#define IMPORT_PEEK        16384     /* the first line is looked for in */
+#define IMPORT_RAW         16384     /* bytes of a file, as they are */
+#define IMPORT_PEEK        16384     /* bytes of text that are looked at */
 #define IMPORT_LINE_MAX    (2 * RFL_URL_MAX)
 
 #define IMPORT_BAD_SHOWN   20
 #define IMPORT_BAD_SUFFIX  ".bad.csv"
 #define IMPORT_BAD_COLUMN  "error"   /* why: ignored when it is read again */
 
-#define IMPORT_PROGRESS_ROWS  4096   /* between two looks at the bar */
+#define IMPORT_TARGETS_MAX    64     /* target hosts that are told apart */
+#define IMPORT_TARGETS_SHOWN  5
+
+#define IMPORT_STDIN  "-"
 
 
 typedef enum {
     IMPORT_AUTO = 0,
-    IMPORT_CSV,
-    IMPORT_URLS
+    IMPORT_CSV,                      /* ours */
+    IMPORT_JSON,
+    IMPORT_URLS,
+    IMPORT_DISAVOW,
+    IMPORT_AHREFS,
+    IMPORT_SEMRUSH,
+    IMPORT_MAJESTIC,
+    IMPORT_SEARCH_CONSOLE,
+    IMPORT_BING,
+    IMPORT_LINKODY,
+    IMPORT_FORMATS
 } import_format_t;
+
+
+/* Names as --format takes them. */
+
+extern const char *const  import_format_names[IMPORT_FORMATS];
+
+
+/* What a column is.  LENIENT and behind: only in exports of other tools. */
+
+typedef enum {
+    IMPORT_IGNORED = 0,
+    IMPORT_REASON,                   /* of a list of refused rows */
+    IMPORT_CREATED,                  /* of our export */
+    IMPORT_FIELD,
+    IMPORT_DATE,                     /* a field, however the tool writes it */
+    IMPORT_RATING,
+    IMPORT_TEXT,
+    IMPORT_COST,
+    IMPORT_NOFOLLOW,                 /* flags that make the field rel */
+    IMPORT_UGC,
+    IMPORT_SPONSORED,
+    IMPORT_FOLLOW,
+    IMPORT_REL,                      /* a word that may be one of these */
+    IMPORT_LOST                      /* a date or a flag */
+} import_role_t;
+
+
+typedef struct {
+    import_role_t  role;
+    int            field;            /* number of the field table, or -1 */
+} import_column_t;
+
+
+typedef struct {
+    import_format_t  format;
+    size_t           n;
+    unsigned         is_ours:1;      /* cells are as rfl_csv_field() wrote */
+    import_column_t  columns[RFL_CSV_FIELDS_MAX];
+} import_columns_t;
 
 
 /* A column of the user's: its field, NULL to ignore it. */
@@ -42,38 +103,86 @@ typedef struct {
 } import_map_t;
 
 
+/*
+ * What a tool says of a link beside its fields.  A link is labelled "lost"
+ * when a row says so and none says that it lives.
+ */
+
+#define IMPORT_MARK_LOST       0x01
+#define IMPORT_MARK_LIVE       0x02
+#define IMPORT_MARK_DISAVOWED  0x04
+
+#define IMPORT_MARKS_ROOM      32    /* bytes the labels may take */
+
+
 /* A row by number of the field table.  given: the file has the column. */
 
 typedef struct {
     rfl_str_t  values[IMPORT_FIELDS_MAX];
     unsigned   given[IMPORT_FIELDS_MAX];
+    unsigned   marks;
+    rfl_str_t  created;              /* a time, or empty: now */
 } import_row_t;
 
 
+/* What becomes of a row's cells on their way to fields. */
+
 typedef struct {
-    const char  *name;
-    const char  *shown;              /* in messages */
-    int          fd;
-    int          error;              /* errno of a read that failed */
-    uint64_t     size;               /* 0: not known */
-    uint64_t     done;
-    unsigned     regular:1;
-    size_t       peek_len;
-    size_t       peek_pos;
-    u_char       peek[IMPORT_PEEK];
+    unsigned  rel_flags;             /* 1 << role, of those that are set */
+    unsigned  rel_given;             /* likewise, of those not empty */
+    unsigned  rel_columns:1;         /* there are such columns */
+    size_t    used;
+    u_char    bytes[RFL_ANCHOR_MAX + 256];
+} import_cells_t;
+
+
+typedef enum {
+    IMPORT_UTF8 = 0,
+    IMPORT_UTF16LE,
+    IMPORT_UTF16BE
+} import_encoding_t;
+
+
+typedef struct {
+    const char         *name;
+    const char         *shown;       /* in messages */
+    int                 fd;
+    int                 error;       /* errno of a read that failed */
+    uint64_t            size;        /* 0: not known */
+    uint64_t            done;
+    import_format_t     format;      /* as it was found to be */
+    import_encoding_t   encoding;
+    unsigned            regular:1;
+    unsigned            ended:1;
+    unsigned            has_bad:1;   /* FILE.bad.csv was written */
+    size_t              raw_pos;
+    size_t              raw_len;
+    size_t              peek_pos;
+    size_t              peek_len;
+    u_char              raw[IMPORT_RAW];
+    u_char              peek[IMPORT_PEEK];
 } import_file_t;
 
 
 typedef struct {
     uint64_t  rows;
+    uint64_t  links;                 /* that the rows name */
+    uint64_t  hosts;                 /* of these */
     uint64_t  added;
-    uint64_t  hosts;                 /* of the added links */
     uint64_t  merged;                /* rows equal to an earlier one */
     uint64_t  registered;            /* were there, and stay as they are */
     uint64_t  updated;
     uint64_t  retired;
+    uint64_t  grouped;               /* links that only their group names */
     uint64_t  bad;
 } import_counts_t;
+
+
+typedef struct {
+    u_char    host[RFL_HOST_MAX + 16];
+    size_t    len;
+    uint64_t  links;
+} import_target_t;
 
 
 /* Numbers in an open hash table; 0 is an empty place. */
@@ -92,20 +201,30 @@ typedef struct {
     import_format_t   format;
     import_map_t      maps[IMPORT_MAPS_MAX];
     size_t            nmaps;
+    const char       *map_texts[IMPORT_MAPS_MAX];
     rfl_str_t         defaults[IMPORT_FIELDS_MAX];
+    const char       *set_texts[IMPORT_FIELDS_MAX];
     unsigned          update:1;
     unsigned          sync:1;
     unsigned          dry_run:1;
     unsigned          skip_bad:1;
 
+    import_file_t    *files;
+    size_t            nfiles;
+
     import_counts_t   counts;
+    import_target_t   targets[IMPORT_TARGETS_MAX];
+    size_t            ntargets;
+    uint64_t          other_targets; /* links whose target's host is not there */
     uint64_t          now;
-    u_char           *seen;          /* two bits per id */
+    u_char           *seen;          /* a byte of bits per id */
     size_t            seen_size;
     import_set_t      hosts;
     rfl_identity_t    identity;      /* scratch: they are large */
     cli_link_t        kept;
+    u_char            labels[RFL_LABELS_TEXT_MAX];       /* of kept */
     rfl_csv_reader_t  reader;
+    import_cells_t    cells;
     u_char            line[IMPORT_LINE_MAX];
 
     FILE             *bad;           /* FILE.bad.csv of the file being read */
@@ -114,7 +233,40 @@ typedef struct {
     unsigned          bad_files;     /* written so far, of any file */
     unsigned          bad_denied:1;
     unsigned          progress:1;    /* show a bar */
+    unsigned          shown;         /* of it, in percent and one */
 } import_t;
+
+
+/*
+ * import_file.c.  open says what is wrong and returns an exit code.  begin
+ * looks at the first bytes: RFL_INVALID for what is no text, with a hint.
+ * peek reads up to a line that is neither empty nor a comment, and returns
+ * it without what surrounds it; reading begins with the first byte after it.
+ * read has rfl_csv_read_pt's form and gives UTF-8 without a byte order mark.
+ */
+
+int import_file_open(const char *name, import_file_t *file);
+void import_file_close(import_file_t *file);
+rfl_rc_t import_file_begin(import_file_t *file, rfl_error_t *err);
+rfl_str_t import_file_peek(import_file_t *file, const char *comments);
+ssize_t import_file_read(void *data, u_char *buf, size_t size);
+
+/* For rfl_csv_init(): a text, of which is read. */
+
+ssize_t import_text_read(void *text, u_char *buf, size_t size);
+
+
+/*
+ * import_format.c.  detect: what file->format is, and the delimiter of CSV.
+ * columns: what the columns of this header are.  RFL_INVALID, and why.
+ */
+
+rfl_rc_t import_detect(import_t *im, import_file_t *file, u_char *delimiter,
+    rfl_error_t *err);
+rfl_rc_t import_columns(import_t *im, const rfl_str_t *names,
+    import_columns_t *columns, rfl_error_t *err);
+
+int import_is_url(import_t *im, rfl_str_t text);
 
 
 /*
@@ -123,6 +275,21 @@ typedef struct {
  */
 
 rfl_rc_t import_read(import_t *im, import_file_t *file, rfl_error_t *err);
+rfl_rc_t import_read_list(import_t *im, import_file_t *file,
+    rfl_error_t *err);
+rfl_rc_t import_read_json(import_t *im, import_file_t *file,
+    rfl_error_t *err);
+
+/*
+ * import_value.c: a cell into the row, whose values are slices of the cell or
+ * of im->cells.  What a tool wrote for its own use and makes no field of ours
+ * (a date in words, a rating beyond 100) is left out.
+ */
+
+void import_value_begin(import_cells_t *cells, import_row_t *row);
+void import_value(import_cells_t *cells, import_row_t *row,
+    const import_column_t *column, rfl_str_t value);
+void import_value_end(const import_cells_t *cells, import_row_t *row);
 
 /*
  * One row to one link.  RFL_OK, RFL_INVALID (a bad row, and why), or an error
@@ -135,7 +302,34 @@ rfl_rc_t import_row(import_t *im, const import_row_t *row, rfl_error_t *err);
 
 rfl_rc_t import_retire(import_t *im, rfl_error_t *err);
 
+/* Sets counts.grouped. */
+
+rfl_rc_t import_count_groups(import_t *im, rfl_error_t *err);
+
 void import_free(import_t *im);
+
+
+/*
+ * import_bad.c.  begin is followed by im->bad_header and bad_columns of the
+ * file, but for the reason's; end closes the list.
+ */
+
+void import_bad_begin(import_t *im);
+void import_bad(import_t *im, import_file_t *file, uint64_t line,
+    const rfl_str_t *fields, size_t n, const char *why);
+void import_bad_end(import_t *im, const import_file_t *file);
+
+
+/*
+ * import_report.c.  refused: rows are bad and nothing was imported.  map_hint
+ * prints the command that names the columns of a header nobody knows.
+ */
+
+int import_report(import_t *im, int imported);
+int import_refused(import_t *im);
+void import_map_hint(import_t *im, const import_file_t *file,
+    const rfl_str_t *names, size_t n, const rfl_str_t *values, size_t nvalues);
+void import_progress(import_t *im, const import_file_t *file, int end);
 
 
 #endif /* IMPORT_H */

@@ -356,6 +356,12 @@ rfl_json_in_members(rfl_json_in_t *in, rfl_error_t *err)
 
     rc = rfl_json_in_known(in, err);
 
+    value = json_object_get(in->value, "created");
+    in->created = json_is_string(value)
+                  ? rfl_str(json_string_value(value),
+                            json_string_length(value))
+                  : rfl_str("", 0);
+
     for (i = 0; rc == RFL_OK && i < rfl_link_nfields; i++) {
         field = &rfl_link_fields[i];
 

@@ -38,6 +38,8 @@ typedef struct {
     rfl_json_change_t  changes[RFL_JSON_IN_FIELDS];      /* in the order of
                                                             rfl_link_fields */
     size_t             nchanges;
+    rfl_str_t          created;          /* as it was shown, or empty: it is
+                                            taken up by nobody but imports */
     size_t             n;                /* links read so far */
     unsigned           is_array:1;
     unsigned           shown:1;          /* members that only answers have are

@@ -984,6 +984,38 @@ rfl_registry_next_member(rfl_registry_t *r, uint32_t group,
 }
 
 
+rfl_rc_t
+rfl_registry_walk_members(rfl_registry_t *r, rfl_registry_member_pt handler,
+    void *data)
+{
+    uint64_t       key;
+    rfl_rc_t       rc;
+    rfl_str_t      found, value;
+    rfl_cursor_t  *cursor;
+
+    rc = rfl_cursor_open(r->store, RFL_DBI_MEMBERS, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_cursor_seek(cursor, rfl_str(NULL, 0), &found, &value);
+
+    while (rc == RFL_OK) {
+        memcpy(&key, found.data, sizeof(key));
+
+        rc = handler(data, (uint32_t) (key >> 32), (uint32_t) key);
+
+        if (rc == RFL_OK) {
+            rc = rfl_cursor_next(cursor, &found, &value);
+        }
+    }
+
+    rfl_cursor_close(cursor);
+
+    return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+}
+
+
 void
 rfl_registry_set_floor(rfl_registry_t *r, uint32_t floor)
 {
@@ -1093,6 +1125,13 @@ rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
     }
 
     return rc;
+}
+
+
+const rfl_identity_t *
+rfl_registry_added(rfl_registry_t *r)
+{
+    return &r->identity;
 }
 
 

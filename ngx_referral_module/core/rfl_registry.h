@@ -229,6 +229,14 @@ rfl_rc_t rfl_registry_by_group_key(rfl_registry_t *r, uint64_t key,
 rfl_rc_t rfl_registry_next_member(rfl_registry_t *r, uint32_t group,
     uint32_t *link_id);
 
+/* All members of all groups, by group; stops at what is not RFL_OK. */
+
+typedef rfl_rc_t (*rfl_registry_member_pt)(void *data, uint32_t group,
+    uint32_t link_id);
+
+rfl_rc_t rfl_registry_walk_members(rfl_registry_t *r,
+    rfl_registry_member_pt handler, void *data);
+
 
 /*
  * Writes; they need a write transaction.
@@ -258,6 +266,8 @@ void rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,
  * already).  RFL_EXISTS when it is registered (key and id are filled with the
  * registered one's), RFL_INVALID as rfl_identity() and for a pattern that does
  * not compile, RFL_FULL beyond max_links or RFL_PATTERNS_PER_HOST.
+ * added: what add has just found the link to be (also if it was registered),
+ * until the next call.
  * update: stores the editable fields of a link that is registered, by its id;
  * identity fields are taken from the stored record.  A new tag may form
  * groups, so this issues ids, too.
@@ -267,6 +277,7 @@ void rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,
 
 rfl_rc_t rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
     rfl_error_t *err);
+const rfl_identity_t *rfl_registry_added(rfl_registry_t *r);
 rfl_rc_t rfl_registry_update(rfl_registry_t *r, rfl_link_t *link,
     rfl_error_t *err);
 rfl_rc_t rfl_registry_remove(rfl_registry_t *r, uint64_t key,
