@@ -52,8 +52,8 @@ for my $row (@texts) {
     ($exit, $out, $err) = $t->ctl_with($text, 'import', '-');
 
     is("$exit|$err", '0|', "CSV: $what");
-    is($out, "2 rows: 2 links added on 1 host, 0 merged, 0 bad\n",
-       'says what it did');
+    is($out, "2 rows → 2 links on 1 host, 0 merged, 0 bad; "
+       . "2 nameable one by one, 0 in groups\n", 'says what it did');
     is_deeply(links('source', 'target', 'name'),
               [ 'https://a.example/1|/x|One', 'https://a.example/2||Two' ],
               'and the links are there');
@@ -110,7 +110,7 @@ is($exit, 0, 'a URL with a comma in it, without a line end');
 is_deeply(links('source'), ['https://b.example/1,2'], 'is a URL');
 
 ($exit, $out) = $t->ctl_with('', 'import', '-');
-is("$exit|$out", "0|0 rows: 0 links added on 0 hosts, 0 merged, 0 bad\n",
+is("$exit|$out", "0|0 rows → 0 links on 0 hosts, 0 merged, 0 bad\n",
    'an empty file has no rows');
 
 ($exit, $out) = $t->ctl_with("source\n", 'import', '-');
@@ -124,8 +124,8 @@ fresh();
     . "R.example/20\\d\\d/,regex,,,\nnews.example,,,flyer,\n,tag,,flyer,A\n",
     'import', '-');
 is("$exit|$err", '0|', 'tag and regex links');
-is($out, "5 rows: 4 links added on 2 hosts, 1 merged, 0 bad\n",
-   'a tag link is on no host');
+is($out, "5 rows → 4 links on 2 hosts, 1 merged, 0 bad; "
+   . "2 nameable one by one, 2 in groups\n", 'a tag link is on no host');
 is_deeply(links('source', 'match_type', 'target', 'tag', 'name'),
           [ '|tag||flyer|A', '|tag|/p|flyer|Paper',
             'news.example|host||flyer|', 'R.example/20\d\d/|regex|||' ],
@@ -163,7 +163,8 @@ https://m.example/1,/p,First,
 HTTP://WWW.M.example:80/./1/?utm_medium=x,/p/,Second,Acme
 https://m.example/1,,Other target,
 CSV
-is("$exit|$out", "0|3 rows: 2 links added on 1 host, 1 merged, 0 bad\n",
+is("$exit|$out", "0|3 rows → 2 links on 1 host, 1 merged, 0 bad; "
+   . "2 nameable one by one, 0 in groups\n",
    'rows that name the same link are merged');
 is_deeply(links('target', 'name', 'partner'),
           [ '/p|First|Acme', '|Other target|' ],
@@ -173,14 +174,16 @@ my $again = "source,target,name,partner\nhttps://m.example/1,/p,New,\n"
             . "https://m.example/1,/p,,Late\nhttps://m.example/2,,,\n";
 
 ($exit, $out) = $t->ctl_with($again, 'import', '-');
-is("$exit|$out", "0|3 rows: 1 link added on 1 host, 1 merged, 1 already "
-   . "registered, 0 bad\n", 'links that are registered');
+is("$exit|$out", "0|3 rows → 2 links on 1 host (1 new, 1 registered before), "
+   . "1 merged, 0 bad; 1 nameable one by one, 1 in groups\n",
+   'links that are registered');
 is_deeply(links('target', 'name', 'partner'),
           [ '/p|First|Acme', '|Other target|', '||' ], 'are left alone');
 
 ($exit, $out) = $t->ctl_with($again, 'import', '-', '--update');
-is("$exit|$out", "0|3 rows: 0 links added on 0 hosts, 1 merged, 1 already "
-   . "registered, 1 updated, 0 bad\n", '--update');
+is("$exit|$out", "0|3 rows → 2 links on 1 host (0 new, 1 updated, "
+   . "1 registered before), 1 merged, 0 bad; 1 nameable one by one, "
+   . "1 in groups\n", '--update');
 is_deeply(links('target', 'name', 'partner'),
           [ '/p|New|Late', '|Other target|', '||' ],
           'replaces what the file has columns for');
@@ -282,8 +285,11 @@ my ($tail) = $bad =~ /^(.*text follows a closing quote.*)$/m;
 like($tail // '', qr/^"",,,text/, 'what could not be read leaves the reason');
 
 ($exit, $out, $err) = $t->ctl('import', $file, '--skip-bad');
-is("$exit|$out", "0|8 rows: 2 links added on 1 host, 0 merged, 6 bad"
-   . " (in FILE.bad.csv)\n", '--skip-bad imports the others');
+is("$exit|$out", "0|8 rows → 2 links on 1 host, 0 merged, 6 bad; "
+   . "0 nameable one by one, 2 in groups\n"
+   . "the bad rows are in $file.bad.csv; mended there: "
+   . "referralctl -d " . $t->registry_dir . " import $file.bad.csv\n",
+   '--skip-bad imports the others and says how to go on');
 is_deeply(links('source'), ['kept.example', 'https://x.example/1',
                             'https://x.example/7'], 'they are there');
 
@@ -293,13 +299,16 @@ $bad =~ s{^https://x\.example/[456].*\n}{}mg;
 my $mended = $t->write_file('mended.csv', $bad);
 ($exit, $out, $err) = $t->ctl('import', $mended);
 is("$exit|$err", '0|', 'mended rows are read again');
-like($out, qr/^1 row: 1 link added/, 'without the reasons');
+like($out, qr/^1 row → 1 link on/, 'without the reasons');
 
 ($exit, $out, $err) = $t->ctl('--json', 'import', $file, '--skip-bad');
 is_deeply($json->decode($out),
           { imported => JSON::PP::true, dry_run => JSON::PP::false, rows => 8,
-            added => 0, hosts => 0, merged => 0, registered => 2, updated => 0,
-            removed => 0, bad => 6 }, 'the summary in JSON');
+            links => 2, hosts => 1, merged => 0, bad => 6, added => 0,
+            updated => 0, registered => 2, removed => 0, nameable => 0,
+            grouped => 2, target_hosts => [],
+            files => [ { file => $file, format => 'csv' } ] },
+          'the summary in JSON');
 
 ($exit, $out) = $t->ctl('--json', 'import', $file);
 is($exit, 1, 'a bad row fails with --json too');
@@ -356,8 +365,8 @@ is($exit, 1, 'several files, one of them bad');
 is_deeply(links('source'), [], 'nothing was imported');
 
 ($exit, $out) = $t->ctl('import', @files[0, 1]);
-is("$exit|$out", "0|3 rows: 2 links added on 2 hosts, 1 merged, 0 bad\n",
-   'several files');
+is("$exit|$out", "0|3 rows → 2 links on 2 hosts, 1 merged, 0 bad; "
+   . "2 nameable one by one, 0 in groups\n", 'several files');
 
 ($exit, $out, $err) = $t->ctl('import', $files[0], $t->dir . '/none.csv');
 is("$exit|$out", '1|', 'a file that is missing');
@@ -371,8 +380,9 @@ like($err, qr/Is a directory/, 'is no file');
 
 ($exit, $out) = $t->ctl_with("https://h.example/\n", 'import', '-',
                              '--dry-run');
-is("$exit|$out", "0|dry run: 1 row: 1 link added on 1 host, 0 merged, 0 bad\n",
-   'a dry run says what would be done');
+is("$exit|$out", "0|dry run: 1 row → 1 link on 1 host, 0 merged, 0 bad; "
+   . "1 nameable one by one, 0 in groups\nto do it: referralctl -d "
+   . $t->registry_dir . " import -\n", 'a dry run says what would be done');
 is(scalar @{ links('source') }, 2, 'and does nothing');
 
 # --sync.
@@ -380,12 +390,15 @@ is(scalar @{ links('source') }, 2, 'and does nothing');
 my $sync = "source,name\nhttps://f.example/1,Renamed\nhttps://i.example/,New\n";
 
 ($exit, $out) = $t->ctl_with($sync, 'import', '-', '--sync', '--dry-run');
-is($out, "dry run: 2 rows: 1 link added on 1 host, 0 merged, 1 already "
-   . "registered, 1 removed, 0 bad\n", '--sync --dry-run');
+is($out, "dry run: 2 rows → 2 links on 2 hosts (1 new, 1 registered before), "
+   . "0 merged, 0 bad, 1 removed; 2 nameable one by one, 0 in groups\n"
+   . "to do it: referralctl -d " . $t->registry_dir . " import - --sync\n",
+   '--sync --dry-run');
 
 ($exit, $out) = $t->ctl_with($sync, 'import', '-', '--sync', '--update');
-is("$exit|$out", "0|2 rows: 1 link added on 1 host, 0 merged, 1 updated, "
-   . "1 removed, 0 bad\n", '--sync --update');
+is("$exit|$out", "0|2 rows → 2 links on 2 hosts (1 new, 1 updated, "
+   . "0 registered before), 0 merged, 0 bad, 1 removed; 2 nameable one by "
+   . "one, 0 in groups\n", '--sync --update');
 is_deeply(links('source', 'name'), [ 'https://f.example/1|Renamed',
                                      'https://i.example/|New' ],
           'makes the registry equal to the file');
@@ -411,11 +424,12 @@ $file = $t->write_file('large.csv', join '', "source,note\n", map {
     'https://h' . $_ % 300 . ".example/$_," . 'x' x 50 . "\n" } 1 .. $n);
 
 ($exit, $out) = $t->ctl('import', $file);
-is("$exit|$out", "0|$n rows: $n links added on 300 hosts, 0 merged, 0 bad\n",
-   "$n rows");
+is("$exit|$out", "0|20,000 rows → 20,000 links on 300 hosts, 0 merged, 0 bad; "
+   . "0 nameable one by one, 20,000 in groups\n", "$n rows");
 ($exit, $out) = $t->ctl('import', $file);
-is("$exit|$out", "0|$n rows: 0 links added on 0 hosts, 0 merged, "
-   . "$n already registered, 0 bad\n", 'and again');
+is("$exit|$out", "0|20,000 rows → 20,000 links on 300 hosts (0 new, "
+   . "20,000 registered before), 0 merged, 0 bad; 0 nameable one by one, "
+   . "20,000 in groups\n", 'and again');
 
 $t->finish;
 done_testing;

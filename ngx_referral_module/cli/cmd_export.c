@@ -244,8 +244,8 @@ export_disavow(cli_t *cli, cli_env_t *env, cli_walk_t *walk)
     status = cli_walk(cli, env, walk);
 
     if (left_out != 0) {
-        cli_warn("export", "%llu links labelled \"" LABEL "\" are left out: a "
-                 "disavow list has pages and domains",
+        cli_warn("export", "left out: %llu labelled \"" LABEL "\" that are "
+                 "neither a page nor a domain",
                  (unsigned long long) left_out);
     }
 

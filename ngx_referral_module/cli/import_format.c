@@ -59,6 +59,7 @@ static void hint(import_t *im, import_file_t *file, rfl_str_t line);
 static int find_column(import_t *im, const signature_t *s, rfl_str_t name,
     import_column_t *column);
 static int find_mapped(import_t *im, rfl_str_t name, import_column_t *column);
+static import_role_t lenient(const import_column_t *column);
 static int find_known(const signature_t *s, rfl_str_t name,
     import_column_t *column);
 static int find_ours(rfl_str_t name, import_column_t *column);
@@ -598,9 +599,44 @@ find_column(import_t *im, const signature_t *s, rfl_str_t name,
     column->role = IMPORT_IGNORED;
     column->field = -1;
 
-    return find_mapped(im, name, column)
-           || (s != NULL && find_known(s, name, column))
+    if (find_mapped(im, name, column)) {
+        column->role = s != NULL ? lenient(column) : column->role;
+        return 1;
+    }
+
+    return (s != NULL && find_known(s, name, column))
            || find_ours(name, column);
+}
+
+
+/* What a tool wrote under this name, too, it wrote for its own use. */
+
+static import_role_t
+lenient(const import_column_t *column)
+{
+    const rfl_link_field_t  *field;
+
+    if (column->field == -1) {
+        return column->role;
+    }
+
+    field = &rfl_link_fields[column->field];
+
+    switch (field->type) {
+
+    case RFL_FIELD_DATE:
+        return IMPORT_DATE;
+
+    case RFL_FIELD_NUMBER:
+        return field->offset == field_of(cost) ? IMPORT_COST : IMPORT_RATING;
+
+    case RFL_FIELD_TEXT:
+        return field->offset == field_of(tag) || field->offset == field_of(note)
+               ? IMPORT_FIELD : IMPORT_TEXT;
+
+    default:
+        return IMPORT_FIELD;
+    }
 }
 
 

@@ -290,7 +290,11 @@ item_end(json_t *json, rfl_error_t *err)
         return RFL_OK;
     }
 
-    if (json->pos == json->len || json->buf[json->pos] != ']') {
+    if (json->pos == json->len) {
+        return rfl_fail(err, RFL_INVALID, "the JSON ends within the links");
+    }
+
+    if (json->buf[json->pos] != ']') {
         return rfl_fail(err, RFL_INVALID, "line %llu: no JSON: \",\" or \"]\" "
                         "is wanted behind a link",
                         (unsigned long long) json->line);
