@@ -352,6 +352,10 @@ import_files(import_t *im, import_file_t *files, size_t n)
 
     rc = cli_begin_write(&im->env, &err);
 
+    if (rc == RFL_OK) {
+        rc = rfl_registry_bulk(im->env.registry, &err);
+    }
+
     if (rc != RFL_OK) {
         status = cli_fail("import", "%s", err.text);
         cli_close(&im->env);
@@ -411,13 +415,17 @@ finish(import_t *im)
     rfl_rc_t     rc;
     rfl_error_t  err;
 
-    if (im->counts.bad != 0 && !im->skip_bad) {
+    rc = rfl_registry_settle(im->env.registry, &err);
+
+    if (rc == RFL_OK && im->counts.bad != 0 && !im->skip_bad) {
         (void) import_count_groups(im, NULL);
         rfl_registry_end(im->env.registry);
         return import_refused(im);
     }
 
-    rc = im->sync ? import_retire(im, &err) : RFL_OK;
+    if (rc == RFL_OK && im->sync) {
+        rc = import_retire(im, &err);
+    }
 
     if (rc == RFL_OK) {
         rc = import_count_groups(im, &err);

@@ -14,7 +14,8 @@
  * until it leaves too.
  *
  * Bulk registration is bounded by B-tree probes: an add is about nine, and
- * allocates nothing.
+ * allocates nothing.  In bulk, all but the record and one read of the key
+ * waits and is put in order (rfl_bulk.h).
  */
 
 #include "rfl_registry_parts.h"
@@ -26,6 +27,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "rfl_bulk.h"
 #include "rfl_counters.h"
 #include "rfl_pattern.h"
 
@@ -82,6 +84,7 @@ struct rfl_registry_s {
     uint32_t                floor;
     rfl_registry_clicks_pt  clicks;
     void                   *clicks_data;
+    rfl_bulk_t             *bulk;        /* or NULL */
     char                    dir[PATH_MAX];
 
     /* Work space: too large for a stack, too hot for the heap. */
@@ -137,6 +140,15 @@ static rfl_rc_t registry_encode(rfl_registry_t *r, const rfl_link_t *link,
     size_t *len, rfl_error_t *err);
 static rfl_rc_t registry_insert(rfl_registry_t *r, const rfl_link_t *link,
     size_t record_len, int is_new, rfl_error_t *err);
+static void registry_put_off(rfl_registry_t *r, const rfl_link_t *link);
+static rfl_rc_t registry_put_index(rfl_registry_t *r, const rfl_link_t *link,
+    rfl_error_t *err);
+static rfl_rc_t registry_write_bulk(rfl_registry_t *r, rfl_bulk_t *b,
+    rfl_error_t *err);
+static rfl_rc_t registry_write_slot(rfl_registry_t *r,
+    const rfl_bulk_slot_t *slot, rfl_error_t *err);
+static rfl_rc_t registry_join_slot(rfl_registry_t *r,
+    const rfl_bulk_slot_t *slot, rfl_error_t *err);
 static rfl_rc_t registry_retire(rfl_registry_t *r, const rfl_link_t *link,
     size_t record_len, rfl_error_t *err);
 static rfl_rc_t registry_move_tag(rfl_registry_t *r, uint32_t id,
@@ -147,7 +159,8 @@ static size_t registry_source_names(const rfl_identity_t *identity,
     rfl_match_type_t type, rfl_slot_name_t *names);
 static size_t registry_tag_names(const rfl_identity_t *identity,
     rfl_slot_name_t *names);
-static rfl_rc_t registry_mark_host(rfl_registry_t *r, rfl_str_t host,
+static rfl_hash_t registry_host_hash(rfl_registry_t *r, rfl_str_t host);
+static rfl_rc_t registry_mark_host(rfl_registry_t *r, rfl_hash_t hash,
     uint32_t flags, rfl_error_t *err);
 static rfl_rc_t registry_sweep_host(rfl_registry_t *r, rfl_str_t host,
     rfl_error_t *err);
@@ -172,6 +185,7 @@ static rfl_rc_t slot_drop(rfl_registry_t *r, rfl_hash_t hash,
 static rfl_rc_t slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
     const rfl_slot_entry_t *entry, rfl_error_t *err);
 static void slot_write_entry(u_char *p, const rfl_slot_entry_t *entry);
+static uint32_t slot_info(rfl_slot_kind_t kind, int has_target);
 static rfl_rc_t slot_join(rfl_registry_t *r, const rfl_slot_name_t *name,
     uint32_t id, int has_target, rfl_error_t *err);
 static rfl_rc_t slot_leave(rfl_registry_t *r, const rfl_slot_name_t *name,
@@ -284,6 +298,7 @@ rfl_registry_close(rfl_registry_t *r)
         return;
     }
 
+    rfl_bulk_free(r->bulk);
     rfl_store_close(r->store);
     free(r);
 }
@@ -554,6 +569,9 @@ rfl_registry_end(rfl_registry_t *r)
     if (r->depth == 0 && r->writing) {
         r->writing = 0;
         r->meta_valid = 0;
+
+        rfl_bulk_free(r->bulk);
+        r->bulk = NULL;
     }
 }
 
@@ -575,6 +593,15 @@ rfl_registry_commit(rfl_registry_t *r, rfl_error_t *err)
         rfl_registry_end(r);
         return rc;
     }
+
+    rc = rfl_registry_settle(r, err);
+    if (rc != RFL_OK) {
+        rfl_registry_end(r);
+        return rc;
+    }
+
+    rfl_bulk_free(r->bulk);
+    r->bulk = NULL;
 
     if (r->meta_dirty) {
         rc = registry_put_numbers(r, err);
@@ -1083,6 +1110,13 @@ rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
         return rc;
     }
 
+    if (r->bulk != NULL && rfl_bulk_is_full(r->bulk)) {
+        rc = rfl_registry_settle(r, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
     rc = rfl_identity(link, &r->identity, err);
     if (rc != RFL_OK) {
         return rc;
@@ -1149,6 +1183,17 @@ rfl_registry_update(rfl_registry_t *r, rfl_link_t *link, rfl_error_t *err)
     }
 
     rc = rfl_registry_link(r, link->id, &old);
+
+    /* its slots must be there before they can change */
+
+    if (rc == RFL_OK && r->bulk != NULL && !rfl_str_eq(link->tag, old.tag)) {
+        rc = rfl_registry_settle(r, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        rc = rfl_registry_link(r, link->id, &old);
+    }
 
     if (rc == RFL_NOT_FOUND) {
         return rfl_fail(err, rc, "no link is registered with id %u", link->id);
@@ -1296,7 +1341,12 @@ registry_known(rfl_registry_t *r, rfl_link_t *link, uint32_t *id,
 
     name = registry_name(link);
 
-    rc = registry_get_key(r, r->identity.key, &value);
+    value.id = r->bulk != NULL ? rfl_bulk_find(r->bulk, r->identity.key) : 0;
+    value.state = RFL_STATE_LINK;
+
+    rc = value.id != 0 ? RFL_OK
+                       : registry_get_key(r, r->identity.key, &value);
+
     if (rc == RFL_NOT_FOUND) {
         return rc;
     }
@@ -1402,9 +1452,11 @@ registry_check_room(rfl_registry_t *r, rfl_error_t *err)
 static rfl_rc_t
 registry_check_ids(rfl_registry_t *r, rfl_error_t *err)
 {
-    if ((uint64_t) registry_next_id(r) + RFL_ADD_IDS_MAX
-        > RFL_COUNTERS_MAX_IDS)
-    {
+    uint64_t  adds;
+
+    adds = 1 + (r->bulk != NULL ? r->bulk->nkeys : 0);
+
+    if (registry_next_id(r) + adds * RFL_ADD_IDS_MAX > RFL_COUNTERS_MAX_IDS) {
         return rfl_fail(err, RFL_FULL, "the ids are used up: the next one "
                         "would be %u and the last one is %u, and ids are "
                         "never reused; begin a new registry",
@@ -1516,11 +1568,8 @@ static rfl_rc_t
 registry_insert(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
     int is_new, rfl_error_t *err)
 {
-    u_char           key[RFL_STORE_KEY_MAX];
-    size_t           i, n, len;
-    rfl_rc_t         rc;
-    rfl_str_t        host;
-    rfl_slot_name_t  names[RFL_LINK_SLOTS_MAX];
+    rfl_rc_t   rc;
+    rfl_str_t  host;
 
     if (is_new) {
         (void) registry_issue_id(r);     /* it is link->id */
@@ -1539,6 +1588,44 @@ registry_insert(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
     if (rc != RFL_OK) {
         return rc;
     }
+
+    if (r->bulk != NULL) {
+        registry_put_off(r, link);
+
+    } else {
+        rc = registry_put_index(r, link, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (link->match_type == RFL_MATCH_REGEX) {
+        host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
+
+        rc = registry_put_pattern(r, host, link->id, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    r->meta.links++;
+    r->meta.domain_links += (link->match_type == RFL_MATCH_DOMAIN);
+    r->meta_dirty = 1;
+
+    return RFL_OK;
+}
+
+
+/* Key, source and slots, now and in bulk. */
+
+static rfl_rc_t
+registry_put_index(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
+{
+    u_char           key[RFL_STORE_KEY_MAX];
+    size_t           i, n, len;
+    rfl_rc_t         rc;
+    rfl_str_t        host;
+    rfl_slot_name_t  names[RFL_LINK_SLOTS_MAX];
 
     rc = registry_put_key(r, link->key, link->id, RFL_STATE_LINK, err);
     if (rc != RFL_OK) {
@@ -1563,30 +1650,216 @@ registry_insert(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
         }
     }
 
+    if (!rfl_registry_is_page(link->match_type)) {
+        return RFL_OK;
+    }
+
     host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
 
-    if (rfl_registry_is_page(link->match_type)) {
-        rc = registry_mark_host(r, host,
-                                rfl_registry_host_flags(&r->identity,
-                                                        link->match_type),
-                                err);
+    return registry_mark_host(r, registry_host_hash(r, host),
+                              rfl_registry_host_flags(&r->identity,
+                                                      link->match_type),
+                              err);
+}
+
+
+static void
+registry_put_off(rfl_registry_t *r, const rfl_link_t *link)
+{
+    u_char            key[RFL_STORE_KEY_MAX];
+    size_t            i, n, len;
+    rfl_str_t         host;
+    rfl_hash_t        hash;
+    rfl_bulk_slot_t   slot;
+    rfl_slot_name_t   names[RFL_LINK_SLOTS_MAX];
+
+    rfl_bulk_key(r->bulk, link->key, link->id);
+
+    len = rfl_registry_source_key(&r->identity, link, key);
+    rfl_bulk_source(r->bulk, rfl_str(key, len));
+
+    n = rfl_registry_slot_names(&r->identity, link->match_type, names);
+
+    for (i = 0; i < n; i++) {
+        hash = rfl_registry_slot_hash(r, &names[i]);
+
+        slot.low = hash.low;
+        slot.high = hash.high;
+        slot.id = link->id;
+        slot.info = slot_info(names[i].kind, r->identity.target_len != 0);
+
+        rfl_bulk_slot(r->bulk, &slot);
+    }
+
+    if (!rfl_registry_is_page(link->match_type)) {
+        return;
+    }
+
+    host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
+    hash = registry_host_hash(r, host);
+
+    slot.low = hash.low;
+    slot.high = hash.high;
+    slot.id = 0;
+    slot.info = rfl_registry_host_flags(&r->identity, link->match_type);
+
+    rfl_bulk_slot(r->bulk, &slot);
+}
+
+
+rfl_rc_t
+rfl_registry_bulk(rfl_registry_t *r, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = registry_may_write(r, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (r->bulk == NULL) {
+        r->bulk = rfl_bulk_create();
+    }
+
+    return r->bulk != NULL ? RFL_OK : rfl_fail(err, RFL_NO_MEMORY,
+                                               "out of memory");
+}
+
+
+rfl_rc_t
+rfl_registry_settle(rfl_registry_t *r, rfl_error_t *err)
+{
+    rfl_rc_t     rc;
+    rfl_bulk_t  *b;
+
+    b = r->bulk;
+
+    if (b == NULL || b->nkeys == 0 || r->failed != RFL_OK) {
+        return r->failed == RFL_OK ? RFL_OK : registry_may_write(r, err);
+    }
+
+    r->bulk = NULL;                      /* from here on nothing is put off */
+
+    rc = registry_write_bulk(r, b, err);
+    if (rc != RFL_OK) {
+        r->failed = rc;
+    }
+
+    rfl_bulk_reset(b);
+    r->bulk = b;
+
+    return rc;
+}
+
+
+/* Keys come first: a group looks among them whether its own is free. */
+
+static rfl_rc_t
+registry_write_bulk(rfl_registry_t *r, rfl_bulk_t *b, rfl_error_t *err)
+{
+    size_t            i;
+    rfl_rc_t          rc;
+    rfl_bulk_slot_t  *slot;
+
+    rfl_bulk_sort(b);
+
+    for (i = 0; i < b->nkeys; i++) {
+        rc = registry_put_key(r, b->keys[i].key, b->keys[i].id,
+                              RFL_STATE_LINK, err);
         if (rc != RFL_OK) {
             return rc;
         }
     }
 
-    if (link->match_type == RFL_MATCH_REGEX) {
-        rc = registry_put_pattern(r, host, link->id, err);
+    for (i = 0; i < b->nsources; i++) {
+        rc = rfl_store_put(r->store, RFL_DBI_SOURCES, rfl_bulk_text(b, i),
+                           rfl_str("", 0), 0, err);
         if (rc != RFL_OK) {
             return rc;
         }
     }
 
-    r->meta.links++;
-    r->meta.domain_links += (link->match_type == RFL_MATCH_DOMAIN);
-    r->meta_dirty = 1;
+    for (i = 0; i < b->nslots; i++) {
+        slot = &b->slots[i];
+
+        /* the flags of a host that has many pages are put once */
+
+        if (slot->id == 0 && i + 1 < b->nslots && slot[1].id == 0
+            && slot[1].low == slot->low && slot[1].high == slot->high)
+        {
+            slot[1].info |= slot->info;
+            continue;
+        }
+
+        rc = registry_write_slot(r, slot, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
 
     return RFL_OK;
+}
+
+
+static rfl_rc_t
+registry_write_slot(rfl_registry_t *r, const rfl_bulk_slot_t *slot,
+    rfl_error_t *err)
+{
+    rfl_rc_t          rc;
+    rfl_hash_t        hash;
+    rfl_slot_entry_t  new;
+
+    hash.low = slot->low;
+    hash.high = slot->high;
+
+    if (slot->id == 0) {
+        return registry_mark_host(r, hash, slot->info, err);
+    }
+
+    new.high = slot->high;
+    new.id = slot->id;
+    new.info = slot->info;
+
+    rc = slot_put_new(r, hash, &new, err);
+
+    return rc == RFL_EXISTS ? registry_join_slot(r, slot, err) : rc;
+}
+
+
+/* The slot is not empty: joining it takes its name, which the link has. */
+
+static rfl_rc_t
+registry_join_slot(rfl_registry_t *r, const rfl_bulk_slot_t *slot,
+    rfl_error_t *err)
+{
+    size_t           i, n;
+    rfl_rc_t         rc;
+    rfl_hash_t       hash;
+    rfl_link_t       link;
+    rfl_slot_name_t  names[RFL_LINK_SLOTS_MAX];
+
+    rc = rfl_registry_link(r, slot->id, &link);
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "record", slot->id);
+    }
+
+    rc = rfl_identity(&link, &r->stored, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    n = rfl_registry_slot_names(&r->stored, link.match_type, names);
+
+    for (i = 0; i < n; i++) {
+        hash = rfl_registry_slot_hash(r, &names[i]);
+
+        if (hash.low == slot->low && hash.high == slot->high) {
+            return slot_join(r, &names[i], slot->id,
+                             r->stored.target_len != 0, err);
+        }
+    }
+
+    return registry_damaged(r, err, RFL_DAMAGED, "record", slot->id);
 }
 
 
@@ -1850,21 +2123,26 @@ rfl_registry_host_flags(const rfl_identity_t *identity, rfl_match_type_t type)
 }
 
 
-static rfl_rc_t
-registry_mark_host(rfl_registry_t *r, rfl_str_t host, uint32_t flags,
-    rfl_error_t *err)
+static rfl_hash_t
+registry_host_hash(rfl_registry_t *r, rfl_str_t host)
 {
-    rfl_rc_t           rc;
-    rfl_hash_t         hash;
-    rfl_slot_name_t    name;
-    rfl_slot_list_t    list;
-    rfl_slot_entry_t  *entry, new;
+    rfl_slot_name_t  name;
 
     name.kind = RFL_SLOT_HOST;
     name.a = host;
     name.b = rfl_str(NULL, 0);
 
-    hash = rfl_registry_slot_hash(r, &name);
+    return rfl_registry_slot_hash(r, &name);
+}
+
+
+static rfl_rc_t
+registry_mark_host(rfl_registry_t *r, rfl_hash_t hash, uint32_t flags,
+    rfl_error_t *err)
+{
+    rfl_rc_t           rc;
+    rfl_slot_list_t    list;
+    rfl_slot_entry_t  *entry, new;
 
     rc = slot_load(r, hash, &list);
     if (rc != RFL_OK) {
@@ -1898,14 +2176,9 @@ registry_sweep_host(rfl_registry_t *r, rfl_str_t host, rfl_error_t *err)
 {
     rfl_rc_t         rc;
     rfl_hash_t       hash;
-    rfl_slot_name_t  name;
     rfl_slot_list_t  list;
 
-    name.kind = RFL_SLOT_HOST;
-    name.a = host;
-    name.b = rfl_str(NULL, 0);
-
-    hash = rfl_registry_slot_hash(r, &name);
+    hash = registry_host_hash(r, host);
 
     rc = slot_load(r, hash, &list);
 
@@ -2303,6 +2576,14 @@ slot_write_entry(u_char *p, const rfl_slot_entry_t *entry)
 }
 
 
+static uint32_t
+slot_info(rfl_slot_kind_t kind, int has_target)
+{
+    return (uint32_t) kind << RFL_SLOT_KIND_SHIFT
+           | (has_target ? RFL_SLOT_HAS_TARGET : 0);
+}
+
+
 static rfl_rc_t
 slot_join(rfl_registry_t *r, const rfl_slot_name_t *name, uint32_t id,
     int has_target, rfl_error_t *err)
@@ -2317,8 +2598,7 @@ slot_join(rfl_registry_t *r, const rfl_slot_name_t *name, uint32_t id,
 
     new.high = hash.high;
     new.id = id;
-    new.info = (uint32_t) name->kind << RFL_SLOT_KIND_SHIFT;
-    new.info |= has_target ? RFL_SLOT_HAS_TARGET : 0;
+    new.info = slot_info(name->kind, has_target);
 
     rc = slot_put_new(r, hash, &new, err);
     if (rc != RFL_EXISTS) {
