@@ -215,7 +215,7 @@ typedef struct {
     import_counts_t   counts;
     import_target_t   targets[IMPORT_TARGETS_MAX];
     size_t            ntargets;
-    uint64_t          other_targets; /* links whose target's host is not there */
+    uint64_t          other_targets; /* links of target hosts beyond these */
     uint64_t          now;
     u_char           *seen;          /* a byte of bits per id */
     size_t            seen_size;

@@ -4,6 +4,7 @@
  * header says of them.
  */
 
+#include "rfl_bulk.h"
 #include "rfl_registry.h"
 #include "rfl_counters.h"
 #include "rfl_hash.h"
@@ -164,6 +165,7 @@ static const char *const  model_tags[] = { "", "t1", "t2" };
 
 
 static model_t   model, model_saved;
+static int       model_in_bulk;          /* this transaction puts off */
 static uint64_t  random_state;
 
 
@@ -2269,6 +2271,7 @@ model_check_orders(fixture_t *f)
 static void
 model_step(fixture_t *f)
 {
+    unsigned       what;
     rfl_rc_t       rc;
     rfl_link_t     link;
     const char    *tag;
@@ -2276,12 +2279,24 @@ model_step(fixture_t *f)
 
     m = &model.links[random_below(model.nlinks)];
     tag = model_tags[random_below(3)];
-    f->clicks += 1000;
+
+    if (!model_in_bulk) {                /* a group is joined later */
+        f->clicks += 1000;
+    }
 
     link = make_link(m->type, m->source, m->target);
     link.tag = rfl_cstr(m->type == RFL_MATCH_TAG ? m->tag : tag);
 
-    switch (random_below(8)) {
+    what = random_below(8);
+
+    /* what was put off happens before a change of it */
+
+    if (model_in_bulk && what > 3) {
+        assert_int_equal(rfl_registry_settle(f->registry, &f->err), RFL_OK);
+        model_settle(f);
+    }
+
+    switch (what) {
 
     case 0:
     case 1:
@@ -2337,12 +2352,14 @@ model_step(fixture_t *f)
         break;
     }
 
-    model_settle(f);
+    if (!model_in_bulk || what > 3) {
+        model_settle(f);
+    }
 }
 
 
 static void
-random_operations_agree_with_a_naive_model(void **state)
+check_random_operations(void **state, int bulk)
 {
     unsigned    seed, round, steps;
     uint64_t    clicks;
@@ -2367,8 +2384,22 @@ random_operations_agree_with_a_naive_model(void **state)
 
             begin(f, 1);
 
+            model_in_bulk = bulk && random_below(4) != 0;
+
+            if (model_in_bulk) {
+                f->clicks += 1000;
+                assert_int_equal(rfl_registry_bulk(f->registry, &f->err),
+                                 RFL_OK);
+            }
+
             for (steps = random_below(30); steps > 0; steps--) {
                 model_step(f);
+            }
+
+            if (model_in_bulk) {
+                assert_int_equal(rfl_registry_settle(f->registry, &f->err),
+                                 RFL_OK);
+                model_settle(f);
             }
 
             if (random_below(4) == 0) {
@@ -2395,6 +2426,116 @@ random_operations_agree_with_a_naive_model(void **state)
             rfl_registry_end(f->registry);
         }
     }
+}
+
+
+static void
+random_operations_agree_with_a_naive_model(void **state)
+{
+    check_random_operations(state, 0);
+}
+
+
+static void
+random_operations_in_bulk_agree_with_it_too(void **state)
+{
+    check_random_operations(state, 1);
+}
+
+
+/* Without a settle: the commit does it, and a new tag asks for it. */
+
+static void
+a_tag_that_changes_in_bulk_moves_its_slot(void **state)
+{
+    fixture_t   *f;
+    rfl_slot_t   slot;
+    rfl_link_t   one, two;
+
+    f = *state;
+
+    begin(f, 1);
+    assert_int_equal(rfl_registry_bulk(f->registry, &f->err), RFL_OK);
+
+    one = must_add_tagged(f, RFL_MATCH_HOST, "one.example", "", "t1");
+    two = must_add_tagged(f, RFL_MATCH_HOST, "two.example", "", "t1");
+
+    one.tag = rfl_cstr("t2");
+    assert_int_equal(rfl_registry_update(f->registry, &one, &f->err), RFL_OK);
+    commit(f);
+
+    begin(f, 0);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "t1", "", &slot), RFL_OK);
+    assert_int_equal(slot.id, two.id);
+    assert_int_equal(slot_of(f, RFL_SLOT_TAG, "t2", "", &slot), RFL_OK);
+    assert_int_equal(slot.id, one.id);
+    rfl_registry_end(f->registry);
+
+    /* and nothing is left of a bulk that ends */
+
+    begin(f, 1);
+    assert_int_equal(rfl_registry_bulk(f->registry, &f->err), RFL_OK);
+    (void) must_add(f, RFL_MATCH_HOST, "three.example", "");
+    rfl_registry_end(f->registry);
+
+    begin(f, 1);
+    (void) must_add(f, RFL_MATCH_HOST, "three.example", "");
+    commit(f);
+}
+
+
+/* More than are kept: the first ones are written while others are added. */
+
+static void
+more_links_than_a_bulk_keeps_are_all_there(void **state)
+{
+    char                  source[64];
+    unsigned              i, n, members;
+    fixture_t            *f;
+    rfl_slot_t            slot;
+    rfl_link_t            link;
+    rfl_group_t           group;
+    rfl_registry_meta_t   meta;
+
+    f = *state;
+    n = RFL_BULK_LINKS + 1000;
+
+    begin(f, 1);
+    assert_int_equal(rfl_registry_bulk(f->registry, &f->err), RFL_OK);
+
+    for (i = 0; i < n; i++) {
+        (void) snprintf(source, sizeof(source), "https://h%u.example/%u",
+                        i % 2, i);
+        (void) must_add(f, RFL_MATCH_EXACT, source, "/p");
+
+        assert_int_equal(add(f, RFL_MATCH_EXACT, source, "/p", &link),
+                         RFL_EXISTS);
+        assert_int_equal(rfl_registry_link(f->registry, link.id, &link),
+                         RFL_OK);
+    }
+
+    commit(f);
+    begin(f, 0);
+
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.links, n);
+    assert_int_equal(meta.groups, 2);
+
+    members = 0;
+
+    for (i = 0; i < 2; i++) {
+        (void) snprintf(source, sizeof(source), "example,h%u", i);
+
+        assert_int_equal(slot_of(f, RFL_SLOT_LANDING, source, "/p", &slot),
+                         RFL_OK);
+        assert_true(slot.is_group);
+        assert_int_equal(rfl_registry_group(f->registry, slot.id, &group),
+                         RFL_OK);
+        members += group.links;
+    }
+
+    assert_int_equal(members, n);
+    rfl_registry_end(f->registry);
 }
 
 
@@ -2433,7 +2574,10 @@ main(void)
         test(the_highest_key_is_found_and_ends_the_walk),
         test(sources_longer_than_a_key_are_cut_and_stay_apart),
         test(a_reader_sees_what_another_process_commits),
-        test(random_operations_agree_with_a_naive_model)
+        test(random_operations_agree_with_a_naive_model),
+        test(random_operations_in_bulk_agree_with_it_too),
+        test(a_tag_that_changes_in_bulk_moves_its_slot),
+        test(more_links_than_a_bulk_keeps_are_all_there)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
