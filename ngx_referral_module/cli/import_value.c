@@ -124,7 +124,9 @@ import_value_end(const import_cells_t *cells, import_row_t *row)
     } else if (cells->rel_flags & 1u << IMPORT_NOFOLLOW) {
         value = rfl_cstr("nofollow");
 
-    } else if (cells->rel_given == 1u << IMPORT_FOLLOW && cells->rel_flags == 0) {
+    } else if (cells->rel_given == 1u << IMPORT_FOLLOW
+               && cells->rel_flags == 0)
+    {
         value = rfl_cstr("nofollow");
 
     } else if (cells->rel_given != 0) {
