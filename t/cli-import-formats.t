@@ -404,10 +404,9 @@ SKIP: {
     skip 'script(1) is not installed', 2 if system('command -v script >/dev/null');
 
     fresh();
-    my $command = "$ENV{TEST_REFERRALCTL} -d $dir import '$many'"
-        if defined $ENV{TEST_REFERRALCTL};
-    $command //= Referral::Test::root_dir() . "/build/referralctl -d $dir "
-                 . "import " . ($many =~ s/'/\\'/r);
+    my $program = $ENV{TEST_REFERRALCTL}
+                  // Referral::Test::root_dir() . '/build/referralctl';
+    my $command = "$program -d $dir import " . ($many =~ s/'/\\'/r);
     my $seen = `script -qec "$command" /dev/null </dev/null 2>&1`;
 
     like($seen, qr/\[#+\.*\] +\d+ %  \d+ rows/, 'a bar on a terminal');
