@@ -9,6 +9,9 @@ package Referral::Stall;
 #     my @ms = $found->between(@time);      milliseconds of each request
 #     $found->memory(@time)                 most private memory, in KB
 #
+#     my %steps = Referral::Stall::steps($t, 2, @paths);
+#     $steps{$path}                         { count, ms: of the longest one }
+#
 # The probe is a process of its own with one keepalive connection: each
 # millisecond it sends a request, or, when that took longer, at once.  Every
 # tenth time it reads how much private memory the worker has (pages of mapped
@@ -30,7 +33,7 @@ use Referral::Connection;
 
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(stream quantile);
+our @EXPORT_OK = qw(stream steps quantile);
 
 use constant { EVERY => 0.001, PATIENCE => 300 };
 
@@ -211,6 +214,22 @@ sub stream {
     $c->abort;
 
     return ($from, time, $bytes);
+}
+
+
+# Long steps are rare, a probe could miss them: so the answers are made without
+# nginx, anew as long as a step takes more than so many milliseconds each time.
+
+sub steps {
+    my ($t, $limit, @paths) = @_;
+
+    my ($exit, $out, $err) = $t->run_command('', $t->program('view_steps'),
+        $t->registry_dir, $t->shm . '/main.counters', $limit * 1000, @paths);
+
+    die $err if $exit;
+
+    return map { $_->[4] => { count => $_->[0], ms => $_->[3] / 1000 } }
+           map { [ split ' ' ] } split /\n/, $out;
 }
 
 
