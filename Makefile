@@ -46,7 +46,7 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
 
 
 .PHONY: help run stop test unit browser lint module cli asan valgrind bench \
-        install clean FORCE
+        portability install clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -54,6 +54,7 @@ help:  ## this list
 	@echo
 	@echo "PORT=N             the demo's port, default $(PORT)"
 	@echo "NGINX_SRC=DIR      build against another configured nginx tree"
+	@echo "SUITES=...         Debians that portability tries, default trixie sid"
 	@echo "DESTDIR= PREFIX= MODULES_DIR=   where install puts things"
 	@echo "PROVE_FLAGS=       options of prove, default $(PROVE_FLAGS)"
 
@@ -110,6 +111,10 @@ asan:  ## all tests, nginx too under ASan and UBSan
 valgrind: build/plain/units  ## the tests of core under valgrind
 	@VALGRIND=1 tools/run-units $(call programs,plain)
 
+portability: module cli build/plain/helpers  ## other nginxes, Debians, compilers
+	@NGINX_SRC="$$(tools/fetch-nginx)" tools/variants
+	@tools/portability $(SUITES)
+
 bench: module cli  ## what a request costs with and without the module
 	@bench/run
 
@@ -162,6 +167,10 @@ define variant_rules
 build/$(1)/%.o: %.c Makefile
 	@mkdir -p $$(@D)
 	@$$(CC) $$(WARNINGS) -g $$($(1)_flags) $$(INCLUDES) -MMD -MP -c -o $$@ $$<
+
+# cmocka 2 warns of what cmocka 1 has no other name for.
+
+build/$(1)/tests/%.o: WARNINGS += -Wno-deprecated-declarations
 
 build/$(1)/referralctl: $$(call objects,$(1),$$(core) $$(cli))
 	@$$(CC) $$($(1)_flags) -o $$@ $$^ $$(LIBS)

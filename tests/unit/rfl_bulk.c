@@ -128,7 +128,6 @@ keys_are_found_until_they_are_reset(void **state)
 static void
 long_sources_fill_it_too(void **state)
 {
-    unsigned     i;
     u_char       text[RFL_STORE_KEY_MAX];
     rfl_bulk_t  *b;
 
@@ -137,7 +136,7 @@ long_sources_fill_it_too(void **state)
 
     memset(text, 'x', sizeof(text));
 
-    for (i = 0; !rfl_bulk_is_full(b); i++) {
+    while (!rfl_bulk_is_full(b)) {
         rfl_bulk_source(b, rfl_str(text, sizeof(text)));
     }
 

@@ -78,7 +78,7 @@ typedef int (*child_pt)(fixture_t *f, board_t *board, unsigned n);
 
 
 static const u_char  uuid[16] = "0123456789abcde";
-static const u_char  other_uuid[16] = "another registry";
+static const u_char  other_uuid[16] = "other registry.";
 
 static const char  *flock_removes;       /* this path, just before it locks */
 static const char  *link_comes_second;   /* another process made this path */
