@@ -612,25 +612,26 @@ rfl_lookup_pattern_links(rfl_lookup_t *lk, uint32_t id)
 
     rc = rfl_registry_link(lk->registry, id, &link);
 
-    if (rc == RFL_OK) {
-        pattern = rfl_identity_pattern(link.source);
-
-        if (pattern.len <= RFL_PATTERN_MAX) {
-            len = lk->surt.host_len;
-
-            memcpy(text, lk->surt.buf, len);
-            text[len++] = ')';
-            memcpy(text + len, pattern.data, pattern.len);
-
-            source = rfl_str(text, len + pattern.len);
-
-            rc = rfl_lookup_slot(lk, RFL_SLOT_PATTERN, source,
-                                 rfl_str(NULL, 0), &slot);
-
-        } else {
-            rc = RFL_DAMAGED;
-        }
+    if (rc != RFL_OK) {
+        return rc == RFL_NOT_FOUND ? RFL_DAMAGED : rc;
     }
+
+    pattern = rfl_identity_pattern(link.source);
+
+    if (pattern.len > RFL_PATTERN_MAX) {
+        return RFL_DAMAGED;
+    }
+
+    len = lk->surt.host_len;
+
+    memcpy(text, lk->surt.buf, len);
+    text[len++] = ')';
+    memcpy(text + len, pattern.data, pattern.len);
+
+    source = rfl_str(text, len + pattern.len);
+
+    rc = rfl_lookup_slot(lk, RFL_SLOT_PATTERN, source, rfl_str(NULL, 0),
+                         &slot);
 
     if (rc != RFL_OK) {
         return rc == RFL_NOT_FOUND ? RFL_DAMAGED : rc;
