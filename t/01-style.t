@@ -134,8 +134,13 @@ sub clang_faults {
     my @includes = map { "-I$_" }
                    "$module/core", "$module/cli", 'tests/support';
 
-    return map { compiles($clang, @common, @includes, nginx_includes($_), $_) }
-           grep { /\.c$/ } @files;
+    # as nginx's configure has it for clang
+    my @in_nginx = qw(-Wconditional-uninitialized);
+
+    return map {
+        compiles($clang, @common, @includes, nginx_includes($_),
+                 m{^$module/(?:core|nginx)/} ? @in_nginx : (), $_)
+    } grep { /\.c$/ } @files;
 }
 
 

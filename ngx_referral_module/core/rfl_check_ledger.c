@@ -417,6 +417,7 @@ check_zones(walk_t *w)
     rfl_cursor_t  *cursor;
 
     memset(&total, 0, sizeof(rfl_zone_t));
+    cursor = NULL;
     damaged = 0;
 
     rc = load_edges(w);
@@ -745,6 +746,8 @@ check_bucket(walk_t *w, rfl_unit_t unit, uint64_t *from)
     rfl_rc_t  rc;
     unsigned  i, n;
     uint32_t  bucket;
+
+    bucket = 0;
 
     rc = load_edges(w);
 

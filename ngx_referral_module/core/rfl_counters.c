@@ -131,6 +131,8 @@ rfl_counters_open(rfl_counters_t **cp, const char *path,
                         path);
     }
 
+    rc = RFL_EXISTS;
+
     for (tries = 0; tries < RFL_COUNTERS_TRIES; tries++) {
         rc = rfl_counters_try(c, path, uuid, flags, now, err);
         if (rc != RFL_EXISTS) {

@@ -482,6 +482,7 @@ rfl_json_in_number(rfl_json_in_t *in, const rfl_link_field_t *field,
 
     number = in->numbers[field - rfl_link_fields];
     size = sizeof(in->numbers[0]);
+    n = 0;
 
     if (json_is_integer(value)) {
         n = snprintf(number, size, "%" JSON_INTEGER_FORMAT,

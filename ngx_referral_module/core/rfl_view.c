@@ -473,6 +473,8 @@ rfl_view_hours_kept(rfl_view_t *v, rfl_history_t *h, uint64_t *hours_from)
         return rc == RFL_NOT_FOUND ? RFL_OK : rc;
     }
 
+    whole = 0;
+
     rc = rfl_history_first(h, RFL_UNIT_HOUR, &first_hour);
 
     if (rc == RFL_NOT_FOUND) {

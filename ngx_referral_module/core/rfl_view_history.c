@@ -44,6 +44,8 @@ rfl_view_history_clamp(rfl_view_t *v)
     rfl_rc_t  rc;
     uint32_t  first, last, seconds;
 
+    last = 0;
+
     rc = rfl_history_first(&v->history, v->query.unit, &first);
 
     if (rc == RFL_OK) {

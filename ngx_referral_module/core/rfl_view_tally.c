@@ -812,6 +812,7 @@ rfl_view_gather(rfl_view_t *v)
     rfl_registry_place_t   place;
 
     t = v->tally;
+    row = 0;
 
     while (!t->closed
            && t->nrefs + 1 + RFL_LINK_GROUPS_MAX <= RFL_VIEW_REFS)
