@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <lmdb.h>
@@ -40,6 +41,13 @@
 /* How often a snapshot may be overtaken by commits while it is checked. */
 
 #define RFL_STORE_CHECK_TRIES  8
+
+/*
+ * Where in data.mdb, far behind its end, a writer locks the byte of its
+ * thread id.  LMDB has its own locks in lock.mdb.
+ */
+
+#define RFL_STORE_WRITER_IDS  ((off_t) 1 << 40)
 
 /* A data file up to this size is checked whenever it is opened. */
 
@@ -116,6 +124,10 @@ static rfl_rc_t store_check_lineage(rfl_store_t *s, rfl_error_t *err);
 static int store_is_sound(const rfl_store_t *s, uint32_t deaths);
 static void store_found_sound(const rfl_store_t *s, uint32_t deaths);
 static int store_begin_own(rfl_store_t *s, unsigned flags, MDB_txn **txn);
+static int store_begin_txn(rfl_store_t *s, unsigned flags, MDB_txn **txn);
+static int store_claim_id(rfl_store_t *s);
+static void store_release_id(rfl_store_t *s);
+static int store_lock_id(rfl_store_t *s, short type);
 static rfl_rc_t store_open_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis,
     size_t n, rfl_error_t *err);
 static int store_try_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis,
@@ -345,6 +357,7 @@ store_close(rfl_store_t *s)
 {
     if (s->writing) {
         mdb_txn_abort(s->txn);
+        store_release_id(s);
     }
 
     if (s->txn != NULL) {
@@ -868,16 +881,95 @@ store_begin_own(rfl_store_t *s, unsigned flags, MDB_txn **txn)
 {
     int  rc;
 
-    rc = mdb_txn_begin(s->env, NULL, flags, txn);
+    rc = store_begin_txn(s, flags, txn);
 
     if (rc == MDB_MAP_RESIZED) {
         rc = store_remap(s);
         if (rc == 0) {
-            rc = mdb_txn_begin(s->env, NULL, flags, txn);
+            rc = store_begin_txn(s, flags, txn);
         }
     }
 
     return rc;
+}
+
+
+/* Of one that writes store_release_id() is the end. */
+
+static int
+store_begin_txn(rfl_store_t *s, unsigned flags, MDB_txn **txn)
+{
+    int  rc;
+
+    if (flags & MDB_RDONLY) {
+        return mdb_txn_begin(s->env, NULL, flags, txn);
+    }
+
+    rc = store_claim_id(s);
+    if (rc != 0) {
+        return rc;
+    }
+
+    rc = mdb_txn_begin(s->env, NULL, flags, txn);
+
+    if (rc != 0) {
+        store_release_id(s);
+    }
+
+    return rc;
+}
+
+
+/*
+ * The writer's mutex is "robust": it holds its owner's thread id, by which the
+ * kernel frees it when that thread dies.  In two PID namespaces, those of two
+ * containers say, two threads have one id.  If one of them waits for the mutex
+ * and is killed, the kernel takes it from the other one, which lives: a third
+ * writer then began the same transaction (seen with Linux 6 and LMDB 0.9.24).
+ * So nobody waits for a writer that has the same id: a lock on a file is the
+ * process's whatever it is called.  LMDB has such a lock of its own on the
+ * process id of readers.
+ */
+
+static int
+store_claim_id(rfl_store_t *s)
+{
+    return store_lock_id(s, F_WRLCK);
+}
+
+
+static void
+store_release_id(rfl_store_t *s)
+{
+    (void) store_lock_id(s, F_UNLCK);
+}
+
+
+/* EAGAIN: another process has it.  Where there are no locks LMDB says so. */
+
+static int
+store_lock_id(rfl_store_t *s, short type)
+{
+    int               rc;
+    struct flock      lock;
+    mdb_filehandle_t  fd;
+
+    if (mdb_env_get_fd(s->env, &fd) != 0) {
+        return 0;
+    }
+
+    memset(&lock, 0, sizeof(struct flock));
+
+    lock.l_type = type;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = RFL_STORE_WRITER_IDS + (off_t) syscall(SYS_gettid);
+    lock.l_len = 1;
+
+    do {
+        rc = fcntl(fd, F_SETLK, &lock);
+    } while (rc == -1 && errno == EINTR);
+
+    return rc == -1 && (errno == EAGAIN || errno == EACCES) ? EAGAIN : 0;
 }
 
 
@@ -958,11 +1050,18 @@ store_try_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis, size_t n,
 
     /* Handles of a reading transaction last only if it is committed. */
 
-    return mdb_txn_commit(txn);
+    rc = mdb_txn_commit(txn);
+    txn = NULL;
 
 failed:
 
-    mdb_txn_abort(txn);
+    if (txn != NULL) {
+        mdb_txn_abort(txn);
+    }
+
+    if (!(txn_flags & MDB_RDONLY)) {
+        store_release_id(s);
+    }
 
     return rc;
 }
@@ -1036,7 +1135,7 @@ store_txn(rfl_store_t *s, int write)
     int  rc;
 
     if (write) {
-        rc = mdb_txn_begin(s->env, NULL, 0, &s->txn);
+        rc = store_begin_txn(s, 0, &s->txn);
         if (rc != 0) {
             s->txn = NULL;
         }
@@ -1101,6 +1200,7 @@ rfl_store_end(rfl_store_t *s)
 
     if (s->writing) {
         mdb_txn_abort(s->txn);
+        store_release_id(s);
 
     } else {
         mdb_txn_reset(s->txn);
@@ -1141,6 +1241,7 @@ rfl_store_commit(rfl_store_t *s, rfl_error_t *err)
         store_note_panic(s);
     }
 
+    store_release_id(s);
     rfl_canary_leave();
 
     return rc == 0 ? RFL_OK : store_fail(s, err, rc, "commit");
@@ -1782,6 +1883,14 @@ store_fail(rfl_store_t *s, rfl_error_t *err, int rc, const char *what)
                         "in smaller parts", s->dir, what);
     }
 
+    if (rc == EAGAIN) {
+        return rfl_fail(err, code, "%s: a process of another PID namespace "
+                        "(of another container) has it open and the same id, "
+                        "%d, and LMDB cannot tell them apart; try again, or "
+                        "run this where nginx runs: docker exec, kubectl exec, "
+                        "nsenter", s->dir, (int) syscall(SYS_gettid));
+    }
+
     if (rc == MDB_READERS_FULL) {
         return rfl_fail(err, code, "%s: %s: all %d reader slots are in use: "
                         "end some of the processes that have it open",
@@ -1887,6 +1996,9 @@ store_rc(rfl_store_t *s, int rc)
     case EPERM:
     case EROFS:
         return RFL_DENIED;
+
+    case EAGAIN:
+        return RFL_BUSY;
 
     case MDB_BAD_VALSIZE:
         return RFL_INVALID;

@@ -16,6 +16,10 @@
  * - Network and FUSE file systems are refused: POSIX locks and mmap are not
  *   reliable there.  So is a lock file that cannot be written: LMDB would
  *   read without locks.
+ * - LMDB tells processes and threads apart by their ids.  Processes of several
+ *   PID namespaces (containers) may use one directory, since their locks on
+ *   files are apart all the same; but not two that have the same id: the second
+ *   one gets RFL_BUSY (store_claim_id() says why).
  * - LMDB trusts its file: reading or writing a damaged one is SIGSEGV, SIGBUS
  *   or abort().  So its header is looked at before LMDB opens it, and all its
  *   pages before anything is read (rfl_pages.h) if it has 32 MiB at most, if
@@ -64,7 +68,8 @@ typedef struct {
  * RFL_NOT_FOUND (no such directory, no data file or a dbi not made yet),
  * RFL_DENIED, RFL_BUSY (this process has it open for reading, and writing is
  * asked for; or data.mdb was replaced and another process has the old one
- * open still: try again), RFL_DAMAGED (restore a backup), RFL_BAD_VERSION (of
+ * open still: try again; or a process of another PID namespace has the same
+ * id), RFL_DAMAGED (restore a backup), RFL_BAD_VERSION (of
  * LMDB's format), RFL_INVALID (file system), RFL_FULL (readers), RFL_ERROR.
  * map_size 0 means RFL_STORE_MAP_SIZE.  *sp is NULL on failure.
  */

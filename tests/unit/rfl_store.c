@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,6 +62,21 @@ typedef enum {
 
 
 typedef int (*child_pt)(fixture_t *f, int in, int out);
+
+
+/* A thread of a chosen id that writes until it is told to end. */
+
+typedef struct {
+    fixture_t    *fixture;
+    int           in;
+    int           out;
+    pid_t         id;
+} writer_t;
+
+
+static int next_pid(pid_t id);
+static int may_have_namespaces(pid_t pid, int in, int out);
+static void *thread_that_writes(void *data);
 
 
 static const rfl_store_dbi_t  dbis[NDBIS] = {
@@ -2284,6 +2300,248 @@ used_bytes_leave_out_what_was_freed(void **state)
 }
 
 
+/*
+ * A PID namespace of its own, as a container has, and in it a process of a
+ * chosen id.  Returns in that process, with its wait status in the others:
+ * they are to _exit() with it.  *in_it is 0 in those, and -1 where this is not
+ * allowed.
+ */
+
+static int
+enter_pid_namespace(pid_t id, int *in_it)
+{
+    int    status;
+    pid_t  pid;
+
+    *in_it = -1;
+
+    if (unshare(CLONE_NEWPID) != 0) {
+        return 0;
+    }
+
+    pid = fork();
+
+    if (pid == 0) {
+        if (next_pid(id) != 0) {
+            return 0;
+        }
+
+        pid = fork();
+
+        if (pid == 0) {
+            *in_it = 1;
+            return 0;
+        }
+    }
+
+    *in_it = 0;
+    status = 0;
+
+    if (pid == -1 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) {
+        return 99;
+    }
+
+    return WEXITSTATUS(status);
+}
+
+
+/* The id of the next process or thread in this PID namespace. */
+
+static int
+next_pid(pid_t id)
+{
+    int   fd, n, rc;
+    char  text[16];
+
+    fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY|O_CLOEXEC);
+    if (fd == -1) {
+        return -1;
+    }
+
+    n = snprintf(text, sizeof(text), "%d", (int) id - 1);
+    rc = write(fd, text, (size_t) n) == n ? 0 : -1;
+
+    close(fd);
+
+    return rc;
+}
+
+
+static int
+child_of_the_same_process_id(fixture_t *f, int in, int out)
+{
+    int  in_it, status;
+
+    status = enter_pid_namespace(getppid(), &in_it);
+
+    if (in_it != 1) {
+        return in_it == 0 ? status : write(out, "-", 1) == 1 ? 0 : 1;
+    }
+
+    if (write(out, "+", 1) != 1 || read(in, f->file, 1) != 1) {
+        return 2;
+    }
+
+    if (open_store(f, RFL_STORE_READ, MIB) != RFL_BUSY
+        || strstr(f->err.text, "PID namespace") == NULL)
+    {
+        return 3;
+    }
+
+    if (write(out, "+", 1) != 1 || read(in, f->file, 1) != 1) {
+        return 4;
+    }
+
+    return open_store(f, RFL_STORE_READ, MIB) == RFL_OK ? 0 : 5;
+}
+
+
+/* LMDB knows whose a reader's place is by the process id. */
+
+static void
+a_process_of_the_same_id_elsewhere_is_refused(void **state)
+{
+    int         in, out;
+    pid_t       pid;
+    fixture_t  *f;
+
+    f = *state;
+
+    pid = start_child(f, child_of_the_same_process_id, &in, &out);
+
+    if (!may_have_namespaces(pid, in, out)) {
+        skip();
+    }
+
+    create_store(f);
+    send_byte(out);
+    wait_byte(in);
+    close_store(f);
+    send_byte(out);
+
+    stop_child(pid, in, out);
+}
+
+
+static int
+may_have_namespaces(pid_t pid, int in, int out)
+{
+    char  c;
+
+    c = '!';
+    (void) !read(in, &c, 1);
+
+    if (c == '-') {
+        stop_child(pid, in, out);
+        print_message("not allowed to make a PID namespace\n");
+        return 0;
+    }
+
+    assert_int_equal(c, '+');
+
+    return 1;
+}
+
+
+static int
+child_with_a_thread_of_the_same_id(fixture_t *f, int in, int out)
+{
+    int         in_it, status;
+    void       *failed;
+    pid_t       parent;
+    writer_t    writer;
+    pthread_t   thread;
+
+    parent = getppid();
+
+    status = enter_pid_namespace(100, &in_it);
+
+    if (in_it != 1) {
+        return in_it == 0 ? status : write(out, "-", 1) == 1 ? 0 : 1;
+    }
+
+    if (write(out, "+", 1) != 1 || read(in, f->file, 1) != 1) {
+        return 2;
+    }
+
+    if (open_store(f, RFL_STORE_WRITE, MIB) != RFL_OK) {
+        return 3;
+    }
+
+    writer.fixture = f;
+    writer.in = in;
+    writer.out = out;
+    writer.id = parent;
+
+    if (next_pid(parent) != 0
+        || pthread_create(&thread, NULL, thread_that_writes, &writer) != 0
+        || pthread_join(thread, &failed) != 0)
+    {
+        return 4;
+    }
+
+    return failed != NULL ? 5 : 0;
+}
+
+
+static void *
+thread_that_writes(void *data)
+{
+    char        c;
+    fixture_t  *f;
+    writer_t   *writer = data;
+
+    f = writer->fixture;
+
+    if ((pid_t) syscall(SYS_gettid) != writer->id
+        || rfl_store_begin(f->store, 1, &f->err) != RFL_OK
+        || write(writer->out, "+", 1) != 1 || read(writer->in, &c, 1) != 1)
+    {
+        return data;
+    }
+
+    return rfl_store_commit(f->store, &f->err) == RFL_OK ? NULL : data;
+}
+
+
+/* Killed while it waited, it would take the mutex from who holds it. */
+
+static void
+a_writer_of_the_same_thread_id_elsewhere_is_not_waited_for(void **state)
+{
+    int         in, out;
+    pid_t       pid;
+    fixture_t  *f;
+
+    f = *state;
+
+    pid = start_child(f, child_with_a_thread_of_the_same_id, &in, &out);
+
+    if (!may_have_namespaces(pid, in, out)) {
+        skip();
+    }
+
+    create_store(f);
+    send_byte(out);
+    wait_byte(in);
+
+    assert_int_equal(rfl_store_reader_check(f->store), 0);
+
+    (void) alarm(60);                    /* or it would wait for ever */
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_BUSY);
+    (void) alarm(0);
+
+    assert_non_null(strstr(f->err.text, "PID namespace"));
+    assert_int_equal(has_key(f, 1), RFL_NOT_FOUND);
+
+    send_byte(out);
+    stop_child(pid, in, out);
+
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+    assert_int_equal(put_one(f, 2, "a", 1), RFL_OK);
+}
+
+
 #define test(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 
@@ -2322,6 +2580,8 @@ main(void)
         test(a_meta_page_that_cannot_be_written_asks_for_opening_again),
         test(a_full_reader_table_is_reported_and_recovers),
         test(a_writer_killed_in_its_transaction_leaves_nothing),
+        test(a_process_of_the_same_id_elsewhere_is_refused),
+        test(a_writer_of_the_same_thread_id_elsewhere_is_not_waited_for),
         test(dead_readers_are_cleared),
         test(a_store_inherited_over_fork_does_not_block_the_child),
         test(a_replaced_or_missing_file_is_noticed),

@@ -1,0 +1,108 @@
+#!/usr/bin/perl
+
+# The command in another PID namespace than nginx: on the host or in a sidecar,
+# beside a container.  It works, and is refused where a process of nginx has its
+# own process id there.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Referral::Counts qw(summary);
+use Referral::Test qw(wait_until);
+
+
+my @unshare = qw(unshare --pid --fork);
+my $last = '/proc/sys/kernel/ns_last_pid';
+
+plan skip_all => 'PID namespaces are not allowed here'
+    if system("@unshare sh -c 'echo 100 > $last' 2>/dev/null") != 0;
+
+my $page = 'https://blog.example/2024/launch';
+
+my $t = Referral::Test->new(workers => 2, http => <<'CONF');
+    %%REGISTRY%%
+
+    server {
+        listen 127.0.0.1:%%PORT%%;
+
+        location / {
+            referral main;
+            return 200;
+        }
+
+        location /status {
+            referral_status main;
+        }
+    }
+CONF
+
+$t->start;
+ok(wait_until(sub { summary($t)->{health}{registry} eq 'ok' }, 30),
+   'nginx has its registry');
+
+my ($worker) = $t->worker_pids;
+
+# Another id than all of nginx's have.
+
+my ($exit, $out, $err) = elsewhere(free_pid(), 'add', $page);
+
+is("$exit|$err", '0|', 'from another namespace a link is registered');
+like($out, qr/^[0-9a-f]{16}$/, 'and its key is told');
+
+ok(wait_until(sub {
+    $t->get('/', Referer => $page);
+    return summary($t)->{outcomes}{matched} > 0;
+}, 30), 'nginx knows it');
+
+for my $command (['list'], ['check'], ['history', 'all']) {
+    ($exit, $out, $err) = elsewhere(free_pid(), @$command);
+    is("$exit|$err", '0|', "$command->[0] works") or diag($out);
+}
+
+# The id of a worker.
+
+for my $command (['list'], ['add', 'b.example'], ['rm', '00'],
+                 ['match', $page], ['export'])
+{
+    ($exit, $out, $err) = elsewhere($worker, @$command);
+
+    is("$exit|$out", '1|', "$command->[0] with a worker's id is refused");
+    like($err, qr/^referralctl: \S+: .* another PID namespace/,
+         'and why is said');
+    like($err, qr/ the same id, $worker, /, 'with the id');
+}
+
+($exit, $out) = elsewhere($worker, 'check');
+is($exit, 1, 'check is refused');
+like($out, qr/PID namespace/, 'and why is a fault of its list');
+
+is($t->get('/', Referer => $page)->{status}, 200, 'nginx serves as it did');
+is(summary($t)->{health}{registry}, 'ok', 'its registry is open');
+
+$t->finish;
+done_testing;
+
+
+# The command, run in a namespace of its own under this process id.
+
+sub elsewhere {
+    my ($pid, @args) = @_;
+
+    return $t->run_command(undef, @unshare, 'sh', '-c',
+        'echo $(($1 - 1)) > "$2"; shift 2; "$@"; exit $?',
+        'sh', $pid, $last, $t->{ctl}, '-d', $t->registry_dir, @args);
+}
+
+
+sub free_pid {
+    my %taken = map { $_ => 1 } $t->session_pids;
+    my $pid = 1000;
+
+    $pid++ while $taken{$pid};
+
+    return $pid;
+}
