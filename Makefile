@@ -36,6 +36,8 @@ unit = $(wildcard tests/unit/*.c)
 helper = $(wildcard tests/programs/*.c)
 preload = $(wildcard tests/preload/*.c)
 
+manuals = $(patsubst man/%.in,build/man/%,$(wildcard man/*.in))
+
 objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 programs = $(patsubst tests/unit/%.c,build/$(1)/unit/%,$(unit))
 helpers = $(patsubst tests/programs/%.c,build/plain/programs/%,$(helper)) \
@@ -45,8 +47,8 @@ cores := $(shell nproc 2>/dev/null || echo 2)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
 
 
-.PHONY: help run stop test unit browser lint module cli asan valgrind bench \
-        portability install clean FORCE
+.PHONY: help run stop test unit browser lint module cli man asan valgrind \
+        bench portability install clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -95,6 +97,9 @@ module:  ## build/ngx_http_referral_module.so
 cli: build/referralctl  ## build/referralctl
 	@tools/give-back
 
+man: $(manuals)  ## build/man/, the manual pages
+	@tools/give-back
+
 asan:  ## all tests, nginx too under ASan and UBSan
 	@$(MAKE) $(jobs) module cli build/sanitized/referralctl \
 	    build/sanitized/units build/asan/nginx build/plain/helpers
@@ -118,10 +123,16 @@ portability: module cli build/plain/helpers  ## other nginxes, Debians, compiler
 bench: module cli  ## what a request costs with and without the module
 	@bench/run
 
-install: module cli  ## DESTDIR, PREFIX and MODULES_DIR say where
+install: module cli man  ## DESTDIR, PREFIX and MODULES_DIR say where
 	@tools/install-file 644 build/ngx_http_referral_module.so \
 	    "$(DESTDIR)$(MODULES_DIR)"
 	@tools/install-file 755 build/referralctl "$(DESTDIR)$(PREFIX)/bin"
+	@tools/install-file 644 build/man/referralctl.1 \
+	    "$(DESTDIR)$(PREFIX)/share/man/man1"
+	@tools/install-file 644 build/man/ngx_http_referral_module.7 \
+	    "$(DESTDIR)$(PREFIX)/share/man/man7"
+	@tools/install-file 644 share/referralctl.bash-completion \
+	    "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" referralctl
 
 clean:  ## removes all that was made, stops the demo
 	@tools/demo stop
@@ -130,6 +141,13 @@ clean:  ## removes all that was made, stops the demo
 
 build/referralctl: build/plain/referralctl
 	@cp $< $@.new
+	@mv $@.new $@
+	@echo built $@
+
+build/man/%: man/%.in tools/make-man build/referralctl docs/directives.md \
+             docs/api.md
+	@mkdir -p $(@D)
+	@tools/make-man $< > $@.new
 	@mv $@.new $@
 	@echo built $@
 

@@ -58,8 +58,9 @@ const cli_command_t  cli_add = {
     "      --label L         may be given several times\n"
     "      --note TEXT       anything else\n"
     "      --cost N          what it cost\n"
-    "      --listed-first D  when it was first and last seen by a crawler,\n"
-    "      --listed-last D   a date or RFC 3339",
+    "      --listed-first D  when a crawler saw it first, a date\n"
+    "                        (2026-11-20) or a time (2026-11-20T22:48:00Z)\n"
+    "      --listed-last D   when one saw it last",
     run
 };
 
