@@ -8,6 +8,7 @@ use warnings;
 
 use File::Copy qw(copy);
 use FindBin;
+use JSON::PP ();
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
@@ -52,11 +53,14 @@ my @wrong = (
     [ ['-x', 'list'], qr/unknown option -x/ ],
     [ ['--frob', 'list'], qr/unknown option --frob/ ],
     [ ['-d'], qr/option -d needs a value/ ],
+    [ ['-d', '', 'list'], qr/the path of --dir is empty/ ],
+    [ ['list', '-d', ''], qr/the path of --dir is empty/ ],
     [ ['list', '-x'], qr/unknown option -x/ ],
     [ ['list', '-jx'], qr/unknown option -j/ ],
     [ ['list', '--json=yes'], qr/--json=yes takes no value/ ],
     [ ['list', '--format'], qr/--format needs a value/ ],
     [ ['list', '--format', 'xml'], qr/"xml" is not table, csv or json/ ],
+    [ ['list', '--json', '--format', 'csv'], qr/exclude each other/ ],
     [ ['list', '--limit', '0'], qr/--limit "0"/ ],
     [ ['list', '--limit', '-1'], qr/--limit "-1"/ ],
     [ ['list', '--limit', '5x'], qr/--limit "5x"/ ],
@@ -85,6 +89,7 @@ my @wrong = (
     [ ['match', '-', '--own-host', 'a..b'], qr/--own-host/ ],
     [ ['match', '-', '--host', 'a b'], qr/--host/ ],
     [ ['export', '--format', 'xml'], qr/"xml" is not csv, json or disavow/ ],
+    [ ['--json', 'export', '--format', 'disavow'], qr/exclude each other/ ],
     [ ['export', 'x'], qr/unexpected argument "x"/ ],
     [ ['import'], qr/which file/ ],
     [ ['import', '-', '--format', 'xml'], qr/"xml" is none of auto, csv, json/ ],
@@ -172,6 +177,41 @@ like($out, qr/^\{"links":\[/, 'JSON came');
 ($exit, my $before) = referralctl('--json', '-d', $t->registry_dir, 'list');
 is($before, $out, '--json before the command says the same');
 
+# Each command has an answer in JSON, and one only.
+
+my $key = $t->ctl_ok('add', 'json.example');
+chomp $key;
+
+$t->write_file('list.csv', "source\nhttps://list.example/\n");
+
+my %answers = (
+    init    => [ [], qw(owner path) ],
+    add     => [ [ 'https://new.example/' ], qw(key source) ],
+    import  => [ [ "$dir/list.csv" ], qw(added bad files links merged rows) ],
+    list    => [ [], 'links' ],
+    show    => [ [ $key ], qw(counters key) ],
+    top     => [ [ '--count', 1 ], qw(links live outcomes) ],
+    history => [ [ 'all' ], qw(buckets unit) ],
+    set     => [ [ $key, 'name=x' ], qw(key name) ],
+    match   => [ [ 'https://json.example/' ], qw(outcome why) ],
+    export  => [ [], 'links' ],
+    check   => [ [], qw(fault_count faults links) ],
+    backup  => [ [ "$dir/backup" ], qw(ledger path registry) ],
+    compact => [ [ "$dir/compact" ], qw(ledger path registry) ],
+    rm      => [ [ $key ], 'removed' ],
+);
+
+is_deeply([ sort keys %answers ], [ sort @commands ], 'all commands are asked');
+
+for my $command (@commands) {           # rm comes behind what needs the link
+    my ($args, @members) = @{ $answers{$command} };
+
+    next if $command eq 'rm';
+    answers($command, $args, @members);
+}
+
+answers('rm', @{ $answers{rm} });
+
 # Standard output that cannot be written.
 
 SKIP: {
@@ -230,6 +270,18 @@ for my $env ([], ['ledger']) {
 
 $t->finish;
 done_testing;
+
+
+sub answers {
+    my ($command, $args, @members) = @_;
+
+    my ($code, $text, $complaint) = $t->ctl($command, '--json', @$args);
+    my $answer = eval { JSON::PP->new->utf8->decode($text) };
+
+    is("$code|$complaint", '0|', "$command --json succeeds");
+    is_deeply([ grep { !exists $answer->{$_} } @members ], [],
+              "$command --json is JSON") or diag($text);
+}
 
 
 sub referralctl {

@@ -36,6 +36,12 @@ cli_option(cli_t *cli, int argc, char **argv, const struct option *options)
         switch (opt) {
 
         case CLI_OPTION_DIR:
+            if (optarg[0] == '\0') {
+                cli->status = cli_wrong_usage(cli, "the path of --dir is "
+                                              "empty");
+                return CLI_OPTION_STOP;
+            }
+
             cli->dir = optarg;
             break;
 

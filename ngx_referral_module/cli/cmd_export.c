@@ -83,6 +83,11 @@ run(cli_t *cli, int argc, char **argv)
             return cli_wrong_usage(cli, "--format \"%s\" is not csv, json or "
                                    "disavow", format);
         }
+
+        if (cli->json && !json) {
+            return cli_wrong_usage(cli, "--json and --format \"%s\" exclude "
+                                   "each other", format);
+        }
     }
 
     status = cli_open(cli, &env, CLI_OPEN_READ|CLI_OPEN_TOTALS);

@@ -161,6 +161,10 @@ run(cli_t *cli, int argc, char **argv)
 
     if (format == NULL) {
         format = cli->json ? "json" : "table";
+
+    } else if (cli->json && strcmp(format, "json") != 0) {
+        return cli_wrong_usage(cli, "--json and --format \"%s\" exclude each "
+                               "other", format);
     }
 
     return list(cli, &walk, format);

@@ -61,6 +61,10 @@ main(int argc, char **argv)
         switch (opt) {
 
         case CLI_OPTION_DIR:
+            if (optarg[0] == '\0') {
+                return cli_wrong_usage(&cli, "the path of --dir is empty");
+            }
+
             cli.dir = optarg;
             break;
 
