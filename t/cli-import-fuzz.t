@@ -10,13 +10,15 @@ use warnings;
 
 use FindBin;
 use JSON::PP ();
+use POSIX ();
 use Test::More;
+use Time::HiRes qw(stat);
 
 use lib "$FindBin::Bin/lib";
 use Referral::Test;
 
 
-my $files = $ENV{IMPORT_FUZZ} // 1000;
+my $files = $ENV{IMPORT_FUZZ} // 10000;
 my $seed = $ENV{IMPORT_SEED} // 20261120;
 
 my $t = Referral::Test->new;
@@ -29,39 +31,36 @@ my @dictionary = (',', ';', "\t", '"', '""', "\r\n", "\n", "\0", "\xff\xfe",
                   'domain:', 'source', 'Lost', '://', "'=", 'x' x 9000,
                   "\xd8\x00", "\xf0\x9f\x98\x80", '{"links":[', 'PK');
 
-srand $seed;
-$t->ctl_ok('init');
-$t->ctl_ok('add', 'https://kept.example/');
+# On tmpfs no commit waits for a disk.
+my $dir = $t->shm . '/registry';
+my $data = "$dir/registry/data.mdb";
+my @ways = ([], [], [ '--skip-bad' ], [ '--skip-bad' ], [ '--update' ],
+            [ '--sync' ], [ '--dry-run' ]);
 
-my ($imported, $refused, @faults) = (0, 0);
-my $before = state();
+use constant PATIENCE => 120;            # for one file
+use constant ALL_LOOKED_AT => 500;       # files
+
+srand $seed;
+run('init');
+run('add', 'https://kept.example/');
+
+my ($links, $imported, $refused, @faults) = (1, 0, 0);
 
 for my $n (1 .. $files) {
-    my $file = $t->write_file('fuzz', mutated());
-    my @options = ([], [ '--skip-bad' ], [ '--update' ])[rand 3]->@*;
+    my $file = write_file($t->shm . '/fuzz', mutated());
+    my @options = $ways[rand @ways]->@*;
 
-    my ($exit, $out, $err) = $t->ctl('--json', 'import', $file, @options);
-    my $report = eval { $json->decode($out) };
-    my $after = state();
+    my $before = stamp();
+    my ($exit, $out, $err) = run('--json', 'import', $file, @options);
 
-    if ($exit == 0) {
-        $imported++;
-        push @faults, "$n: $after->[0] links, not what the report says: $out"
-            if !$report->{imported}
-               || $after->[0] != $before->[0] + $report->{added};
-        push @faults, "$n: rows do not add up: $out"
-            if $report->{rows} != $report->{links} + $report->{merged}
-                                  + $report->{bad};
+    push @faults, map { "$n (@options): $_" }
+                  $exit == 0 ? wrong_success($out, @options)
+                             : wrong_refusal($exit, $out, $err);
+    push @faults, "$n (@options): the registry was written to"
+        if ($exit != 0 || "@options" eq '--dry-run') && stamp() ne $before;
 
-    } else {
-        $refused++;
-        push @faults, "$n: exit $exit: $err" if $exit != 1;
-        push @faults, "$n: no reason" if $err !~ /^referralctl: /m;
-        push @faults, "$n: refused, and yet imported"
-            if $after->[1] ne $before->[1];
-    }
+    push @faults, map { "$n: $_" } looked_at() if $n % ALL_LOOKED_AT == 0;
 
-    $before = $after;
     unlink "$file.bad.csv";
 
     if (@faults) {
@@ -70,7 +69,7 @@ for my $n (1 .. $files) {
     }
 }
 
-is_deeply(\@faults, [], "$files mutated files (seed $seed)");
+is_deeply([ @faults, looked_at() ], [], "$files mutated files (seed $seed)");
 cmp_ok($imported, '>', 0, "some are imported: $imported");
 cmp_ok($refused, '>', 0, "some are refused: $refused");
 
@@ -78,12 +77,101 @@ $t->finish;
 done_testing;
 
 
-# How many links there are, and all of them.
+# Files of output on tmpfs, too.  A command that hangs is ended by its alarm.
 
-sub state {
-    my $export = $t->ctl_ok('export');
+sub run {
+    my @args = @_;
 
-    return [ scalar(() = $export =~ /^[0-9a-f]{16},/mg), $export ];
+    my @to = map { $t->shm . "/$_" } qw(out err);
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        $t->sanitizer_environment;
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', $to[0];
+        open STDERR, '>', $to[1];
+        alarm PATIENCE;
+        exec $t->{ctl}, '-d', $dir, @args or POSIX::_exit(127);
+    }
+
+    waitpid $pid, 0;
+    my $exit = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+
+    return ($exit, map { $t->read_file($_) } @to);
+}
+
+
+# When the file was written to last, and what it was then.
+
+sub stamp {
+    my @stat = stat $data or die "$data: $!\n";
+
+    return join ' ', @stat[1, 7, 9];
+}
+
+
+sub wrong_success {
+    my ($out, @options) = @_;
+
+    my $report = eval { $json->decode($out) };
+
+    return "no report: $out" if !$report;
+
+    $imported++;
+
+    my @wrong;
+
+    push @wrong, "the rows do not add up: $out"
+        if $report->{rows} != $report->{links} + $report->{merged}
+                              + $report->{bad};
+    push @wrong, "bad rows were passed over: $out"
+        if $report->{bad} != 0 && "@options" ne '--skip-bad';
+
+    if ("@options" eq '--dry-run') {
+        push @wrong, "a dry run imports: $out" if $report->{imported};
+
+    } else {
+        push @wrong, "nothing was imported: $out" if !$report->{imported};
+        $links += $report->{added} - $report->{removed};
+    }
+
+    return @wrong;
+}
+
+
+sub wrong_refusal {
+    my ($exit, $out, $err) = @_;
+
+    $refused++;
+
+    return ($exit != 1 ? "exit $exit: $err" : (),
+            $err !~ /^referralctl: /m ? 'no reason' : (),
+            $out ne '' && eval { $json->decode($out) }->{imported}
+                ? "refused, and yet imported: $out" : ());
+}
+
+
+# All of it: sound, and as many links as the reports said.
+
+sub looked_at {
+    my ($exit, $out) = run('--json', 'check');
+    my $found = eval { $json->decode($out) } // {};
+
+    return ($exit != 0 ? "check: exit $exit: $out" : (),
+            ($found->{links} // -1) != $links
+                ? "there are $found->{links} links, not $links" : ());
+}
+
+
+sub write_file {
+    my ($path, $text) = @_;
+
+    open my $f, '>', $path or die "$path: $!\n";
+    binmode $f;
+    print $f $text;
+    close $f or die "$path: $!\n";
+
+    return $path;
 }
 
 
