@@ -450,6 +450,15 @@ sub manual {
 
     is("$exit|$err", '0|', "$name is made");
 
+    SKIP: {
+        skip 'mandoc is not installed', 1
+            unless grep { -x "$_/mandoc" } split /:/, $ENV{PATH};
+
+        my ($faults, $said) = $t->run_command($page, 'mandoc', '-Tlint',
+                                              '-Wstyle');
+        is($said, '', "mandoc has nothing to say of $name");
+    }
+
     $page =~ s/\\&|^\.(?:TP|PP|RS.*|RE|nf|fi)\n//mg;
     $page =~ s/^\.SS "?(.*?)"?$/   $1/mg;
     $page =~ s/^\.(?:B|I|SH) //mg;
