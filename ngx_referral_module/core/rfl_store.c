@@ -1888,7 +1888,8 @@ store_fail(rfl_store_t *s, rfl_error_t *err, int rc, const char *what)
                         "(of another container) has it open and the same id, "
                         "%d, and LMDB cannot tell them apart; try again, or "
                         "run all that use it in one PID namespace: docker "
-                        "exec, kubectl exec, shareProcessNamespace", s->dir, (int) syscall(SYS_gettid));
+                        "exec, kubectl exec, shareProcessNamespace", s->dir,
+                        (int) syscall(SYS_gettid));
     }
 
     if (rc == MDB_READERS_FULL) {
