@@ -280,6 +280,7 @@ sub run_configuration {
 
     $text =~ s/listen 80;/listen 127.0.0.1:%%PORT3%%;/;
     $text =~ s/^load_module .*\n//m;
+    $text =~ s/^http \{\n/http {\n%%HTTP%%\n/m;
     $text =~ s{/var/lib/nginx/referral|/run/ngx-referral}{$dir/conf}g;
 
     my $registry = $text =~ /referral_registry/ ? ''
