@@ -348,7 +348,7 @@ is($t->ctl_ok('rm', '--json', $key), qq({"removed":["$key"]}),
 SKIP: {
     my ($script) = grep { -x } map { "$_/script" } split /:/, $ENV{PATH};
 
-    skip 'script(1) is not installed', 11 unless defined $script;
+    skip 'script(1) is not installed', 15 unless defined $script;
 
     $t->ctl_ok('add', 'https://wide.example/' . 'x' x 300, '--name',
                "\xc3\xa4" x 100);
@@ -362,6 +362,27 @@ SKIP: {
         ok((grep { m{ https.*\.\.\.(?: |$)} } @lines),
            'what is cut ends in "..."');
     }
+
+    # what takes two columns, and what takes none
+
+    $t->ctl_ok('add', "https://cjk.example/$_->[0]", '--name', $_->[1])
+        for [ 'short', "\xe6\x97\xa5\xe6\x9c\xac" ],
+            [ 'long', "\xe6\x97\xa5\xe6\x9c\xac" x 40 ],
+            [ 'marks', "e\xcc\x81" x 10 ], [ 'emoji', "\xf0\x9f\x98\x80" x 9 ];
+
+    for my $width (60, 90, 200) {
+        my @rows = map { utf8::decode($_); $_ }
+                   on_terminal($width, 'list --host cjk.example');
+
+        is_deeply([ grep { columns($_) > $width } @rows ], [],
+                  "wide characters: no line is wider than $width columns");
+    }
+
+    my @rows = map { utf8::decode($_); $_ }
+               on_terminal(100, 'list --host cjk.example');
+    my ($long) = grep { /\x{65e5}.*\.\.\.$/ } @rows;
+
+    cmp_ok(columns($long // ''), '>=', 98, 'what is cut fills its room');
 
     my @shown = on_terminal(60, 'show ' . (grep { $_->{source} =~ /wide/ }
                                            @{ all_links() })[0]{key});
@@ -382,6 +403,18 @@ done_testing;
 
 sub all_links {
     return $json->decode($t->ctl_ok('list', '--json'))->{links};
+}
+
+
+# As a terminal counts them, of the characters of this test.
+
+sub columns {
+    my ($line) = @_;
+
+    my $wide = () = $line =~ /[\x{4e00}-\x{9fff}\x{1f600}-\x{1f64f}]/g;
+    my $none = () = $line =~ /\x{301}/g;
+
+    return length($line) + $wide - $none;
 }
 
 

@@ -210,7 +210,8 @@ int cli_write(cli_t *cli, rfl_buf_t *b);
 /*
  * Text for people: controls, bytes that are no UTF-8 and what turns the
  * direction of writing become \xNN, so that no name can drive the terminal.
- * Returns how many columns it takes (a character counts one).
+ * Returns how many columns it takes: two of a wide character (UAX #11), none
+ * of a mark on the one before.
  */
 
 size_t cli_safe(rfl_buf_t *b, rfl_str_t s);

@@ -16,6 +16,7 @@
  */
 
 #include "rfl_link.h"
+#include "rfl_utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -429,15 +430,30 @@ rfl_rc_t
 rfl_link_invalid(rfl_error_t *err, rfl_str_t field, rfl_str_t value,
     const char *fmt, ...)
 {
+    int      valid;
     char     shown[RFL_LINK_SHOWN + 1], fault[512];
-    size_t   i, len;
+    size_t   i, n, len;
     va_list  args;
 
-    len = value.len < RFL_LINK_SHOWN ? value.len : RFL_LINK_SHOWN;
+    len = 0;
 
-    for (i = 0; i < len; i++) {
-        shown[i] = (value.data[i] >= ' ' && value.data[i] <= '~')
-                   ? (char) value.data[i] : '?';
+    /* whole characters; what is none is "?", as rfl_fail() has it */
+
+    for (i = 0; i < value.len; i += n) {
+        n = rfl_utf8_sequence(value, i, &valid);
+        valid = valid && value.data[i] != '\0';
+
+        if (len + (valid ? n : 1) > RFL_LINK_SHOWN) {
+            break;
+        }
+
+        if (valid) {
+            memcpy(shown + len, value.data + i, n);
+            len += n;
+
+        } else {
+            shown[len++] = '?';
+        }
     }
 
     shown[len] = '\0';
@@ -448,7 +464,7 @@ rfl_link_invalid(rfl_error_t *err, rfl_str_t field, rfl_str_t value,
 
     return rfl_fail(err, RFL_INVALID, "%.*s \"%s%s\": %s", (int) field.len,
                     (const char *) field.data, shown,
-                    len < value.len ? "..." : "", fault);
+                    i < value.len ? "..." : "", fault);
 }
 
 

@@ -158,7 +158,8 @@ static const refuse_row_t  refuse_rows[] = {
     { "channel", "My Own", "channel \"My Own\": must be one of natural, "
       "outreach" },
     { "channel", "-x", "channel \"-x\"" },
-    { "channel", "caf\xc3\xa9", "channel \"caf??\"" },
+    { "channel", "caf\xc3\xa9", "channel \"caf\xc3\xa9\"" },
+    { "channel", "caf\xc3", "channel \"caf?\"" },
     { "channel", "a_b", "a word of a-z, 0-9 and \"-\"" },
     { "origin", "stolen", "origin \"stolen\": must be one of earned, built, "
       "created, paid, other" },
