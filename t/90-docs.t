@@ -170,6 +170,22 @@ same([ section($cli_md, 'Match types') =~ /^\| `(\w+)` \|/mg ],
 same([ words(map { tr/`//dr } $cli_md =~ /`channel` is one of (.*?), or/s) ],
      [ table_words('rfl_link.c', 'rfl_link_channels') ], 'cli.md: channels');
 
+# Headers that a decision looks at.
+
+my $match_c = slurp("$module/cli/cmd_match.c");
+my ($listed) = $match_c =~ /^(static const header_t .*?^\};)/ms;
+my @headers = grep { $_ ne 'Referer' } uniq(
+    ($listed // '') =~ /"([\w-]+)"/g,
+    $match_c =~ /caseeq\(name, rfl_cstr\("([\w-]+)"\)/g);
+
+cmp_ok(scalar @headers, '>=', 12, 'headers of match are found');
+
+same([ (section($cli_md, 'match') =~ /Those that count: (.*?)\. /)[0]
+           =~ /`([\w-]+)`/g ], \@headers, 'match: headers');
+same([ (slurp("$root/share/referralctl.bash-completion")
+            =~ /match:--header\)(.*?);;/s)[0] =~ /\b([\w-]+):/g ],
+     \@headers, 'completion: headers of match');
+
 # Limits, in bytes: {row, constant}.
 
 my $constants = slurp("$module/core/rfl_base.h")
@@ -242,6 +258,22 @@ same([ map { /^\| `(\w+)` \|/mg } section($api_md, 'Formats')
            =~ /^(\| `format` .*?)\n\n/ms ],
      [ $query_c =~ /\{ rfl_string\("(\w+)"\), RFL_FORMAT_/g ],
      'formats', sub { grep { $_ ne 'format' } @_ });
+
+# What is installed, and where README says so.
+
+my (undef, $install) = $t->run_command(undef, 'make', '-C', $root, '-n',
+                                       'install', 'DESTDIR=/D', 'PREFIX=/P',
+                                       'MODULES_DIR=/M');
+
+$install =~ s/\\\n\s*//g;
+
+like($install, qr/\Q$_\E$/m, "make install: $_") for (
+    'build/ngx_http_referral_module.so "/D/M"',
+    'build/referralctl "/D/P/bin"',
+    'build/man/referralctl.1 "/D/P/share/man/man1"',
+    'build/man/ngx_http_referral_module.7 "/D/P/share/man/man7"',
+    'share/referralctl.bash-completion '
+        . '"/D/P/share/bash-completion/completions" referralctl');
 
 # Errors: each code that is given has a row.
 
@@ -324,6 +356,32 @@ for my $row ([ '$referral_outcome', keys %{ $summary->{outcomes} } ],
 
     $said =~ s/; .*//;
     same([ $said =~ /`([a-z]+)`/g ], \@words, "words of $variable");
+}
+
+# CSV: the columns that are told.
+
+my ($columns) = section($api_md, 'Formats') =~ /^(\| path \| columns .*?)\n\n/ms;
+
+for my $row ([ '`/hosts` and so on', '/hosts' ],
+             [ '`/links/KEY/history`', "/links/$key/history" ],
+             [ '`/history`', '/history' ],
+             [ '`/links` `/links/KEY`', '/links' ])
+{
+    my ($name, $path) = @$row;
+    my ($said) = ($columns // '') =~ /^\| \Q$name\E \| (.*?) \|$/m;
+    my ($head) = $t->get("/status$path?format=csv")->{body} =~ /^(.*?)\r?$/m;
+    my @told = grep { $_ ne 'fields' }       # an argument
+               map { /`(\w+)`/ ? $1
+                     : /the fields/ ? @fields
+                     : /the counters/ ? @counters : () }
+               ($said // '') =~ /(`\w+`|the fields|the counters)/g;
+
+    # those that stand for their like are told with "and so on"
+    is_deeply([ grep { $head !~ /(?:^|,)\Q$_\E(?:,|$)/ } @told ], [],
+              "CSV of $path: what is told is there");
+    is_deeply([ grep { my $c = $_; $c !~ /^(?:outcome|clicks|evidence)_(?!by)/
+                           && !grep { $_ eq $c } @told } split /,/, $head ],
+              [], "CSV of $path: what is there is told");
 }
 
 # Metrics.
