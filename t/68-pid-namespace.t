@@ -2,15 +2,20 @@
 
 # The command in another PID namespace than nginx: on the host or in a sidecar,
 # beside a container.  It works, and is refused where a process of nginx has its
-# own process id there.
+# own process id there.  So is a worker of another nginx, as in a second pod on
+# the same volume: it serves, says why, and recovers when the first one is gone.
 
 use strict;
 use warnings;
 
 use FindBin;
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
+use Referral::Connection;
 use Referral::Counts qw(summary);
 use Referral::Test qw(wait_until);
 
@@ -23,7 +28,7 @@ plan skip_all => 'PID namespaces are not allowed here'
 
 my $page = 'https://blog.example/2024/launch';
 
-my $t = Referral::Test->new(workers => 2, http => <<'CONF');
+my $t = Referral::Test->new(workers => 1, http => <<'CONF');
     %%REGISTRY%%
 
     server {
@@ -83,8 +88,95 @@ like($out, qr/PID namespace/, 'and why is a fault of its list');
 is($t->get('/', Referer => $page)->{status}, 200, 'nginx serves as it did');
 is(summary($t)->{health}{registry}, 'ok', 'its registry is open');
 
+# Another nginx, whose worker has the id of the first one's.
+
+my $second = spawn_second($worker);
+
+END {
+    my $status = $?;
+    kill 'KILL', $second if defined $second;
+    $? = $status;
+}
+
+ok(wait_until(sub { (second('/')->{status} // 0) == 200 }, 30),
+   'the second nginx serves');
+ok(wait_until(sub { health_of_second() =~ /another PID namespace.*$worker/ },
+              30),
+   'its health says that a process has the same id');
+
+$t->stop;
+
+ok(wait_until(sub { health_of_second() eq 'ok' }, 30),
+   'it has the registry as soon as the first one is gone');
+
+my $matched = second_summary()->{outcomes}{matched};
+
+is(second('/', Referer => $page)->{status}, 200, 'and serves');
+ok(wait_until(sub { second_summary()->{outcomes}{matched} == $matched + 1 },
+              30), 'and counts');
+
+kill 'KILL', $second;
+waitpid $second, 0;
+undef $second;
+wait_until(sub { !defined IO::Socket::INET->new(
+                     PeerAddr => '127.0.0.1:' . $t->port(2)) }, 30);
+
 $t->finish;
 done_testing;
+
+
+# In a namespace of its own, which ends with the process that is returned: a
+# shell, the master, and then the worker, one id after the other.
+
+sub spawn_second {
+    my ($pid) = @_;
+
+    my $dir = $t->dir;
+    my $text = $t->conf_text;
+    my ($one, $two) = map { $t->port($_) } 1, 2;
+
+    $text =~ s/listen 127\.0\.0\.1:$one/listen 127.0.0.1:$two/;
+    $text =~ s{/nginx\.pid}{/second.pid};
+    $text =~ s{/error\.log}{/second.log};
+
+    my $conf = $t->write_file('second.conf', $text);
+    my $child = fork() // die "fork: $!\n";
+
+    if ($child == 0) {
+        $t->sanitizer_environment;
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', "$dir/second.stdout";
+        open STDERR, '>>', "$dir/second.stderr";
+        exec @unshare, '--kill-child', 'sh', '-c',
+             'echo $(($1 - 2)) > "$2"; shift 2; "$@"; exit $?',
+             'sh', $pid, $last, $t->{nginx}, '-e', "$dir/second.log",
+             '-p', $dir, '-c', $conf or POSIX::_exit(127);
+    }
+
+    return $child;
+}
+
+
+sub second {
+    my ($path, %header) = @_;
+
+    return eval {
+        my $c = Referral::Connection->new($t->port(2));
+        my $answer = $c->request('GET', $path, Connection => 'close', %header);
+        $c->close;
+        $answer;
+    } // {};
+}
+
+
+sub second_summary {
+    my $answer = second('/status', Accept => 'application/json');
+
+    return JSON::PP->new->utf8->decode($answer->{body} // '{}');
+}
+
+
+sub health_of_second { return second_summary()->{health}{registry} // '' }
 
 
 # The command, run in a namespace of its own under this process id.
