@@ -10,6 +10,7 @@ endif
 MAKEFLAGS += --no-print-directory
 
 CC = gcc
+CFLAGS ?= -O2
 PORT ?= 8088
 DESTDIR ?=
 PREFIX ?= /usr/local
@@ -26,7 +27,8 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
 
 # Two variants of every object: build/plain/ and build/sanitized/.
 
-plain_flags = -O2
+plain_flags = $(CPPFLAGS) $(CFLAGS)
+plain_link = $(LDFLAGS)
 sanitized_flags = -O1 $(SANITIZE)
 
 core = $(wildcard ngx_referral_module/core/*.c)
@@ -48,7 +50,7 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
 
 
 .PHONY: help run stop test unit browser lint module cli man asan valgrind \
-        bench portability install clean FORCE
+        bench portability deb install clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -75,6 +77,8 @@ test:  ## installs what is missing, builds, runs every test
 	@failed=; \
 	 tools/run-units $(call programs,plain) $(call programs,sanitized) \
 	     || failed="$$failed unit tests"; \
+	 DEB_BUILD_OPTIONS=nocheck tools/build-deb \
+	     || failed="$$failed packages"; \
 	 prove $(PROVE_FLAGS) -r t/ || failed="$$failed t/"; \
 	 $(MAKE) browser || failed="$$failed tests/browser/"; \
 	 tools/give-back; \
@@ -122,6 +126,10 @@ portability: module cli build/plain/helpers  ## other nginxes, Debians, compiler
 
 bench: module cli  ## what a request costs with and without the module
 	@bench/run
+
+deb:  ## Debian packages in build/deb/, looked at by lintian
+	@tools/build-deb
+	@tools/give-back
 
 install: module cli man  ## DESTDIR, PREFIX and MODULES_DIR say where
 	@tools/install-file 644 build/ngx_http_referral_module.so \
@@ -191,17 +199,17 @@ build/$(1)/%.o: %.c Makefile
 build/$(1)/tests/%.o: WARNINGS += -Wno-deprecated-declarations
 
 build/$(1)/referralctl: $$(call objects,$(1),$$(core) $$(cli))
-	@$$(CC) $$($(1)_flags) -o $$@ $$^ $$(LIBS)
+	@$$(CC) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ $$(LIBS)
 
 build/$(1)/programs/%: build/$(1)/tests/programs/%.o \
                        $$(call objects,$(1),$$(core))
 	@mkdir -p $$(@D)
-	@$$(CC) $$($(1)_flags) -o $$@ $$^ $$(LIBS)
+	@$$(CC) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ $$(LIBS)
 
 build/$(1)/unit/%: build/$(1)/tests/unit/%.o \
                    $$(call objects,$(1),$$(support) $$(core))
 	@mkdir -p $$(@D)
-	@$$(CC) $$($(1)_flags) -o $$@ $$^ -lcmocka $$(LIBS)
+	@$$(CC) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ -lcmocka $$(LIBS)
 
 -include $$(patsubst %.o,%.d, \
     $$(call objects,$(1),$$(core) $$(cli) $$(support) $$(unit) \

@@ -21,6 +21,10 @@ use Referral::Test qw(root_dir wait_until);
 # {document, how the example begins, why it is not run}.
 
 my @not_run = (
+    [ 'README.md', qr/^sudo apt install/, 't/95-packages.t runs it' ],
+    [ 'README.md', qr{http://localhost/$}, 't/95-packages.t runs it' ],
+    [ 'docs/operations.md', qr/^sudo apt install/, 't/95-packages.t runs it' ],
+    [ 'docs/operations.md', qr/^docker build/, 'there is no docker here' ],
     [ 'docs/architecture.md', qr/^nginx\/  /, 'a picture' ],
     [ 'docs/architecture.md', qr/^headers /, 'a picture' ],
     [ 'docs/architecture.md', qr/^total = /, 'a formula' ],
@@ -31,8 +35,8 @@ my @not_run = (
     [ 'docs/cdn.md', qr/^sub vcl_recv/, 'VCL of Varnish' ],
     [ 'docs/cli.md', qr/^referralctl \[-d PATH\]/, 'usage; t/90-docs.t' ],
     [ 'docs/directives.md', qr/^Syntax: /, 'syntax; t/90-docs.t' ],
-    [ 'docs/operations.md', qr/tmpfiles\.d/, 'files of systemd' ],
-    [ 'docs/operations.md', qr/^\[Service\]/, 'a unit of systemd' ],
+    [ 'docs/operations.md', qr/tmpfiles\.d/, 't/96-examples.t' ],
+    [ 'docs/operations.md', qr/^\[Service\]/, 't/96-examples.t' ],
     [ 'docs/operations.md', qr/^securityContext:/, 'a part of a pod' ]
 );
 

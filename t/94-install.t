@@ -1,0 +1,77 @@
+#!/usr/bin/perl
+
+# "make install" puts all where DESTDIR, PREFIX and MODULES_DIR say, and nothing
+# elsewhere.
+
+use strict;
+use warnings;
+
+use File::Find qw(find);
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Referral::Test;
+
+
+my $t = Referral::Test->new;             # its directory
+my $root = Referral::Test::root_dir();
+
+plan(skip_all => 'there is no build/: make module cli')
+    unless -e "$root/build/ngx_http_referral_module.so";
+
+installed('as it comes', '/usr/lib/nginx/modules', '/usr/local');
+installed('with a prefix', '/usr/lib/nginx/modules', '/usr', 'PREFIX=/usr');
+installed('elsewhere', '/opt/modules', '/opt/referral',
+          'PREFIX=/opt/referral', 'MODULES_DIR=/opt/modules');
+
+$t->finish;
+
+done_testing;
+
+
+# Where there are manual pages, and completion.
+
+sub shared {
+    my @found = map { m{/([^/]+\.(\d))\.in$} ? "man/man$2/$1" : () }
+                glob "$root/man/*.in";
+
+    push @found, 'bash-completion/completions/referralctl'
+        if -e "$root/share/referralctl.bash-completion";
+
+    return @found;
+}
+
+
+sub installed {
+    my ($name, $modules, $prefix, @variables) = @_;
+
+    my $dest = $t->dir . "/dest of $name" =~ tr/ /-/r;
+    my %wanted = ("$modules/ngx_http_referral_module.so" => 0644,
+                  "$prefix/bin/referralctl" => 0755);
+
+    $wanted{"$prefix/share/$_"} = 0644 for shared();
+
+    # what another make, or a user, has in the environment is not for this one
+    local @ENV{qw(MAKEFLAGS MAKELEVEL PREFIX MODULES_DIR DESTDIR)};
+    delete @ENV{qw(MAKEFLAGS MAKELEVEL PREFIX MODULES_DIR DESTDIR)};
+
+    my ($exit, $out, $err) = $t->run_command(undef, 'make', '-C', $root,
+                                             'install', "DESTDIR=$dest",
+                                             @variables);
+
+    is($exit, 0, "$name: make install") or diag($err);
+
+    my %found;
+
+    find({ no_chdir => 1, wanted => sub {
+        return unless -f;
+        $found{ $File::Find::name =~ s/^\Q$dest\E//r } = (stat _)[2] & 07777;
+    } }, $dest);
+
+    is_deeply(\%found, \%wanted, "$name: each file is in its place");
+
+    ($exit, $out) = $t->run_command(undef, "$dest$prefix/bin/referralctl",
+                                    '--help');
+    is($exit, 0, "$name: the command runs");
+}
