@@ -174,7 +174,8 @@ void cli_as_owner(const cli_t *cli);
  * Calls handler for each link, in the order of their sources, and writes what
  * it appended to out.  The links are read in batches, none while output is
  * written: a reader that waits for a pipe would make the registry's file
- * grow.  host: empty, or only links of this host (cli_host()).
+ * grow.  host: empty, or only links of this host (cli_host()).  state: only
+ * links in it, which takes the totals.
  */
 
 typedef rfl_rc_t (*cli_link_pt)(void *data, cli_env_t *env, rfl_link_t *link,
@@ -182,6 +183,7 @@ typedef rfl_rc_t (*cli_link_pt)(void *data, cli_env_t *env, rfl_link_t *link,
 
 typedef struct {
     rfl_str_t     host;
+    rfl_state_t   state;             /* RFL_STATES: any */
     uint64_t      limit;
     cli_link_pt   handler;
     void         *data;

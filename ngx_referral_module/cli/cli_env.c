@@ -33,6 +33,8 @@ static rfl_rc_t walk_batch(cli_env_t *env, const cli_walk_t *walk,
     rfl_registry_place_t *place, uint64_t *left, rfl_buf_t *out,
     rfl_error_t *err);
 static void start_at(rfl_registry_place_t *place, rfl_str_t host);
+static rfl_rc_t is_in_state(cli_env_t *env, rfl_state_t state,
+    const rfl_link_t *link, int *wanted);
 static int is_of_host(const rfl_registry_place_t *place, rfl_str_t host);
 static rfl_rc_t json_item(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
@@ -571,6 +573,7 @@ static rfl_rc_t
 walk_batch(cli_env_t *env, const cli_walk_t *walk, rfl_registry_place_t *place,
     uint64_t *left, rfl_buf_t *out, rfl_error_t *err)
 {
+    int         wanted;
     rfl_rc_t    rc;
     unsigned    n;
     rfl_link_t  link;
@@ -592,7 +595,16 @@ walk_batch(cli_env_t *env, const cli_walk_t *walk, rfl_registry_place_t *place,
             break;
         }
 
-        rc = walk->handler(walk->data, env, &link, out);
+        rc = is_in_state(env, walk->state, &link, &wanted);
+
+        if (rc == RFL_OK && !wanted) {
+            continue;
+        }
+
+        if (rc == RFL_OK) {
+            rc = walk->handler(walk->data, env, &link, out);
+        }
+
         if (rc != RFL_OK) {
             break;
         }
@@ -618,6 +630,27 @@ start_at(rfl_registry_place_t *place, rfl_str_t host)
         place->key[host.len] = ')';
         place->len = host.len + 1;
     }
+}
+
+
+static rfl_rc_t
+is_in_state(cli_env_t *env, rfl_state_t state, const rfl_link_t *link,
+    int *wanted)
+{
+    rfl_rc_t             rc;
+    rfl_state_verdict_t  verdict;
+
+    *wanted = 1;
+
+    if (state == RFL_STATES) {
+        return RFL_OK;
+    }
+
+    rc = rfl_totals_state(&env->totals, link, &verdict);
+
+    *wanted = (verdict.state == state);
+
+    return rc;
 }
 
 

@@ -14,6 +14,8 @@
 
 #define LABEL  "disavowed"
 
+#define FIELDS  (RFL_SHOW_ALL & ~RFL_SHOW_GROUPS)
+
 
 static int run(cli_t *cli, int argc, char **argv);
 static int export_csv(cli_t *cli, cli_env_t *env, cli_walk_t *walk);
@@ -22,11 +24,8 @@ static rfl_rc_t disavow_row(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
 static rfl_str_t plain_host(rfl_str_t source);
 static int has_label(rfl_str_t labels, rfl_str_t label);
-static void csv_header(rfl_buf_t *b);
 static rfl_rc_t csv_row(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
-static void csv_number(rfl_buf_t *b, uint64_t n);
-static void csv_time(rfl_buf_t *b, uint64_t seconds);
 
 
 const cli_command_t  cli_export = {
@@ -34,7 +33,8 @@ const cli_command_t  cli_export = {
     "[--format csv|json|disavow]",
     "write all links with their totals",
     "Writes the links in the order of their sources: key, fields, created,\n"
-    "counters, first_seen and last_seen.  \"import\" reads it back.\n"
+    "counters, first_seen, last_seen, state and since when it is in that.\n"
+    "\"import\" reads it back.\n"
     "\n"
     "      --format F        csv or json; default csv.  disavow: for Google's\n"
     "                        disavow tool, the links labelled \"disavowed\"",
@@ -97,6 +97,7 @@ run(cli_t *cli, int argc, char **argv)
 
     memset(&walk, 0, sizeof(cli_walk_t));
     walk.limit = UINT64_MAX;
+    walk.state = RFL_STATES;
 
     if (disavow) {
         status = export_disavow(cli, &env, &walk);
@@ -118,7 +119,7 @@ export_csv(cli_t *cli, cli_env_t *env, cli_walk_t *walk)
     int        status;
     rfl_buf_t  head = rfl_buf_init;
 
-    csv_header(&head);
+    rfl_report_csv_head(&head, FIELDS, 0);
 
     status = cli_write(cli, &head);
     rfl_buf_free(&head);
@@ -133,100 +134,21 @@ export_csv(cli_t *cli, cli_env_t *env, cli_walk_t *walk)
 }
 
 
-static void
-csv_header(rfl_buf_t *b)
-{
-    size_t  i;
-
-    rfl_csv_field(b, rfl_cstr("key"));
-
-    for (i = 0; i < rfl_link_nfields; i++) {
-        rfl_csv_field(b, rfl_link_fields[i].name);
-    }
-
-    rfl_csv_field(b, rfl_cstr("created"));
-
-    for (i = 0; i < RFL_CELL_SUMS; i++) {
-        rfl_csv_field(b, rfl_counter_table[i].name);
-    }
-
-    rfl_csv_field(b, rfl_cstr("first_seen"));
-    rfl_csv_field(b, rfl_cstr("last_seen"));
-    rfl_csv_end_row(b);
-}
-
-
 static rfl_rc_t
 csv_row(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
 {
-    size_t                   i;
-    u_char                   key[RFL_KEY_LEN];
-    rfl_rc_t                 rc;
-    rfl_cell_t               cell;
-    const rfl_link_field_t  *field;
+    rfl_rc_t          rc;
+    rfl_report_row_t  row;
 
     (void) data;
 
-    memset(&cell, 0, sizeof(rfl_cell_t));
+    memset(&row, 0, sizeof(rfl_report_row_t));
+    row.fields = FIELDS;
 
-    rc = rfl_totals_cell(&env->totals, link->id, &cell);
-    if (rc != RFL_OK) {
-        return rc;
-    }
+    rc = rfl_report_totals(&row, env->registry, &env->totals, link);
 
-    rfl_key_text(link->key, key);
-    rfl_csv_field(out, rfl_str(key, RFL_KEY_LEN));
-
-    for (i = 0; i < rfl_link_nfields; i++) {
-        field = &rfl_link_fields[i];
-
-        rfl_csv_field(out, field->type == RFL_FIELD_MATCH_TYPE
-                           ? rfl_match_type_names[link->match_type]
-                           : *rfl_link_slice(link, field));
-    }
-
-    csv_time(out, link->created);
-
-    for (i = 0; i < RFL_CELL_SUMS; i++) {
-        csv_number(out, cell.n[rfl_counter_table[i].field]);
-    }
-
-    csv_time(out, cell.n[RFL_CELL_FIRST_SEEN]);
-    csv_time(out, cell.n[RFL_CELL_LAST_SEEN]);
-    rfl_csv_end_row(out);
-
-    return RFL_OK;
-}
-
-
-static void
-csv_number(rfl_buf_t *b, uint64_t n)
-{
-    char  text[24];
-
-    (void) snprintf(text, sizeof(text), "%llu", (unsigned long long) n);
-
-    rfl_csv_field(b, rfl_cstr(text));
-}
-
-
-/* Empty: never. */
-
-static void
-csv_time(rfl_buf_t *b, uint64_t seconds)
-{
-    rfl_buf_t  text = rfl_buf_init;
-
-    if (seconds != 0) {
-        rfl_buf_time(&text, seconds);
-    }
-
-    if (text.failed) {
-        b->failed = 1;
-    }
-
-    rfl_csv_field(b, rfl_str(text.data, text.len));
-    rfl_buf_free(&text);
+    return rc == RFL_OK ? rfl_report_csv_row(out, &env->totals, link, &row)
+                        : rc;
 }
 
 

@@ -63,8 +63,8 @@ const cli_command_t  cli_import = {
     "Fields: source match_type target tag name channel origin partner\n"
     "placement rel authority anchor labels note cost listed_first\n"
     "listed_last.  Columns of \"export\" that are no fields (key, groups,\n"
-    "counters, first_seen, last_seen) and the column error of FILE.bad.csv\n"
-    "are ignored; created is taken over.\n",
+    "counters, first_seen, last_seen, state, state_since) and the column\n"
+    "error of FILE.bad.csv are ignored; created is taken over.\n",
     run
 };
 

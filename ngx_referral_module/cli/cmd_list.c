@@ -15,6 +15,7 @@
 #define OPTION_FORMAT  (CLI_OPTION_FIRST + 0)
 #define OPTION_HOST    (CLI_OPTION_FIRST + 1)
 #define OPTION_LIMIT   (CLI_OPTION_FIRST + 2)
+#define OPTION_STATE   (CLI_OPTION_FIRST + 3)
 
 #define GAP            2             /* between columns */
 #define ALIGN_MAX      100           /* what is longer is not aligned */
@@ -89,7 +90,7 @@ static const rfl_str_t  csv_names[COLUMNS] = {
 
 const cli_command_t  cli_list = {
     "list",
-    "[--format table|csv|json] [--host HOST] [--limit N]",
+    "[--format table|csv|json] [--host HOST] [--state STATE] [--limit N]",
     "list the links with their counters",
     "Lists links in the order of their sources.  On a terminal the table is\n"
     "cut to the screen's width ($COLUMNS), columns without room are left out;\n"
@@ -97,6 +98,8 @@ const cli_command_t  cli_list = {
     "\n"
     "      --format F        table, csv or json; default table\n"
     "      --host HOST       only links of this host\n"
+    "      --state STATE     only links that are new, active, silent, never\n"
+    "                        (without a click) or revived\n"
     "      --limit N         no more than N links",
     run
 };
@@ -117,11 +120,13 @@ run(cli_t *cli, int argc, char **argv)
         { "format", required_argument, NULL, OPTION_FORMAT },
         { "host", required_argument, NULL, OPTION_HOST },
         { "limit", required_argument, NULL, OPTION_LIMIT },
+        { "state", required_argument, NULL, OPTION_STATE },
         { NULL, 0, NULL, 0 }
     };
 
     memset(&walk, 0, sizeof(cli_walk_t));
     walk.limit = UINT64_MAX;
+    walk.state = RFL_STATES;
     format = NULL;
 
     while ((opt = cli_option(cli, argc, argv, options)) != -1) {
@@ -145,6 +150,15 @@ run(cli_t *cli, int argc, char **argv)
             if (rc != RFL_OK) {
                 return cli_wrong_usage(cli, "--limit \"%s\" is no number "
                                        "above 0", optarg);
+            }
+
+            break;
+
+        case OPTION_STATE:
+            if (rfl_state_parse(rfl_cstr(optarg), &walk.state) != RFL_OK) {
+                return cli_wrong_usage(cli, "--state \"%s\" is not new, "
+                                       "active, silent, never or revived",
+                                       optarg);
             }
 
             break;

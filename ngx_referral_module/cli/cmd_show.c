@@ -16,6 +16,8 @@ static rfl_rc_t show(cli_t *cli, cli_env_t *env, const char *key,
 static rfl_rc_t show_text(cli_env_t *env, const rfl_link_t *link,
     rfl_buf_t *out);
 static void show_fields(rfl_link_t *link, rfl_buf_t *out);
+static void show_state(const rfl_state_verdict_t *v, rfl_buf_t *out);
+static void show_day(rfl_buf_t *out, uint32_t day);
 static void show_counters(const rfl_cell_t *cell, rfl_buf_t *out);
 static rfl_rc_t show_groups(cli_env_t *env, const rfl_link_t *link,
     rfl_buf_t *out);
@@ -116,16 +118,22 @@ show(cli_t *cli, cli_env_t *env, const char *key, rfl_buf_t *out,
 static rfl_rc_t
 show_text(cli_env_t *env, const rfl_link_t *link, rfl_buf_t *out)
 {
-    u_char      key[RFL_KEY_LEN];
-    rfl_rc_t    rc;
-    rfl_cell_t  cell;
-    rfl_link_t  copy;
+    u_char               key[RFL_KEY_LEN];
+    rfl_rc_t             rc;
+    rfl_cell_t           cell;
+    rfl_link_t           copy;
+    rfl_state_verdict_t  verdict;
 
     copy = *link;
 
     memset(&cell, 0, sizeof(rfl_cell_t));
 
     rc = rfl_totals_cell(&env->totals, link->id, &cell);
+
+    if (rc == RFL_OK) {
+        rc = rfl_totals_state(&env->totals, link, &verdict);
+    }
+
     if (rc != RFL_OK) {
         return rc;
     }
@@ -138,6 +146,7 @@ show_text(cli_env_t *env, const rfl_link_t *link, rfl_buf_t *out)
     show_time(out, rfl_cstr("created"), link->created);
     show_time(out, rfl_cstr("first_seen"), cell.n[RFL_CELL_FIRST_SEEN]);
     show_time(out, rfl_cstr("last_seen"), cell.n[RFL_CELL_LAST_SEEN]);
+    show_state(&verdict, out);
 
     show_counters(&cell, out);
 
@@ -173,6 +182,43 @@ show_fields(rfl_link_t *link, rfl_buf_t *out)
         if (value.len != 0) {
             show_line(out, field->name, value);
         }
+    }
+}
+
+
+/* The rate it is judged by stands beside it. */
+
+static void
+show_state(const rfl_state_verdict_t *v, rfl_buf_t *out)
+{
+    show_label(out, rfl_cstr("state"));
+    rfl_buf_str(out, rfl_state_names[v->state]);
+
+    if (v->since != 0) {
+        rfl_buf_text(out, " since ");
+        show_day(out, v->since);
+    }
+
+    if (v->days != 0) {
+        rfl_buf_text(out, "; the last click came on ");
+        show_day(out, v->last);
+        rfl_buf_fmt(out, ", and in the %u days up to then %llu",
+                    (unsigned) v->days, (unsigned long long) v->clicks);
+    }
+
+    rfl_buf_char(out, '\n');
+}
+
+
+/* "2026-11-20" of "2026-11-20T00:00:00Z". */
+
+static void
+show_day(rfl_buf_t *out, uint32_t day)
+{
+    rfl_buf_time(out, (uint64_t) day * RFL_STATE_DAY);
+
+    if (!out->failed) {
+        out->len -= sizeof("T00:00:00Z") - 1;
     }
 }
 

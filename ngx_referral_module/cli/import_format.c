@@ -175,6 +175,8 @@ static const rfl_str_t  own_columns[] = {
     rfl_string("groups"),
     rfl_string("first_seen"),
     rfl_string("last_seen"),
+    rfl_string("state"),
+    rfl_string("state_since"),
     rfl_string("errors")
 };
 

@@ -100,6 +100,12 @@ const char *const  rfl_diagnosis_texts[RFL_DIAGNOSIS_BITS] = {
     "them; see docs/cdn.md"
 };
 
+const rfl_str_t  rfl_diagnosis_names[RFL_DIAGNOSIS_BITS] = {
+    rfl_string("no_referer"),
+    rfl_string("other_host"),
+    rfl_string("edge_cache")
+};
+
 _Static_assert(RFL_DIAGNOSIS_NO_REFERER == 1 << 0
                && RFL_DIAGNOSIS_OTHER_HOST == 1 << 1
                && RFL_DIAGNOSIS_EDGE_CACHE == 1 << 2

@@ -52,6 +52,10 @@
 
 extern const char *const  rfl_diagnosis_texts[RFL_DIAGNOSIS_BITS];
 
+/* And one word for programs. */
+
+extern const rfl_str_t  rfl_diagnosis_names[RFL_DIAGNOSIS_BITS];
+
 
 typedef struct rfl_diagnosis_s  rfl_diagnosis_t;
 

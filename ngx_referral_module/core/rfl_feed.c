@@ -35,6 +35,9 @@ struct rfl_feed_s {
     uint64_t               summary_ms;   /* when the next is due */
     uint64_t               missed;       /* at places that were given up */
     uint64_t               told;         /* of those missed */
+    uint64_t               change;       /* of a state, told last */
+    unsigned               has_change:1; /* that is known */
+    unsigned               look:1;       /* there may be more */
     rfl_feed_place_t       places[RFL_FEED_PLACES];
 };
 
@@ -70,6 +73,11 @@ static void rfl_feed_match(rfl_feed_turn_t *turn, const rfl_event_t *event);
 static void rfl_feed_names(rfl_feed_turn_t *turn, const rfl_event_t *event);
 static void rfl_feed_key(rfl_buf_t *b, const char *name, const uint64_t *key);
 static void rfl_feed_time(rfl_buf_t *b, uint64_t time_ms);
+static rfl_rc_t rfl_feed_states(rfl_feed_turn_t *turn);
+static rfl_rc_t rfl_feed_changes(rfl_feed_turn_t *turn, rfl_ledger_t *ledger);
+static void rfl_feed_change(rfl_feed_turn_t *turn,
+    const rfl_states_change_t *change);
+static void rfl_feed_begin(rfl_feed_turn_t *turn);
 static void rfl_feed_summary(rfl_feed_turn_t *turn);
 static rfl_rc_t rfl_feed_zone(rfl_runtime_t *rt, rfl_zone_t *zone);
 
@@ -155,6 +163,7 @@ rfl_feed_open(rfl_feed_t **fp, const rfl_view_request_t *request,
 
     feed->started = now;
     feed->summary_ms = now_ms;
+    feed->look = 1;
 
     *fp = feed;
 
@@ -228,6 +237,7 @@ rfl_feed_step(rfl_feed_t *feed, uint64_t now, uint64_t now_ms, rfl_buf_t *b)
 
     if (now_ms >= feed->summary_ms) {
         rfl_feed_summary(&turn);
+        feed->look = 1;
         feed->summary_ms += RFL_FEED_SUMMARY_MS;
 
         if (feed->summary_ms <= now_ms) {
@@ -235,7 +245,11 @@ rfl_feed_step(rfl_feed_t *feed, uint64_t now, uint64_t now_ms, rfl_buf_t *b)
         }
     }
 
-    rc = rfl_feed_records(&turn);
+    rc = rfl_feed_states(&turn);
+
+    if (rc == RFL_OK) {
+        rc = rfl_feed_records(&turn);
+    }
 
     if (turn.registry != NULL) {
         rfl_registry_end(turn.registry);
@@ -442,21 +456,12 @@ rfl_feed_names(rfl_feed_turn_t *turn, const rfl_event_t *event)
     rfl_group_t      group;
     rfl_registry_t  *registry;
 
-    registry = turn->feed->rt->registry;
+    rfl_feed_begin(turn);
 
-    if (!turn->looked_up) {
-        turn->looked_up = 1;
-
-        if (registry != NULL
-            && rfl_registry_begin(registry, 0, NULL) == RFL_OK)
-        {
-            turn->registry = registry;
-        }
-    }
-
+    registry = turn->registry;
     is_group = (event->flags & RFL_EVENT_GROUP) != 0;
 
-    found = turn->registry != NULL
+    found = registry != NULL
             && (is_group
                 ? rfl_registry_group(registry, event->id, &group)
                 : rfl_registry_link(registry, event->id, &link)) == RFL_OK;
@@ -466,6 +471,124 @@ rfl_feed_names(rfl_feed_turn_t *turn, const rfl_event_t *event)
 
     rfl_json_name(turn->b, "name");
     rfl_json_string(turn->b, found && !is_group ? link.name : rfl_str("", 0));
+}
+
+
+static void
+rfl_feed_begin(rfl_feed_turn_t *turn)
+{
+    rfl_registry_t  *registry;
+
+    if (turn->looked_up) {
+        return;
+    }
+
+    turn->looked_up = 1;
+    registry = turn->feed->rt->registry;
+
+    if (registry != NULL && rfl_registry_begin(registry, 0, NULL) == RFL_OK) {
+        turn->registry = registry;
+    }
+}
+
+
+/* Without a ledger that can be read there is nothing to tell. */
+
+static rfl_rc_t
+rfl_feed_states(rfl_feed_turn_t *turn)
+{
+    rfl_rc_t       rc;
+    rfl_ledger_t  *ledger;
+
+    ledger = turn->feed->rt->ledger;
+
+    if (!turn->feed->look || ledger == NULL
+        || rfl_ledger_begin(ledger, NULL) != RFL_OK)
+    {
+        return RFL_OK;
+    }
+
+    rc = rfl_feed_changes(turn, ledger);
+
+    rfl_ledger_end(ledger);
+
+    turn->feed->look = (rc == RFL_BUSY);
+
+    return rc;
+}
+
+
+static rfl_rc_t
+rfl_feed_changes(rfl_feed_turn_t *turn, rfl_ledger_t *ledger)
+{
+    rfl_rc_t              rc;
+    rfl_feed_t           *feed;
+    rfl_states_t          sums;
+    rfl_states_change_t   change;
+
+    feed = turn->feed;
+
+    rc = rfl_states_sums(ledger, &sums);
+
+    if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
+        return RFL_OK;
+    }
+
+    /* it begins with what is found from now on; so it does in another ledger */
+
+    if (!feed->has_change || sums.changes < feed->change) {
+        feed->has_change = 1;
+        feed->change = sums.changes;
+    }
+
+    while (feed->change < sums.changes) {
+
+        if (turn->records == 0 || turn->b->len >= turn->bytes) {
+            return RFL_BUSY;
+        }
+
+        if (rfl_states_next_change(ledger, feed->change, &change) != RFL_OK) {
+            feed->change = sums.changes;
+            return RFL_OK;
+        }
+
+        turn->records--;
+        feed->missed += change.number - feed->change - 1;
+        feed->change = change.number;
+
+        rfl_feed_missed(turn);
+        rfl_feed_change(turn, &change);
+    }
+
+    return RFL_OK;
+}
+
+
+static void
+rfl_feed_change(rfl_feed_turn_t *turn, const rfl_states_change_t *change)
+{
+    int          found;
+    rfl_buf_t   *b;
+    rfl_link_t   link;
+
+    b = turn->b;
+
+    rfl_feed_begin(turn);
+
+    found = turn->registry != NULL
+            && rfl_registry_link(turn->registry, change->id, &link) == RFL_OK;
+
+    rfl_buf_text(b, "event: state\ndata: {");
+    rfl_json_name(b, "time");
+    rfl_feed_time(b, change->time * 1000);
+    rfl_feed_key(b, "link", found ? &link.key : NULL);
+    rfl_json_name(b, "name");
+    rfl_json_string(b, found ? link.name : rfl_str("", 0));
+    rfl_json_name(b, "from");
+    rfl_json_string(b, rfl_state_names[change->from]);
+    rfl_json_name(b, "to");
+    rfl_json_string(b, rfl_state_names[change->to]);
+    rfl_buf_text(b, "}\n\n");
 }
 
 

@@ -3,6 +3,7 @@
  * from the records of the event rings to text, in bounded steps.
  *
  *     event: match      a matched or ambiguous request, when it was logged
+ *     event: state      a link's state has changed, as the keeper found it
  *     event: summary    each second: the registry's sums; also the heartbeat
  *     event: missed     so many records have passed by since it was told last
  *
@@ -10,6 +11,9 @@
  * than RFL_FEED_STEP_BYTES (and a record), and holds read transactions only
  * while it runs.  A feed that is not stepped falls behind in the rings, which
  * go on without it: memory is for one step, however slow its client is.
+ *
+ * Changes of states are read from the ledger (rfl_states.h) once a second: no
+ * more is shared with the keeper.
  *
  * The records of requests that matched nothing are passed over; among those it
  * missed they are counted, for nobody knows what they were.

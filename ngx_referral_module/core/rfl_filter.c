@@ -26,6 +26,7 @@ rfl_filter_set(rfl_filter_t *f, rfl_filter_field_t field, rfl_str_t value)
 {
     size_t           i;
     rfl_rc_t         rc;
+    rfl_state_t      state;
     rfl_identity_t   identity;
 
     switch (field) {
@@ -44,6 +45,10 @@ rfl_filter_set(rfl_filter_t *f, rfl_filter_field_t field, rfl_str_t value)
 
     case RFL_FILTER_HOST:
         rc = rfl_filter_surt(f, &value, &identity);
+        break;
+
+    case RFL_FILTER_STATE:
+        rc = rfl_state_parse(value, &state);
         break;
 
     default:

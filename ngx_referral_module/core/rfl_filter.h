@@ -7,6 +7,7 @@
 #define RFL_FILTER_H
 
 #include "rfl_link.h"
+#include "rfl_state.h"
 
 
 #define RFL_FILTER_MAX  512              /* bytes of a value */
@@ -19,6 +20,7 @@ typedef enum {
     RFL_FILTER_LABEL,
     RFL_FILTER_TEXT,
     RFL_FILTER_HOST,
+    RFL_FILTER_STATE,
     RFL_FILTERS
 } rfl_filter_field_t;
 
@@ -50,6 +52,7 @@ typedef struct {
  *            letters without case
  *   host     of the source, canonical (rfl_surt.h); ".example.com": also those
  *            below; empty: links without a source
+ *   state    one of rfl_state_names
  */
 
 rfl_rc_t rfl_filter_set(rfl_filter_t *f, rfl_filter_field_t field,
@@ -70,7 +73,7 @@ rfl_filter_value(const rfl_filter_t *f, rfl_filter_field_t field)
 }
 
 
-/* All but the host.  *searched is raised by the bytes looked through. */
+/* All but host and state.  *searched is raised by the bytes looked through. */
 
 int rfl_filter_link(const rfl_filter_t *f, const rfl_link_t *link,
     size_t *searched);
@@ -81,6 +84,14 @@ int rfl_filter_link(const rfl_filter_t *f, const rfl_link_t *link,
  */
 
 int rfl_filter_host(const rfl_filter_t *f, rfl_str_t surt);
+
+
+static inline int
+rfl_filter_state(const rfl_filter_t *f, rfl_state_t state)
+{
+    return rfl_str_eq(rfl_filter_value(f, RFL_FILTER_STATE),
+                      rfl_state_names[state]);
+}
 
 
 #endif /* RFL_FILTER_H */

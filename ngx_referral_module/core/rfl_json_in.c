@@ -50,6 +50,7 @@ static const rfl_str_t  rfl_json_in_shown[] = {
     rfl_string("first_seen"),
     rfl_string("last_seen"),
     rfl_string("state"),
+    rfl_string("state_since"),
     rfl_string("groups"),
     rfl_string("counters"),
     rfl_string("previous"),

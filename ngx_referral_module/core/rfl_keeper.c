@@ -18,6 +18,7 @@
 
 #include "rfl_keeper.h"
 #include "rfl_diagnosis.h"
+#include "rfl_survey.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -62,6 +63,7 @@ struct rfl_keeper_s {
     rfl_keeper_trust_t  trust;
     rfl_error_t         flush_error;     /* of the last flush; RFL_OK */
     rfl_diagnosis_t    *diagnosis;       /* NULL: no memory for it */
+    rfl_survey_t       *survey;          /* NULL: no memory for it */
     rfl_keeper_limit_t *limit;           /* NULL: nothing is being written */
     uint64_t            limit_ms;        /* when that was begun */
     uint64_t            flushed_ms;      /* 0: never */
@@ -82,6 +84,7 @@ static void *rfl_keeper_main(void *data);
 static void rfl_keeper_turn(rfl_keeper_t *k);
 static rfl_rc_t rfl_keeper_open(rfl_keeper_t *k, const rfl_counters_t *c,
     rfl_error_t *err);
+static void rfl_keeper_make_tables(rfl_keeper_t *k, const rfl_counters_t *c);
 static void rfl_keeper_tell_new_ledger(rfl_keeper_t *k);
 static void rfl_keeper_start_trust(rfl_keeper_t *k);
 static rfl_rc_t rfl_keeper_flush_due(rfl_keeper_t *k, uint64_t now,
@@ -96,6 +99,8 @@ static rfl_rc_t rfl_keeper_flush_rest(rfl_keeper_t *k, rfl_counters_t *c,
 static rfl_rc_t rfl_keeper_flush(rfl_keeper_t *k, rfl_counters_t *c,
     int full, const rfl_retention_t *keep, rfl_error_t *err);
 static void rfl_keeper_fold(rfl_keeper_t *k);
+static rfl_rc_t rfl_keeper_survey(rfl_keeper_t *k, uint64_t now,
+    rfl_error_t *err);
 static void rfl_keeper_write_limit(rfl_keeper_t *k, uint64_t now);
 static void *rfl_keeper_limit_main(void *data);
 static void rfl_keeper_release_limit(rfl_keeper_limit_t *limit);
@@ -240,6 +245,7 @@ rfl_keeper_main(void *data)
     rfl_runtime_init(&k->rt, &k->conf, 0);
     k->rt.keeps = 1;
     k->diagnosis = rfl_diagnosis_create();
+    k->survey = rfl_survey_create();
 
     do {
         rfl_keeper_turn(k);
@@ -289,6 +295,10 @@ rfl_keeper_turn(rfl_keeper_t *k)
 
     if (k->diagnosis != NULL && rt->counters != NULL) {
         rfl_diagnosis_turn(k->diagnosis, rt->registry, rt->counters);
+    }
+
+    if (rc == RFL_OK) {
+        rc = rfl_keeper_survey(k, now, &err);
     }
 
     /* what went well in the end may have left a text on its way */
@@ -346,11 +356,34 @@ rfl_keeper_open(rfl_keeper_t *k, const rfl_counters_t *c, rfl_error_t *err)
     }
 
     if (rc == RFL_OK) {
+        rfl_keeper_make_tables(k, c);
         rfl_keeper_start_trust(k);
         rfl_runtime_adopt(&k->rt, k->ledger);
+
+        if (k->survey != NULL) {
+            rfl_survey_reset(k->survey);
+        }
     }
 
     return rc;
+}
+
+
+/* Of a ledger from before some table.  A flush needs none of these. */
+
+static void
+rfl_keeper_make_tables(rfl_keeper_t *k, const rfl_counters_t *c)
+{
+    rfl_ledger_t  *ledger;
+
+    if (rfl_store_lacks_table(rfl_ledger_store(k->ledger))
+        && rfl_ledger_open(&ledger, k->conf.path, c->header->uuid,
+                           RFL_STORE_CREATE, k->conf.map_size, NULL)
+           == RFL_OK)
+    {
+        rfl_ledger_close(k->ledger);
+        k->ledger = ledger;
+    }
 }
 
 
@@ -642,6 +675,32 @@ rfl_keeper_fold(rfl_keeper_t *k)
 }
 
 
+/* The states of links, of the registry that the ledger is of. */
+
+static rfl_rc_t
+rfl_keeper_survey(rfl_keeper_t *k, uint64_t now, rfl_error_t *err)
+{
+    rfl_rc_t           rc;
+    rfl_survey_turn_t  turn;
+
+    if (k->survey == NULL || k->ledger == NULL || k->rt.registry == NULL
+        || memcmp(rfl_ledger_uuid(k->ledger), k->rt.uuid, 16) != 0
+        || rfl_store_lacks_table(rfl_ledger_store(k->ledger)))
+    {
+        return RFL_OK;
+    }
+
+    turn.registry = k->rt.registry;
+    turn.ledger = k->ledger;
+    turn.now = rfl_keeper_wall_ms() / 1000;
+    turn.clock_ms = now;
+
+    rc = rfl_survey_turn(k->survey, &turn, err);
+
+    return rc == RFL_BUSY ? RFL_OK : rc;
+}
+
+
 /*
  * Who registers reads the limit in the registry.  Writing it may wait for an
  * import: in a thread that this one does not wait for, and that nobody ends.
@@ -864,6 +923,7 @@ rfl_keeper_leave(rfl_keeper_t *k)
     rfl_keeper_flush_last(k);
 
     rfl_diagnosis_free(k->diagnosis);
+    rfl_survey_free(k->survey);
 
     if (k->limit != NULL) {
         rfl_keeper_release_limit(k->limit);

@@ -207,7 +207,9 @@ static const rfl_store_dbi_t  rfl_ledger_dbis[RFL_LEDGER_DBIS] = {
     { "zones",   RFL_KEY_U32 },
     { "minutes", RFL_KEY_U64 },
     { "hours",   RFL_KEY_U64 },
-    { "days",    RFL_KEY_U64 }
+    { "days",    RFL_KEY_U64 },
+    { "states",  RFL_KEY_U32|RFL_KEY_LATER },
+    { "changes", RFL_KEY_U64|RFL_KEY_LATER }
 };
 
 

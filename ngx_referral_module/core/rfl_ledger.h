@@ -7,6 +7,7 @@
  *     cells   id << 32 | number  -> the cell as last flushed
  *     zones   number             -> the zone-wide counters as last flushed
  *     minutes, hours, days       -> history, see rfl_history.h
+ *     states, changes            -> states of links, see rfl_states.h
  *
  * It stores absolute values per counter file.  So a flush that is repeated,
  * or killed at any instruction, changes nothing twice:

@@ -19,7 +19,9 @@ typedef enum {
     RFL_LEDGER_CELLS,
     RFL_LEDGER_ZONES,
     RFL_LEDGER_MINUTES,                  /* hours and days follow */
-    RFL_LEDGER_DBIS = RFL_LEDGER_MINUTES + RFL_UNITS
+    RFL_LEDGER_STATES = RFL_LEDGER_MINUTES + RFL_UNITS,  /* rfl_states.h */
+    RFL_LEDGER_CHANGES,
+    RFL_LEDGER_DBIS
 } rfl_ledger_dbi_t;
 
 

@@ -189,6 +189,9 @@ static const rfl_query_arg_t  rfl_query_links_args[] = {
       "a host, \"blog.example\" or \".blog.example\"," , RFL_FILTER_HOST },
     { rfl_string("label"), rfl_query_filter, "a label, or nothing,",
       RFL_FILTER_LABEL },
+    { rfl_string("state"), rfl_query_filter,
+      "\"new\", \"active\", \"silent\", \"never\" or \"revived\"",
+      RFL_FILTER_STATE },
     { rfl_string("q"), rfl_query_filter, "some text", RFL_FILTER_TEXT },
     { rfl_string("group"), rfl_query_group, "a group's key", 0 },
 

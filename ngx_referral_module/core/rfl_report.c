@@ -9,6 +9,15 @@
 #include "rfl_csv.h"
 
 #include <stdio.h>
+#include <time.h>
+
+
+/* What is no period's. */
+
+typedef struct {
+    rfl_cell_t           totals;
+    rfl_state_verdict_t  verdict;
+} rfl_report_life_t;
 
 
 static rfl_rc_t rfl_totals_is_folded(const rfl_totals_t *t,
@@ -19,10 +28,11 @@ static rfl_rc_t rfl_totals_lost_zone(const rfl_totals_t *t,
     const rfl_counters_t *lost, rfl_zone_t *zone);
 static rfl_rc_t rfl_report_group_clicks(const rfl_totals_t *t,
     const rfl_membership_t *member, uint64_t *clicks);
-static rfl_rc_t rfl_report_seen(const rfl_totals_t *t,
-    const rfl_link_t *link, const rfl_report_row_t *row, rfl_cell_t *totals);
+static rfl_rc_t rfl_report_life(const rfl_totals_t *t,
+    const rfl_link_t *link, const rfl_report_row_t *row,
+    rfl_report_life_t *life);
 static void rfl_report_row(rfl_buf_t *b, const rfl_link_t *link,
-    const rfl_cell_t *seen, const rfl_report_row_t *row);
+    const rfl_report_life_t *life, const rfl_report_row_t *row);
 static void rfl_report_previous(rfl_buf_t *b, const rfl_report_row_t *row);
 static void rfl_report_group(rfl_buf_t *b, const rfl_group_t *group,
     uint64_t clicks);
@@ -127,6 +137,8 @@ rfl_report_fields(rfl_str_t name)
         { rfl_string("created"),    RFL_SHOW_CREATED },
         { rfl_string("first_seen"), RFL_SHOW_FIRST_SEEN },
         { rfl_string("last_seen"),  RFL_SHOW_LAST_SEEN },
+        { rfl_string("state"),      RFL_SHOW_STATE },
+        { rfl_string("state_since"), RFL_SHOW_STATE_SINCE },
         { rfl_string("groups"),     RFL_SHOW_GROUPS },
         { rfl_string("counters"),   RFL_SHOW_COUNTERS }
     };
@@ -265,6 +277,40 @@ rfl_totals_lost_cell(const rfl_totals_t *t, const rfl_counters_t *lost,
 
 
 rfl_rc_t
+rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
+    rfl_state_verdict_t *v)
+{
+    int         judged;
+    rfl_rc_t    rc;
+    uint64_t    now, age;
+    rfl_cell_t  cell;
+
+    judged = t->ledger != NULL && rfl_states_get(t->ledger, link->id, v)
+                                  == RFL_OK;
+
+    if (judged && v->state != RFL_STATE_NEW && v->state != RFL_STATE_NEVER) {
+        return RFL_OK;
+    }
+
+    rc = rfl_totals_cell(t, link->id, &cell);
+
+    if (rc != RFL_OK || (judged && cell.n[RFL_CELL_CLICKS] == 0)) {
+        return rc;
+    }
+
+    memset(v, 0, sizeof(rfl_state_verdict_t));
+
+    now = (uint64_t) time(NULL);
+    age = now > link->created ? (now - link->created) / RFL_STATE_DAY : 0;
+
+    v->state = cell.n[RFL_CELL_CLICKS] != 0 ? RFL_STATE_ACTIVE
+               : age <= RFL_STATE_LATELY ? RFL_STATE_NEW : RFL_STATE_NEVER;
+
+    return RFL_OK;
+}
+
+
+rfl_rc_t
 rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone)
 {
     int                    folded;
@@ -365,13 +411,8 @@ rfl_report_link(rfl_buf_t *b, rfl_registry_t *registry,
     row.fields = RFL_SHOW_ALL;
 
     rc = rfl_report_totals(&row, registry, t, link);
-    if (rc != RFL_OK) {
-        return rc;
-    }
 
-    rfl_report_row(b, link, &row.cell, &row);
-
-    return b->failed ? RFL_NO_MEMORY : RFL_OK;
+    return rc == RFL_OK ? rfl_report_link_row(b, t, link, &row) : rc;
 }
 
 
@@ -432,41 +473,51 @@ rfl_rc_t
 rfl_report_link_row(rfl_buf_t *b, const rfl_totals_t *t,
     const rfl_link_t *link, const rfl_report_row_t *row)
 {
-    rfl_rc_t    rc;
-    rfl_cell_t  totals;
+    rfl_rc_t            rc;
+    rfl_report_life_t   life;
 
-    rc = rfl_report_seen(t, link, row, &totals);
+    rc = rfl_report_life(t, link, row, &life);
     if (rc != RFL_OK) {
         return rc;
     }
 
-    rfl_report_row(b, link, &totals, row);
+    rfl_report_row(b, link, &life, row);
 
     return b->failed ? RFL_NO_MEMORY : RFL_OK;
 }
 
 
 static rfl_rc_t
-rfl_report_seen(const rfl_totals_t *t, const rfl_link_t *link,
-    const rfl_report_row_t *row, rfl_cell_t *totals)
+rfl_report_life(const rfl_totals_t *t, const rfl_link_t *link,
+    const rfl_report_row_t *row, rfl_report_life_t *life)
 {
+    rfl_rc_t  rc;
+
+    memset(life, 0, sizeof(rfl_report_life_t));
+
+    if (row->fields & RFL_SHOW_STATES) {
+        rc = rfl_totals_state(t, link, &life->verdict);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
     if (!(row->fields & RFL_SHOW_SEEN)) {
-        memset(totals, 0, sizeof(rfl_cell_t));
         return RFL_OK;
     }
 
     if (row->is_total) {
-        *totals = row->cell;
+        life->totals = row->cell;
         return RFL_OK;
     }
 
-    return rfl_totals_cell(t, link->id, totals);
+    return rfl_totals_cell(t, link->id, &life->totals);
 }
 
 
 static void
-rfl_report_row(rfl_buf_t *b, const rfl_link_t *link, const rfl_cell_t *seen,
-    const rfl_report_row_t *row)
+rfl_report_row(rfl_buf_t *b, const rfl_link_t *link,
+    const rfl_report_life_t *life, const rfl_report_row_t *row)
 {
     size_t  i;
 
@@ -488,12 +539,22 @@ rfl_report_row(rfl_buf_t *b, const rfl_link_t *link, const rfl_cell_t *seen,
 
     if (row->fields & RFL_SHOW_FIRST_SEEN) {
         rfl_json_name(b, "first_seen");
-        rfl_report_time(b, seen->n[RFL_CELL_FIRST_SEEN]);
+        rfl_report_time(b, life->totals.n[RFL_CELL_FIRST_SEEN]);
     }
 
     if (row->fields & RFL_SHOW_LAST_SEEN) {
         rfl_json_name(b, "last_seen");
-        rfl_report_time(b, seen->n[RFL_CELL_LAST_SEEN]);
+        rfl_report_time(b, life->totals.n[RFL_CELL_LAST_SEEN]);
+    }
+
+    if (row->fields & RFL_SHOW_STATE) {
+        rfl_json_name(b, "state");
+        rfl_json_string(b, rfl_state_names[life->verdict.state]);
+    }
+
+    if (row->fields & RFL_SHOW_STATE_SINCE) {
+        rfl_json_name(b, "state_since");
+        rfl_report_time(b, (uint64_t) life->verdict.since * RFL_STATE_DAY);
     }
 
     if (row->fields & RFL_SHOW_GROUPS) {
@@ -948,6 +1009,14 @@ rfl_report_csv_head(rfl_buf_t *b, uint64_t fields, int has_previous)
         rfl_csv_field(b, rfl_cstr("last_seen"));
     }
 
+    if (fields & RFL_SHOW_STATE) {
+        rfl_csv_field(b, rfl_cstr("state"));
+    }
+
+    if (fields & RFL_SHOW_STATE_SINCE) {
+        rfl_csv_field(b, rfl_cstr("state_since"));
+    }
+
     rfl_csv_end_row(b);
 }
 
@@ -956,12 +1025,12 @@ rfl_rc_t
 rfl_report_csv_row(rfl_buf_t *b, const rfl_totals_t *t,
     const rfl_link_t *link, const rfl_report_row_t *row)
 {
-    size_t      i;
-    u_char      key[RFL_KEY_LEN];
-    rfl_rc_t    rc;
-    rfl_cell_t  totals;
+    size_t             i;
+    u_char             key[RFL_KEY_LEN];
+    rfl_rc_t           rc;
+    rfl_report_life_t  life;
 
-    rc = rfl_report_seen(t, link, row, &totals);
+    rc = rfl_report_life(t, link, row, &life);
     if (rc != RFL_OK) {
         return rc;
     }
@@ -986,11 +1055,19 @@ rfl_report_csv_row(rfl_buf_t *b, const rfl_totals_t *t,
     }
 
     if (row->fields & RFL_SHOW_FIRST_SEEN) {
-        rfl_report_csv_time(b, totals.n[RFL_CELL_FIRST_SEEN]);
+        rfl_report_csv_time(b, life.totals.n[RFL_CELL_FIRST_SEEN]);
     }
 
     if (row->fields & RFL_SHOW_LAST_SEEN) {
-        rfl_report_csv_time(b, totals.n[RFL_CELL_LAST_SEEN]);
+        rfl_report_csv_time(b, life.totals.n[RFL_CELL_LAST_SEEN]);
+    }
+
+    if (row->fields & RFL_SHOW_STATE) {
+        rfl_csv_field(b, rfl_state_names[life.verdict.state]);
+    }
+
+    if (row->fields & RFL_SHOW_STATE_SINCE) {
+        rfl_report_csv_time(b, (uint64_t) life.verdict.since * RFL_STATE_DAY);
     }
 
     rfl_csv_end_row(b);

@@ -10,6 +10,7 @@
 #include "rfl_ledger.h"
 #include "rfl_period.h"
 #include "rfl_registry.h"
+#include "rfl_states.h"
 
 
 /* A row here adds a counter everywhere. */
@@ -42,6 +43,16 @@ rfl_rc_t rfl_totals_cell(const rfl_totals_t *t, uint32_t id, rfl_cell_t *cell);
 rfl_rc_t rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone);
 
 
+/*
+ * A link's state, as the keeper found it last.  One it has not judged yet, or
+ * called new or never before there was a click, is new, never or active by its
+ * age in days and its total.
+ */
+
+rfl_rc_t rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
+    rfl_state_verdict_t *v);
+
+
 /* The 13 counters of a cell as a JSON object. */
 
 void rfl_report_counters(rfl_buf_t *b, const rfl_cell_t *cell);
@@ -55,10 +66,13 @@ void rfl_report_counters(rfl_buf_t *b, const rfl_cell_t *cell);
 #define RFL_SHOW_FIRST_SEEN   (UINT64_C(1) << 25)
 #define RFL_SHOW_LAST_SEEN    (UINT64_C(1) << 26)
 #define RFL_SHOW_GROUPS       (UINT64_C(1) << 27)
+#define RFL_SHOW_STATE        (UINT64_C(1) << 28)
+#define RFL_SHOW_STATE_SINCE  (UINT64_C(1) << 29)
 #define RFL_SHOW_COUNTER(i)   (UINT64_C(1) << (32 + (i)))
 #define RFL_SHOW_COUNTERS     (RFL_SHOW_COUNTER(RFL_CELL_SUMS)                \
                                - RFL_SHOW_COUNTER(0))
 #define RFL_SHOW_SEEN         (RFL_SHOW_FIRST_SEEN|RFL_SHOW_LAST_SEEN)
+#define RFL_SHOW_STATES       (RFL_SHOW_STATE|RFL_SHOW_STATE_SINCE)
 #define RFL_SHOW_KEY          (UINT64_C(1) << 63)
 #define RFL_SHOW_ALL          UINT64_MAX
 

@@ -21,11 +21,15 @@
 #include <sys/stat.h>
 
 
+#define RFL_RUNTIME_TABLE_SECONDS  10
+
+
 static void rfl_runtime_canary(rfl_runtime_t *rt);
 static void rfl_runtime_registry(rfl_runtime_t *rt);
 static rfl_rc_t rfl_runtime_may_create(rfl_runtime_t *rt);
 static int rfl_runtime_has_data(const rfl_runtime_t *rt, const char *name);
 static void rfl_runtime_meta(rfl_runtime_t *rt);
+static int rfl_runtime_lacks_table(const rfl_runtime_t *rt);
 static void rfl_runtime_ledger(rfl_runtime_t *rt);
 static void rfl_runtime_counters(rfl_runtime_t *rt);
 static int rfl_runtime_counters_stay(rfl_runtime_t *rt);
@@ -266,6 +270,19 @@ rfl_runtime_meta(rfl_runtime_t *rt)
 }
 
 
+/*
+ * Of a ledger from before some table the keeper makes that at its first flush.
+ * To open it costs a look at its pages: not each second, should that fail.
+ */
+
+static int
+rfl_runtime_lacks_table(const rfl_runtime_t *rt)
+{
+    return rfl_store_lacks_table(rfl_ledger_store(rt->ledger))
+           && rt->now % RFL_RUNTIME_TABLE_SECONDS == 0;
+}
+
+
 /* The keeper makes the ledger at its first flush; readers wait for it. */
 
 static void
@@ -278,7 +295,8 @@ rfl_runtime_ledger(rfl_runtime_t *rt)
         rc = rfl_store_check_path(rfl_ledger_store(rt->ledger));
 
         if (rc == RFL_OK
-            && memcmp(rfl_ledger_uuid(rt->ledger), rt->uuid, 16) == 0)
+            && memcmp(rfl_ledger_uuid(rt->ledger), rt->uuid, 16) == 0
+            && !rfl_runtime_lacks_table(rt))
         {
             return;
         }

@@ -53,6 +53,10 @@
 
 #define RFL_STORE_CHECK_SIZE  (32 * 1024 * 1024)
 
+/* The handle of a table that is not there yet. */
+
+#define STORE_NO_TABLE  ((MDB_dbi) -1)
+
 
 typedef struct {
     dev_t  dev;
@@ -100,8 +104,8 @@ typedef struct {
 static rfl_rc_t store_open(rfl_store_t *s, const char *dir,
     const rfl_store_dbi_t *dbis, size_t n, size_t map_size, rfl_error_t *err);
 static rfl_store_t *store_other(rfl_store_t *s);
-static rfl_rc_t store_share(rfl_store_t *s, rfl_store_t *other, size_t n,
-    rfl_error_t *err);
+static rfl_rc_t store_share(rfl_store_t *s, rfl_store_t *other,
+    const rfl_store_dbi_t *dbis, size_t n, rfl_error_t *err);
 static int store_is_shared(const rfl_store_t *s);
 static void store_close(rfl_store_t *s);
 static rfl_rc_t store_paths(rfl_store_t *s, const char *dir,
@@ -238,7 +242,7 @@ store_open(rfl_store_t *s, const char *dir, const rfl_store_dbi_t *dbis,
     other = store_other(s);
 
     if (other != NULL) {
-        return store_share(s, other, n, err);
+        return store_share(s, other, dbis, n, err);
     }
 
     rc = store_check_head(s, err);
@@ -282,8 +286,11 @@ store_other(rfl_store_t *s)
 /* The environment of another handle: LMDB wants one for all threads. */
 
 static rfl_rc_t
-store_share(rfl_store_t *s, rfl_store_t *other, size_t n, rfl_error_t *err)
+store_share(rfl_store_t *s, rfl_store_t *other, const rfl_store_dbi_t *dbis,
+    size_t n, rfl_error_t *err)
 {
+    rfl_rc_t  rc;
+
     if (other->flags == RFL_STORE_READ && s->flags != RFL_STORE_READ) {
         return rfl_fail(err, RFL_BUSY, "%s: this process has it open for "
                         "reading already, as %s", s->dir, other->dir);
@@ -309,7 +316,15 @@ store_share(rfl_store_t *s, rfl_store_t *other, size_t n, rfl_error_t *err)
     s->lock_file = other->lock_file;
     s->lock_size = other->lock_size;
 
-    return RFL_OK;
+    if (!rfl_store_lacks_table(s) || !(s->flags & RFL_STORE_CREATE)) {
+        return RFL_OK;
+    }
+
+    rfl_canary_enter();
+    rc = store_open_dbis(s, dbis, n, err);
+    rfl_canary_leave();
+
+    return rc;
 }
 
 
@@ -334,6 +349,21 @@ rfl_store_close(rfl_store_t *s)
     store_close(s);
 
     (void) pthread_mutex_unlock(&store_mutex);
+}
+
+
+int
+rfl_store_lacks_table(const rfl_store_t *s)
+{
+    unsigned  i;
+
+    for (i = 0; i < s->ndbis; i++) {
+        if (s->dbis[i] == STORE_NO_TABLE) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -1029,10 +1059,19 @@ store_try_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis, size_t n,
 
     for (i = 0; i < n; i++) {
         *name = dbis[i].name;
-        wanted = dbis[i].key_kind == RFL_KEY_BYTES ? 0 : MDB_INTEGERKEY;
+        wanted = (dbis[i].key_kind & ~RFL_KEY_LATER) == RFL_KEY_BYTES
+                 ? 0 : MDB_INTEGERKEY;
         flags = txn_flags & MDB_RDONLY ? 0 : MDB_CREATE;
 
         rc = mdb_dbi_open(txn, dbis[i].name, flags | wanted, &s->dbis[i]);
+
+        if (rc == MDB_NOTFOUND && (dbis[i].key_kind & RFL_KEY_LATER)
+            && !(s->flags & RFL_STORE_CREATE))
+        {
+            s->dbis[i] = STORE_NO_TABLE;
+            continue;
+        }
+
         if (rc != 0) {
             goto failed;
         }
@@ -1379,6 +1418,10 @@ rfl_store_get(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t *value)
         return RFL_ERROR;
     }
 
+    if (s->dbis[dbi] == STORE_NO_TABLE) {
+        return RFL_NOT_FOUND;
+    }
+
     k = store_val(key);
 
     rc = mdb_get(s->txn, s->dbis[dbi], &k, &v);
@@ -1470,6 +1513,10 @@ rfl_cursor_open(rfl_store_t *s, unsigned dbi, rfl_cursor_t **cp)
 
     if (s->txn == NULL) {
         return RFL_ERROR;
+    }
+
+    if (s->dbis[dbi] == STORE_NO_TABLE) {
+        return RFL_NOT_FOUND;
     }
 
     c = malloc(sizeof(rfl_cursor_t));
@@ -1605,6 +1652,10 @@ rfl_store_stat(rfl_store_t *s, rfl_store_stat_t *stat)
     /* 0 and 1 are LMDB's own: freed pages, and the names of the tables. */
 
     for (i = 0; i < s->ndbis + 2; i++) {
+        if (i >= 2 && s->dbis[i - 2] == STORE_NO_TABLE) {
+            continue;
+        }
+
         if (mdb_stat(s->txn, i < 2 ? i : s->dbis[i - 2], &st) == 0) {
             pages += st.ms_branch_pages + st.ms_leaf_pages
                      + st.ms_overflow_pages;

@@ -44,9 +44,16 @@ typedef enum {
 } rfl_key_kind_t;
 
 
+/*
+ * With RFL_KEY_LATER added to its kind a table may be missing: in a store from
+ * before it there is nothing to be found in it.  CREATE makes it.
+ */
+
+#define RFL_KEY_LATER  0x10
+
 typedef struct {
     const char      *name;
-    rfl_key_kind_t   key_kind;
+    unsigned         key_kind;
 } rfl_store_dbi_t;
 
 
@@ -79,6 +86,10 @@ rfl_rc_t rfl_store_open(rfl_store_t **sp, const char *dir,
     rfl_error_t *err);
 
 void rfl_store_close(rfl_store_t *s);            /* NULL is allowed */
+
+/* Whether a table was missing when it was opened: open it again to look. */
+
+int rfl_store_lacks_table(const rfl_store_t *s);
 
 
 /*

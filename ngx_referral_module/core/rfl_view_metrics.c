@@ -15,6 +15,7 @@
 
 #include "rfl_view_parts.h"
 #include "rfl_class.h"
+#include "rfl_diagnosis.h"
 #include "rfl_prometheus.h"
 
 #include <stdlib.h>
@@ -41,9 +42,12 @@ typedef struct {
     unsigned        is_whole:1;          /* its counters can be shown */
     unsigned        has_links:1;         /* its registry can be read */
     unsigned        has_file:1;          /* there is a counter file */
+    unsigned        has_states:1;        /* the keeper has judged links */
     uint32_t        links;
     uint32_t        end_id;
     rfl_zone_t      zone;
+    rfl_states_t    states;
+    uint32_t        diagnosis;           /* bits of rfl_diagnosis.h */
     uint64_t        flush_errors;
     uint64_t        flush_ms;            /* 0: never */
     uint64_t        now_ms;
@@ -110,6 +114,10 @@ static rfl_rc_t rfl_metrics_overflow(rfl_view_t *v, rfl_buf_t *b,
 static rfl_rc_t rfl_metrics_lookup_errors(rfl_view_t *v, rfl_buf_t *b,
     rfl_metrics_registry_t *reg);
 static rfl_rc_t rfl_metrics_links(rfl_view_t *v, rfl_buf_t *b,
+    rfl_metrics_registry_t *reg);
+static rfl_rc_t rfl_metrics_link_states(rfl_view_t *v, rfl_buf_t *b,
+    rfl_metrics_registry_t *reg);
+static rfl_rc_t rfl_metrics_diagnosis(rfl_view_t *v, rfl_buf_t *b,
     rfl_metrics_registry_t *reg);
 static rfl_rc_t rfl_metrics_flush_age(rfl_view_t *v, rfl_buf_t *b,
     rfl_metrics_registry_t *reg);
@@ -178,6 +186,14 @@ static const rfl_metrics_family_t  rfl_metrics_families[] = {
     { "referral_links", "gauge",
       "Registered links.",
       rfl_metrics_links },
+
+    { "referral_link_states", "gauge",
+      "Registered links by state.",
+      rfl_metrics_link_states },
+
+    { "referral_diagnosis", "gauge",
+      "1 while the requests themselves show this to be wrong.",
+      rfl_metrics_diagnosis },
 
     { "referral_flush_age_seconds", "gauge",
       "Time since the counters were last stored in the ledger.",
@@ -318,6 +334,9 @@ rfl_metrics_snapshot(rfl_metrics_registry_t *reg)
         rc = rfl_totals_zone(&totals, &reg->zone);
         reg->is_whole = (rc == RFL_OK);
 
+        rc = rfl_states_sums(rt->ledger, &reg->states);
+        reg->has_states = (rc == RFL_OK);
+
         rfl_ledger_end(rt->ledger);
     }
 
@@ -331,6 +350,7 @@ rfl_metrics_snapshot(rfl_metrics_registry_t *reg)
     reg->flush_ms = __atomic_load_n(&header->flush_ms, __ATOMIC_RELAXED);
     reg->flush_errors = __atomic_load_n(&header->flush_errors,
                                         __ATOMIC_RELAXED);
+    reg->diagnosis = __atomic_load_n(&header->diagnosis, __ATOMIC_RELAXED);
 }
 
 
@@ -555,6 +575,37 @@ rfl_metrics_flush_age(rfl_view_t *v, rfl_buf_t *b,
         rfl_metrics_sample(v, b, reg);
         rfl_prometheus_ms(b, reg->now_ms > reg->flush_ms
                              ? reg->now_ms - reg->flush_ms : 0);
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_metrics_link_states(rfl_view_t *v, rfl_buf_t *b,
+    rfl_metrics_registry_t *reg)
+{
+    unsigned  i;
+
+    for (i = 0; reg->has_states && i < RFL_STATES; i++) {
+        rfl_metrics_sample(v, b, reg);
+        rfl_prometheus_label(b, "state", rfl_state_names[i]);
+        rfl_prometheus_u64(b, reg->states.links[i]);
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_metrics_diagnosis(rfl_view_t *v, rfl_buf_t *b, rfl_metrics_registry_t *reg)
+{
+    unsigned  i;
+
+    for (i = 0; reg->has_file && i < RFL_DIAGNOSIS_BITS; i++) {
+        rfl_metrics_sample(v, b, reg);
+        rfl_prometheus_label(b, "problem", rfl_diagnosis_names[i]);
+        rfl_prometheus_u64(b, reg->diagnosis >> i & 1);
     }
 
     return RFL_OK;

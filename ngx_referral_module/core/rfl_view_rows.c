@@ -24,6 +24,7 @@
 #define RFL_VIEW_TEXT_WORK    256        /* bytes that are searched, one */
 #define RFL_VIEW_KEY_WORK     2          /* a link by its key */
 #define RFL_VIEW_HOST_WORK    4          /* a link's SURT */
+#define RFL_VIEW_STATE_WORK   2          /* a link's state */
 #define RFL_VIEW_GROUPS_WORK  6          /* a link's groups */
 
 
@@ -214,10 +215,11 @@ rfl_view_compare_ids(const void *a, const void *b)
 static rfl_rc_t
 rfl_view_wants(rfl_view_t *v, const rfl_link_t *link, int *wanted)
 {
-    size_t               searched;
-    uint32_t             member;
-    rfl_rc_t             rc;
-    const rfl_filter_t  *filter;
+    size_t                searched;
+    uint32_t              member;
+    rfl_rc_t              rc;
+    const rfl_filter_t   *filter;
+    rfl_state_verdict_t   verdict;
 
     filter = &v->query.filter;
     searched = 0;
@@ -228,6 +230,17 @@ rfl_view_wants(rfl_view_t *v, const rfl_link_t *link, int *wanted)
 
     if (*wanted && rfl_filter_has(filter, RFL_FILTER_HOST)) {
         *wanted = rfl_view_is_of_host(v, link);
+    }
+
+    if (*wanted && rfl_filter_has(filter, RFL_FILTER_STATE)) {
+        rfl_view_spend(v, RFL_VIEW_STATE_WORK);
+
+        rc = rfl_totals_state(&v->totals, link, &verdict);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        *wanted = rfl_filter_state(filter, verdict.state);
     }
 
     if (!*wanted || !v->query.has_group) {

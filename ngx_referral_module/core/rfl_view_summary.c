@@ -12,6 +12,7 @@
 static rfl_rc_t rfl_view_zone_now(rfl_view_t *v, rfl_zone_t *zone);
 static void rfl_view_summary_links(rfl_view_t *v, rfl_buf_t *b,
     uint64_t registered);
+static void rfl_view_summary_states(rfl_view_t *v, rfl_buf_t *b);
 static void rfl_view_summary_previous(rfl_view_t *v, rfl_buf_t *b);
 static void rfl_view_health(rfl_view_t *v, rfl_buf_t *b,
     const rfl_zone_t *zone);
@@ -149,6 +150,35 @@ rfl_view_summary_links(rfl_view_t *v, rfl_buf_t *b, uint64_t registered)
     rfl_buf_text(b, "{");
     rfl_view_member_u64(b, "registered", registered);
     rfl_view_member_u64(b, "active", v->active);
+    rfl_view_summary_states(v, b);
+    rfl_buf_text(b, "}");
+}
+
+
+/* How many are in each state; null: nobody has judged them yet. */
+
+static void
+rfl_view_summary_states(rfl_view_t *v, rfl_buf_t *b)
+{
+    unsigned      i;
+    rfl_states_t  sums;
+
+    rfl_json_name(b, "states");
+
+    if (v->totals.ledger == NULL
+        || rfl_states_sums(v->totals.ledger, &sums) != RFL_OK)
+    {
+        rfl_buf_text(b, "null");
+        return;
+    }
+
+    rfl_buf_text(b, "{");
+
+    for (i = 0; i < RFL_STATES; i++) {
+        rfl_view_member_u64(b, (const char *) rfl_state_names[i].data,
+                            sums.links[i]);
+    }
+
     rfl_buf_text(b, "}");
 }
 
