@@ -9,7 +9,6 @@
 #include "rfl_csv.h"
 
 #include <stdio.h>
-#include <time.h>
 
 
 /* What is no period's. */
@@ -282,7 +281,6 @@ rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
 {
     int         judged;
     rfl_rc_t    rc;
-    uint64_t    now, age;
     rfl_cell_t  cell;
 
     judged = t->ledger != NULL && rfl_states_get(t->ledger, link->id, v)
@@ -300,11 +298,7 @@ rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
 
     memset(v, 0, sizeof(rfl_state_verdict_t));
 
-    now = (uint64_t) time(NULL);
-    age = now > link->created ? (now - link->created) / RFL_STATE_DAY : 0;
-
-    v->state = cell.n[RFL_CELL_CLICKS] != 0 ? RFL_STATE_ACTIVE
-               : age <= RFL_STATE_LATELY ? RFL_STATE_NEW : RFL_STATE_NEVER;
+    v->state = cell.n[RFL_CELL_CLICKS] != 0 ? RFL_STATE_ACTIVE : RFL_STATE_NEW;
 
     return RFL_OK;
 }

@@ -45,8 +45,8 @@ rfl_rc_t rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone);
 
 /*
  * A link's state, as the keeper found it last.  One it has not judged yet, or
- * called new or never before there was a click, is new, never or active by its
- * age in days and its total.
+ * called new or never before there was a click, is new or active by its total;
+ * of that all else is 0.
  */
 
 rfl_rc_t rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,

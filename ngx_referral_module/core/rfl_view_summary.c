@@ -102,6 +102,7 @@ rfl_view_summary(rfl_view_t *v, rfl_buf_t *b)
     }
 
     rfl_view_summary_links(v, b, meta.links);
+    rfl_view_summary_states(v, b);
     rfl_report_zone(b, v->period.nranges != 0 ? &v->zone : &now);
 
     if (v->previous.nranges != 0) {
@@ -150,12 +151,11 @@ rfl_view_summary_links(rfl_view_t *v, rfl_buf_t *b, uint64_t registered)
     rfl_buf_text(b, "{");
     rfl_view_member_u64(b, "registered", registered);
     rfl_view_member_u64(b, "active", v->active);
-    rfl_view_summary_states(v, b);
     rfl_buf_text(b, "}");
 }
 
 
-/* How many are in each state; null: nobody has judged them yet. */
+/* How many links are in each; null: nobody has judged them yet. */
 
 static void
 rfl_view_summary_states(rfl_view_t *v, rfl_buf_t *b)

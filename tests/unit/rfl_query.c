@@ -63,7 +63,12 @@ static const refused_t  refused[] = {
       "after: this cursor is of a page that is sorted otherwise" },
     { "/hosts", "sort=name&after=5-0123456789abcdef", 400,
       "ParameterInvalid", NULL },
-    { "/links", "state=broken", 400, "ParameterUnknown", NULL },
+    { "/links", "state=broken", 400, "ParameterInvalid",
+      "state: \"new\", \"active\", \"silent\", \"never\" or \"revived\" is "
+      "wanted" },
+    { "/links", "state=", 400, "ParameterInvalid", NULL },
+    { "/links", "state=new&state=never", 400, "ParameterInvalid", NULL },
+    { "/hosts", "state=new", 400, "ParameterUnknown", NULL },
     { "/links", "group=", 400, "ParameterInvalid",
       "group: a group's key is wanted" },
     { "/links", "origin=", 400, "ParameterInvalid", NULL },

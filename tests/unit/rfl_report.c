@@ -411,7 +411,8 @@ a_bare_link_is_shown_with_empty_and_null_fields(void **state)
         "\"placement\":\"\",\"rel\":\"\",\"authority\":null,\"anchor\":\"\","
         "\"labels\":[],\"note\":\"\",\"cost\":null,\"listed_first\":null,"
         "\"listed_last\":null,\"created\":\"2026-11-20T22:58:00Z\","
-        "\"first_seen\":null,\"last_seen\":null,\"groups\":[],"
+        "\"first_seen\":null,\"last_seen\":null,"
+        "\"state\":\"new\",\"state_since\":null,\"groups\":[],"
         NO_COUNTERS, (char *) key);
 
     assert_text(&b, wanted);
@@ -469,7 +470,8 @@ a_full_link_is_shown_as_in_the_interface(void **state)
         "\"listed_last\":\"2026-01-02T03:04:05Z\","
         "\"created\":\"2026-11-20T22:57:00Z\","
         "\"first_seen\":\"2026-11-20T22:58:00Z\","
-        "\"last_seen\":\"2026-11-20T22:58:01Z\",\"groups\":[],"
+        "\"last_seen\":\"2026-11-20T22:58:01Z\","
+        "\"state\":\"active\",\"state_since\":null,\"groups\":[],"
         "\"counters\":{\"clicks\":1,\"reloads\":0,"
         "\"redirects\":0,\"errors_4xx\":0,\"errors_5xx\":0,\"embeds\":0,"
         "\"prefetches\":0,\"bots\":0,\"other\":0,\"clicks_by_tag\":0,"
@@ -635,6 +637,7 @@ a_link_of_a_period_is_shown_with_it(void **state)
     assert_non_null(p);
     assert_string_equal(p,
         "\"first_seen\":\"2026-11-20T22:58:00Z\",\"last_seen\":null,"
+        "\"state\":\"active\",\"state_since\":null,"
         "\"groups\":[{\"key\":\"0000000000001234\",\"links\":2,"
         "\"clicks\":7}],"
         "\"counters\":{\"clicks\":8,\"reloads\":0,\"redirects\":0,"

@@ -452,6 +452,79 @@ a_table_not_made_yet_is_not_found(void **state)
 }
 
 
+/* In a store from before it, and in one that others have open as it was. */
+
+static void
+a_table_that_comes_later_is_empty_until_a_creator_makes_it(void **state)
+{
+    size_t           i;
+    rfl_str_t        value;
+    fixture_t       *f;
+    rfl_store_t     *old, *made;
+    rfl_cursor_t    *cursor;
+    rfl_store_dbi_t  later[NDBIS + 1];
+
+    static const unsigned  flags[] = { RFL_STORE_READ, RFL_STORE_WRITE };
+
+    f = *state;
+
+    create_store(f);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+    close_store(f);
+
+    memcpy(later, dbis, sizeof(dbis));
+    later[NDBIS].name = "later";
+    later[NDBIS].key_kind = RFL_KEY_U32|RFL_KEY_LATER;
+
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(rfl_store_open(&old, f->dir, later, NDBIS + 1,
+                                        flags[i], MIB, &f->err), RFL_OK);
+        assert_true(rfl_store_lacks_table(old));
+
+        assert_int_equal(rfl_store_begin(old, 0, &f->err), RFL_OK);
+        assert_int_equal(rfl_store_get_u64(old, U64, 1, &value), RFL_OK);
+        assert_int_equal(rfl_store_get_u32(old, NDBIS, 1, &value),
+                         RFL_NOT_FOUND);
+        assert_int_equal(rfl_cursor_open(old, NDBIS, &cursor),
+                         RFL_NOT_FOUND);
+        rfl_store_end(old);
+
+        rfl_store_stat(old, &(rfl_store_stat_t) { 0, 0, 0 });
+
+        if (i == 0) {
+            rfl_store_close(old);
+        }
+    }
+
+    assert_int_equal(rfl_store_open(&made, f->dir, later, NDBIS + 1,
+                                    RFL_STORE_CREATE, MIB, &f->err), RFL_OK);
+    assert_false(rfl_store_lacks_table(made));
+
+    assert_int_equal(rfl_store_begin(made, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_put_u32(made, NDBIS, 1, rfl_cstr("x"), 0,
+                                       &f->err), RFL_OK);
+    assert_int_equal(rfl_store_commit(made, &f->err), RFL_OK);
+
+    assert_int_equal(rfl_store_begin(old, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_get_u32(old, NDBIS, 1, &value), RFL_NOT_FOUND);
+    assert_int_equal(rfl_store_get_u64(old, U64, 1, &value), RFL_OK);
+    rfl_store_end(old);
+
+    rfl_store_close(old);
+
+    assert_int_equal(rfl_store_open(&old, f->dir, later, NDBIS + 1,
+                                    RFL_STORE_WRITE, MIB, &f->err), RFL_OK);
+    assert_false(rfl_store_lacks_table(old));
+
+    assert_int_equal(rfl_store_begin(old, 0, &f->err), RFL_OK);
+    assert_int_equal(rfl_store_get_u32(old, NDBIS, 1, &value), RFL_OK);
+    rfl_store_end(old);
+
+    rfl_store_close(made);
+    rfl_store_close(old);
+}
+
+
 static void
 a_table_of_another_key_kind_is_refused(void **state)
 {
@@ -2553,6 +2626,7 @@ main(void)
         test(what_is_not_there_is_not_found),
         test(an_empty_data_file_is_not_found_until_a_creator_fills_it),
         test(a_table_not_made_yet_is_not_found),
+        test(a_table_that_comes_later_is_empty_until_a_creator_makes_it),
         test(a_table_of_another_key_kind_is_refused),
         test(tables_are_limited),
         test(stores_on_one_directory_share_its_environment),

@@ -1452,6 +1452,7 @@ csv_sum(const rfl_str_t *row, const rfl_str_t *head, size_t n)
     "previous_clicks_by_tag,previous_clicks_by_page,"                         \
     "previous_other_landing,previous_bytes"
 
+#define CSV_SEEN      ",first_seen,last_seen,state,state_since"
 #define CSV_LINK                                                              \
     "key,source,match_type,target,tag,name,channel,origin,partner,"           \
     "placement,rel,authority,anchor,labels,note,cost,listed_first,"           \
@@ -1472,7 +1473,7 @@ test_csv(void **state)
 
     assert_int_equal(check_csv_rows("/links", "format=csv",
                                     CSV_LINK CSV_COUNTERS
-                                    ",first_seen,last_seen", csv_link),
+                                    CSV_SEEN, csv_link),
                      registered);
 
     csv_from = 30;
@@ -1482,7 +1483,7 @@ test_csv(void **state)
                     span(30, 50));
     assert_int_equal(check_csv_rows("/links", args,
                                     CSV_LINK CSV_COUNTERS "," CSV_PREVIOUS
-                                    ",first_seen,last_seen", csv_link),
+                                    CSV_SEEN, csv_link),
                      registered);
 
     for (by = 0; by < 4; by++) {
