@@ -12,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 use lib "$FindBin::Bin/lib";
+use Referral::Clock qw(set_clock start_by_clock);
 use Referral::Counts qw(counters_of settled sum summary);
 use Referral::Load;
 use Referral::Test qw(wait_until);
@@ -47,8 +48,8 @@ $t->ctl_ok('init');
 
 my $key = $t->ctl_ok('add', $page);
 
-set_clock(0);
-start();
+set_clock($clock, 0);
+start_by_clock($t, $clock);
 balance('at first');
 
 # [ what happens, where the clock is then ]
@@ -60,7 +61,7 @@ for my $jump ([ 'an hour on', HOUR ], [ 'and three days', 3 * DAY ],
     my ($name, $offset) = @$jump;
 
     under_load($name, sub {
-        set_clock($offset);
+        set_clock($clock, $offset);
         sleep 2.5;               # two flushes
     });
 }
@@ -72,8 +73,8 @@ for my $offset (AGES, -AGES, 0) {
 
     $t->stop;
     unlink $t->shm . '/main.counters' if $offset < 0;
-    set_clock($offset);
-    start();
+    set_clock($clock, $offset);
+    start_by_clock($t, $clock);
     under_load($name, sub { sleep 2.5 });
 }
 
@@ -81,7 +82,7 @@ for my $offset (AGES, -AGES, 0) {
 
 $t->stop;
 unlink $t->shm . '/main.counters' or die;
-start();
+start_by_clock($t, $clock);
 balance('a reboot');
 
 # today, three days on, a week ago, the far day and the one as far back
@@ -90,34 +91,6 @@ cmp_ok(scalar keys %{ buckets('day') }, '>=', 5, 'under the days it was told');
 $t->finish;
 
 done_testing;
-
-
-sub start {
-    my $dir = $ENV{TEST_PRELOAD} // "$t->{root}/build/plain/preload";
-    my @asan = exists $ENV{ASAN_OPTIONS} ? 'verify_asan_link_order=0' : ();
-
-    die "$dir/clock.so is not there: make build/plain/helpers\n"
-        unless -e "$dir/clock.so";
-
-    local $ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS}, @asan if @asan;
-    local $ENV{LD_PRELOAD} = "$dir/clock.so";
-    local $ENV{REFERRAL_CLOCK} = $clock;
-
-    $t->start;
-}
-
-
-# Not to be truncated: it is mapped.
-
-sub set_clock {
-    my ($offset) = @_;
-
-    open my $f, -e $clock ? '+<' : '>', $clock or die "$clock: $!\n";
-    binmode $f;
-    syswrite $f, pack 'q', $offset or die "$clock: $!\n";
-    close $f;
-    chmod 0644, $clock;
-}
 
 
 sub under_load {

@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 use lib "$FindBin::Bin/lib";
-use Referral::Counts qw(settled sum);
+use Referral::Counts qw(settled summary);
 use Referral::Test qw(wait_until);
 
 
@@ -38,7 +38,8 @@ my %registry = (meta => 'bytes', records => 'u32', keys => 'u64',
                 sources => 'bytes', slots => 'u64', members => 'u64',
                 patterns => 'bytes');
 my %ledger = (meta => 'bytes', files => 'u64', cells => 'u64', zones => 'u32',
-              minutes => 'u64', hours => 'u64', days => 'u64');
+              minutes => 'u64', hours => 'u64', days => 'u64',
+              states => 'u32', changes => 'u64');
 
 # A link of each kind, groups of each size, links that were removed.
 
@@ -81,6 +82,9 @@ $t->start;
 
 my $sent = 0;
 
+ok(wait_until(sub { summary($t)->{states}{judged} }, 30),
+   'states were found before there was a click');
+
 for my $round (1 .. 3) {
     visit('/pricing', 'https://blog.example/2024/launch');
     visit('/pricing', 'https://blog.example/');
@@ -95,6 +99,8 @@ for my $round (1 .. 3) {
 settled($t, $sent);
 
 ok(wait_until(sub { cells_of() > 0 }, 20), 'something was flushed');
+ok(wait_until(sub { summary($t)->{states}{active} > 0 }, 30),
+   'and changed a state');
 sound('after a flush');
 
 $t->stop;
@@ -201,6 +207,14 @@ my @wrong = (
       qr/day \d+, block 0: its value makes no sense/ ],
     [ 'ledger', 'days', u64(unpack('Q<', pack 'H*', $day->[0]) + 9),
       $day->[1], 'ledger/cells', qr/none has a cell/ ],
+    [ 'ledger', 'states', u32($link), '010900000000', 'ledger/states',
+      qr/the state of id $link makes no sense/ ],
+    [ 'ledger', 'states', u32(9999), '010100000000', 'ledger/states',
+      qr/links are active, by their sum/ ],
+    [ 'ledger', 'changes', u64(9999), '0100010101', 'ledger/changes',
+      qr/number 9999 of \d+ makes no sense/ ],
+    [ 'ledger', 'meta', unpack('H*', 'states'), '0200', 'ledger/meta',
+      qr/in each state was written by another version/ ],
     [ 'ledger', 'minutes', u64((2 ** 31 + 5) << 32), $day->[1], 'ledger/hours',
       qr/its minutes sum to/ ],
 );

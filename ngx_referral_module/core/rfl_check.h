@@ -6,7 +6,8 @@
  *               number of links; the numbers in meta
  *     ledger    cells, zones <-> files; history: every value decodes, a
  *               total is the sum of its days, a day that of its hours, an hour
- *               that of its minutes, as far as nothing was pruned
+ *               that of its minutes, as far as nothing was pruned; states
+ *               of links, and their sums
  *
  * The registry is read in one snapshot: what is added between two would look
  * like a fault, and it is only written to when somebody changes links.  The

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "rfl_ledger_parts.h"
+#include "rfl_states.h"
 
 
 /* Blocks of ids, and their days, in one snapshot. */
@@ -78,6 +79,10 @@ static rfl_rc_t check_zones(walk_t *w);
 static rfl_rc_t zone_rows(walk_t *w, rfl_cursor_t *cursor, rfl_zone_t *total,
     int *damaged);
 static rfl_rc_t zone_days(walk_t *w, const rfl_zone_t *total);
+
+static rfl_rc_t check_states(walk_t *w);
+static rfl_rc_t count_states(walk_t *w, uint64_t links[RFL_STATES]);
+static rfl_rc_t check_changes(walk_t *w, const rfl_states_t *sums);
 
 static rfl_rc_t check_cells(walk_t *w, uint32_t *block);
 static rfl_rc_t next_block(walk_t *w, uint64_t from, uint32_t *block);
@@ -167,6 +172,10 @@ check_ledger(walk_t *w, rfl_error_t *err)
 
     if (rc == RFL_OK) {
         rc = check_zones(w);
+    }
+
+    if (rc == RFL_OK) {
+        rc = check_states(w);
     }
 
     rfl_ledger_end(w->ledger);
@@ -525,6 +534,139 @@ zone_days(walk_t *w, const rfl_zone_t *total)
           (unsigned long long) total->n[i]);
 
     return RFL_OK;
+}
+
+
+/* The verdicts and how many there are of each, the changes and their limit. */
+
+static rfl_rc_t
+check_states(walk_t *w)
+{
+    rfl_rc_t      rc;
+    unsigned      i;
+    uint64_t      links[RFL_STATES];
+    rfl_states_t  sums;
+
+    rc = rfl_states_sums(w->ledger, &sums);
+
+    if (rc == RFL_NOT_FOUND) {
+        rc = RFL_OK;                     /* no keeper has judged them yet */
+    }
+
+    if (rc == RFL_BAD_VERSION || rc == RFL_DAMAGED) {
+        fault(w->check, "ledger/meta", "the number of links in each state %s",
+              rc == RFL_DAMAGED ? "makes no sense"
+                                : "was written by another version");
+        return RFL_OK;
+    }
+
+    if (rc == RFL_OK) {
+        rc = count_states(w, links);
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < RFL_STATES; i++) {
+        if (sums.links[i] != links[i]) {
+            fault(w->check, "ledger/states", "%llu links are %s, by their sum "
+                  "%llu", (unsigned long long) links[i],
+                  (const char *) rfl_state_names[i].data,
+                  (unsigned long long) sums.links[i]);
+        }
+    }
+
+    return check_changes(w, &sums);
+}
+
+
+static rfl_rc_t
+count_states(walk_t *w, uint64_t links[RFL_STATES])
+{
+    rfl_rc_t              rc;
+    uint32_t              id;
+    rfl_str_t             found, value;
+    rfl_cursor_t         *cursor;
+    rfl_state_verdict_t   verdict;
+
+    memset(links, 0, RFL_STATES * sizeof(uint64_t));
+
+    rc = rfl_cursor_open(w->store, RFL_LEDGER_STATES, &cursor);
+    if (rc != RFL_OK) {
+        return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+    }
+
+    rc = rfl_cursor_seek(cursor, rfl_str(NULL, 0), &found, &value);
+
+    for ( /* void */ ; rc == RFL_OK;
+         rc = rfl_cursor_next(cursor, &found, &value))
+    {
+        w->check->rows++;
+        memcpy(&id, found.data, sizeof(id));
+
+        if (rfl_states_decode(value, &verdict) == RFL_OK) {
+            links[verdict.state]++;
+
+        } else {
+            fault(w->check, "ledger/states", "the state of id %u makes no "
+                  "sense, or was written by another version", id);
+        }
+    }
+
+    rfl_cursor_close(cursor);
+
+    return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+}
+
+
+static rfl_rc_t
+check_changes(walk_t *w, const rfl_states_t *sums)
+{
+    rfl_rc_t              rc;
+    uint64_t              number, n, wanted;
+    rfl_str_t             found, value;
+    rfl_cursor_t         *cursor;
+    rfl_states_change_t   change;
+
+    rc = rfl_cursor_open(w->store, RFL_LEDGER_CHANGES, &cursor);
+    if (rc != RFL_OK) {
+        return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+    }
+
+    n = 0;
+    rc = rfl_cursor_seek(cursor, rfl_str(NULL, 0), &found, &value);
+
+    for ( /* void */ ; rc == RFL_OK;
+         rc = rfl_cursor_next(cursor, &found, &value))
+    {
+        w->check->rows++;
+        n++;
+        memcpy(&number, found.data, sizeof(number));
+
+        if (number > sums->changes
+            || rfl_states_decode_change(value, &change) != RFL_OK)
+        {
+            fault(w->check, "ledger/changes", "number %llu of %llu makes no "
+                  "sense, or was written by another version",
+                  (unsigned long long) number,
+                  (unsigned long long) sums->changes);
+        }
+    }
+
+    rfl_cursor_close(cursor);
+
+    wanted = sums->changes < RFL_STATES_CHANGES ? sums->changes
+                                                : RFL_STATES_CHANGES;
+
+    if (n != wanted) {
+        fault(w->check, "ledger/changes", "there are %llu, of %llu in all %llu "
+              "are kept", (unsigned long long) n,
+              (unsigned long long) sums->changes,
+              (unsigned long long) wanted);
+    }
+
+    return rc == RFL_NOT_FOUND ? RFL_OK : rc;
 }
 
 

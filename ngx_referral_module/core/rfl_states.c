@@ -2,8 +2,7 @@
  * See rfl_states.h.
  *
  * What is damaged counts as not there: the keeper writes it anew.  Sums may be
- * wrong by it then, "referralctl check" says so, and the next day's look at
- * all links begins them anew.
+ * wrong by it then, until the next look at all links.
  */
 
 #include "rfl_states.h"
@@ -131,6 +130,7 @@ rfl_states_begin_sums(rfl_ledger_t *l, rfl_states_t *sums, rfl_error_t *err)
     }
 
     memset(sums, 0, sizeof(rfl_states_t));
+    sums->damaged = 1;
 
     rc = rfl_cursor_open(rfl_ledger_store(l), RFL_LEDGER_CHANGES, &cursor);
 
@@ -208,6 +208,7 @@ rfl_states_put(rfl_ledger_t *l, rfl_states_t *sums, uint32_t id,
 
     } else if (rc != RFL_OK) {
         sums->links[v->state]++;
+        sums->damaged |= (rc == RFL_DAMAGED);
     }
 
     *changed = 1;
@@ -287,7 +288,10 @@ rfl_states_remove(rfl_ledger_t *l, rfl_states_t *sums, uint32_t id,
     if (rc == RFL_OK) {
         sums->links[old.state] -= (sums->links[old.state] != 0);
 
-    } else if (rc != RFL_DAMAGED) {
+    } else if (rc == RFL_DAMAGED) {
+        sums->damaged = 1;
+
+    } else {
         return rfl_states_fail(rc, err);
     }
 

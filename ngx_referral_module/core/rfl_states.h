@@ -28,6 +28,7 @@ typedef struct {
     uint64_t  links[RFL_STATES];
     uint64_t  changes;                   /* so far; the last one's number */
     uint32_t  day;                       /* all were looked at on it; or 0 */
+    unsigned  damaged:1;                 /* links may be wrong: not stored */
 } rfl_states_t;
 
 typedef struct {

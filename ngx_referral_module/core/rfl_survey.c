@@ -15,6 +15,7 @@
 struct rfl_survey_s {
     unsigned              running:1;
     unsigned              all:1;         /* each link is judged */
+    unsigned              damaged:1;     /* the sums are to be found anew */
     uint32_t              today;
     uint32_t              next_block;
     uint64_t              spent_us;      /* by this survey so far */
@@ -25,7 +26,7 @@ struct rfl_survey_s {
     uint64_t              registry_txn;
     uint64_t              ledger_txn;
 
-    rfl_states_t          found;         /* a survey of all links counts */
+    uint64_t              found[RFL_STATES];     /* by one of all links */
 
     size_t                ndays;
     size_t                days_size;
@@ -190,6 +191,8 @@ rfl_survey_begin(rfl_survey_step_t *step)
         return rc;
     }
 
+    s->damaged |= step->sums.damaged;
+
     if (rfl_survey_is_back(step)) {
         s->running = 0;
         return RFL_OK;
@@ -220,7 +223,7 @@ rfl_survey_begin(rfl_survey_step_t *step)
 
     s->running = 1;
     s->next_block = 0;
-    memset(&s->found, 0, sizeof(rfl_states_t));
+    memset(s->found, 0, sizeof(s->found));
 
     return rfl_survey_days(step);
 }
@@ -378,8 +381,12 @@ rfl_survey_go_on(rfl_survey_step_t *step)
 
     if (s->all) {
         step->sums.day = s->today;
-        memcpy(step->sums.links, s->found.links, sizeof(s->found.links));
         step->changed = 1;
+
+        if (s->damaged) {
+            s->damaged = 0;
+            memcpy(step->sums.links, s->found, sizeof(s->found));
+        }
     }
 
     return RFL_OK;
@@ -599,7 +606,7 @@ rfl_survey_judge(rfl_survey_step_t *step, uint32_t block)
 
         rfl_state_judge(&in, &verdict);
 
-        s->found.links[verdict.state]++;
+        s->found[verdict.state]++;
 
         rc = rfl_states_put(step->asked->ledger, &step->sums,
                             block * RFL_SURVEY_BLOCK + i, &verdict,
@@ -626,6 +633,8 @@ rfl_survey_store(rfl_survey_step_t *step)
     s = step->s;
     store = rfl_ledger_store(step->asked->ledger);
     txn = rfl_store_txn_id(store);
+
+    s->damaged |= step->sums.damaged;
 
     rc = rfl_states_put_sums(step->asked->ledger, &step->sums, step->err);
 

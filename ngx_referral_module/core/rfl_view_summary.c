@@ -155,7 +155,10 @@ rfl_view_summary_links(rfl_view_t *v, rfl_buf_t *b, uint64_t registered)
 }
 
 
-/* How many links are in each; null: nobody has judged them yet. */
+/*
+ * How many links are in each, and the last day on which all were judged; null:
+ * nobody has yet.
+ */
 
 static void
 rfl_view_summary_states(rfl_view_t *v, rfl_buf_t *b)
@@ -179,7 +182,16 @@ rfl_view_summary_states(rfl_view_t *v, rfl_buf_t *b)
                             sums.links[i]);
     }
 
-    rfl_buf_text(b, "}");
+    rfl_json_name(b, "judged");
+
+    if (sums.day == 0) {
+        rfl_buf_text(b, "null}");
+        return;
+    }
+
+    rfl_buf_text(b, "\"");
+    rfl_buf_time(b, (uint64_t) sums.day * RFL_STATE_DAY);
+    rfl_buf_text(b, "\"}");
 }
 
 
