@@ -59,8 +59,8 @@ my $summary = settled($t, 4);
 my $time = qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 is_deeply([ sort keys %$summary ],
-          [ qw(classes clicks evidence health links now outcomes registry top
-               version write) ], 'members of the summary');
+          [ qw(classes clicks evidence health links now outcomes registry
+               states top version write) ], 'members of the summary');
 is($summary->{registry}, 'main', 'the name of the registry');
 like($summary->{version}, qr/^\d+\.\d+\.\d+$/, 'the version');
 like($summary->{now}, $time, 'the time');
@@ -107,6 +107,8 @@ my $link = link_of($t, $key);
 
 like(delete $link->{$_}, $time, "$_ is a time")
     for qw(created first_seen last_seen);
+like(delete $link->{state_since} // '', qr/^(?:\d{4}-\d\d-\d\dT00:00:00Z)?$/,
+     'since when it is in its state: a day, if it was judged already');
 cmp_ok(delete $link->{counters}{bytes}, '==', $bytes, 'its bytes');
 
 is_deeply($link, {
@@ -116,7 +118,7 @@ is_deeply($link, {
     placement => 'content', rel => 'follow', authority => 55,
     anchor => 'pricing', labels => [ 'eu', 'q4' ], note => 'a note',
     cost => 12.5, listed_first => '2026-01-02', listed_last => undef,
-    groups => [], counters => $summary->{classes},
+    state => 'active', groups => [], counters => $summary->{classes},
 }, 'a link with all its fields') or diag(explain($link));
 
 my $text = $t->get("/status/links/$key")->{body};
@@ -234,7 +236,7 @@ my @errors = (
     [ '/status?x', 400, 'ParameterUnknown' ],
     [ "/status/links/$key?limit=1", 400, 'ParameterUnknown' ],
     [ '/all?limit=1', 400, 'ParameterUnknown' ],
-    [ '/status/links?state=broken', 400, 'ParameterUnknown' ],
+    [ '/status/links?state=broken', 400, 'ParameterInvalid' ],
     [ '/status/links?Sort=clicks', 400, 'ParameterUnknown' ],
     [ '/status/links?' . 'x' x 500, 400, 'ParameterUnknown' ],
     [ '/status/links?%ff%22=1', 400, 'ParameterUnknown' ],

@@ -27,7 +27,7 @@ my $json = JSON::PP->new->utf8;
 $t->ctl_ok('init');
 
 my $header = join ',', 'key', @fields, 'created', @counters, 'first_seen',
-                       'last_seen';
+                       'last_seen', 'state', 'state_since';
 
 is($t->ctl_ok('export'), "$header\r", 'an empty registry has a header');
 is($t->ctl_ok('export', '--format', 'json'), '{"links":[]}', 'and no links');
@@ -46,7 +46,7 @@ is($lines[1] =~ s/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,0,/NOW,0,/r,
    "$key,https://a.example/1,exact,/p,spring,"
    . '"A, ""quoted"" name",press,,Acme,footer,ugc,7,'
    . qq("'=HYPERLINK(""x"")","x,y","two\nlines",0.50,2026-01-02,)
-   . '2026-03-04T05:06:07+01:00,NOW,0,0,0,0,0,0,0,0,0,0,0,0,0,,',
+   . '2026-03-04T05:06:07+01:00,NOW,0,0,0,0,0,0,0,0,0,0,0,0,0,,,new,',
    'a link in one row');
 
 # Any bytes a field may hold.

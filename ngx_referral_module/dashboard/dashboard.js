@@ -115,6 +115,25 @@ const EVIDENCE = [
 
 const EVIDENCE_TITLES = new Map(EVIDENCE.map(([name, title]) => [name, title]));
 
+// What a link's days say: name, word, what it means.
+
+const STATES = [
+    ['new', 'new', 'Registered lately; nobody has come by it yet. That is said '
+     + 'for 14 days.'],
+    ['active', 'active', 'Visitors come by it about as often as the last 90 '
+     + 'days let expect.'],
+    ['silent', 'silent', 'It brought visitors, and by the rate of its last 90 '
+     + 'days at least 5 more should have come since. It may be there still: '
+     + 'nobody looks at the other site. Look there.'],
+    ['never', 'no click yet', 'Registered more than 14 days ago, and nobody '
+     + 'has come by it. A link that others look like from here gets its '
+     + 'clicks as one of several.'],
+    ['revived', 'back', 'It was silent, and visitors come again. That is said '
+     + 'for 14 days.'],
+];
+
+const STATE_TITLES = new Map(STATES.map(([name, title]) => [name, title]));
+
 const MATCHES = {
     exact: 'this page', prefix: 'all pages below it', host: 'the whole site',
     domain: 'the site and those below it', regex: 'pages like it',
@@ -165,7 +184,8 @@ const FIELDS = [
 
 const FIRST_FIELDS = 7;
 const IDENTITY = new Set(['source', 'match_type', 'target']);
-const FILTERS = ['q', 'channel', 'partner', 'label', 'host', 'origin', 'group'];
+const FILTERS = ['q', 'channel', 'partner', 'label', 'host', 'origin', 'state',
+                 'group'];
 
 const HEALTH = [
     ['registry', 'Registry', 'The list of links. If it cannot be read, nothing '
@@ -959,6 +979,16 @@ function linkCell(link) {
 }
 
 
+function stateBadge(link) {
+    const title = STATE_TITLES.get(link.state);
+
+    return title && h('span', {
+        class: `badge ${link.state}`, title: link.state_since
+            ? `since ${utcDate.format(new Date(link.state_since))}` : undefined,
+    }, title);
+}
+
+
 // -- charts -------------------------------------------------------------------
 
 // Buckets that have no counts are left out of an answer: zeros here.
@@ -1389,15 +1419,20 @@ async function overviewCards(answer, now, signal) {
     const errors = ['errors_4xx', 'errors_5xx'].map(sort =>
         answer.classes[sort] > 0 ? read('/links', { ...few, sort, fields })
                                  : none);
+    const silent = answer.states?.silent > 0
+        ? read('/links', { limit: CARD_ROWS, state: 'silent',
+                           fields: `${fields},state_since` }) : none;
     const alike = answer.clicks.ambiguous > 0 ? readGroups(now, signal) : none;
     const kinds = ['hosts', 'channels', 'partners'];
-    const [notFound, failed, members, ...sums] = await Promise.all([
-        ...errors, alike, ...kinds.map(kind => read(`/${kind}`, few))]);
+    const [notFound, failed, gone, members, ...sums] = await Promise.all([
+        ...errors, silent, alike, ...kinds.map(kind => read(`/${kind}`, few))]);
 
     return h('div', { class: 'cards' },
              topCard(answer),
              h('div', { class: 'stack' },
-               brokenCard(answer, [notFound, failed]), elseCard(answer)),
+               brokenCard(answer, [notFound, failed]),
+               answer.states && stateCard(answer.states, gone),
+               elseCard(answer)),
              h('div', { class: 'stack' }, groupsCard(answer, members),
                unknownCards(answer)),
              kinds.map((kind, i) => sumsCard(kind, sums[i])));
@@ -1445,6 +1480,31 @@ function brokenCard(answer, lists) {
                        'less')),
         rows, sum > 0 && [to('links', { sort: 'errors_4xx' }),
                           'All broken landings']);
+}
+
+
+// The links that brought most and bring nothing now, whatever the period.
+
+function stateCard(states, { links, refusal }) {
+    const title = states.silent === 0 ? 'No link is silent'
+        : `${count(states.silent, 'link')} went silent`;
+    const others = ['never', 'revived'].filter(name => states[name] > 0)
+        .map(name => [', ', h('a', { href: to('links', { state: name }) },
+            `${number(states[name])} ${STATE_TITLES.get(name)}`)])
+        .flat().slice(1);
+
+    return barCard(title, [states.silent === 0
+        ? 'Every link that brought visitors still does.'
+        : 'They brought visitors, and for longer than usual bring none; the '
+          + 'numbers are what they brought in all. ',
+        others.length > 0 && [' Others: ', others, '.']],
+        refusal ? [] : links.map(link => ({
+            title: linkTitle(link), value: link.counters.clicks,
+            href: toLink(link.key), tone: 'faint', below: link.state_since
+                ? `since ${utcDate.format(new Date(link.state_since))}`
+                : linkBelow(link),
+        })), states.silent > 0 && [to('links', { state: 'silent' }),
+                                   'All silent links']);
 }
 
 
@@ -1670,6 +1730,7 @@ function linkTable(rows, order, signal) {
         { title: 'Link', sort: 'key', main: true, cell: linkCell },
         { title: 'Channel', class: 'words', cell: link =>
             link.channel ?? 'unassigned' },
+        { title: 'State', class: 'middle', cell: stateBadge },
         { title: 'Trend', class: 'wide', cell: sparkOf },
         counterColumn('clicks'), changeColumn, counterColumn('errors_4xx'),
         counterColumn('errors_5xx'),
@@ -1680,7 +1741,7 @@ function linkTable(rows, order, signal) {
     ];
 
     if (!columns.some(column => column.sort === order.sort)) {
-        columns.splice(5, 0, counterColumn(order.sort));
+        columns.splice(6, 0, counterColumn(order.sort));
     }
 
     return table('Registered links and what they brought', columns, rows,
@@ -1745,6 +1806,7 @@ function filterForm(choices, order, signal) {
              filterField('partner', 'Partner', choices.partners, apply),
              filterField('label', 'Label', choices.labels, apply),
              filterField('host', 'Host', choices.hosts, apply),
+             stateField(apply),
              sortField(order, apply),
              active.length > 0 && filterChips(active));
 }
@@ -1767,6 +1829,19 @@ function filterField(name, title, choices, apply) {
 }
 
 
+function stateField(apply) {
+    const select = h('select', {
+        id: 'filter-state', name: 'state',
+        change: () => apply({ state: select.value || undefined }),
+    }, [['', 'any'], ...STATES].map(([name, title]) =>
+        h('option', { value: name,
+                      selected: name === (place.args.get('state') ?? '') },
+          title)));
+
+    return labelled('State', select);
+}
+
+
 function sortField(order, apply) {
     const options = [...COUNTERS, ['last_seen', 'Last seen'], ['key', 'Key']];
     const select = h('select', {
@@ -1780,9 +1855,7 @@ function sortField(order, apply) {
 
 function filterChips(active) {
     return h('p', { class: 'chips' }, active.map(name => {
-        const value = place.args.get(name) || 'none';
-
-        return h('a', { class: 'chip', title: 'Remove this filter',
+XX, title: 'Remove this filter',
                         href: here({ [name]: undefined, after: undefined,
                                      page: undefined }) },
                  `${name}: ${value} `, h('span', { 'aria-hidden': 'true' },
@@ -1818,6 +1891,7 @@ async function oneLink(signal) {
         h('p', { class: 'lead' }, outward(link.source ?? ''),
           link.target && [' \u2192 ', h('b', {}, link.target)],
           link.match_type === 'tag' && `the tag \u201c${link.tag}\u201d`),
+        stateLine(link),
         periodPicker(),
         h('p', { class: 'figures' }, h('b', {}, count(counters.clicks,
                                                       'click')), ' ',
@@ -1833,6 +1907,15 @@ async function oneLink(signal) {
             linkGroups(link)),
           fieldCard(link)),
     ];
+}
+
+
+function stateLine(link) {
+    const [, , text] = STATES.find(([name]) => name === link.state) ?? [];
+
+    return text && h('p', { class: 'soft' }, stateBadge(link), ' ',
+        link.state_since
+        && `Since ${utcDate.format(new Date(link.state_since))}. `, text);
 }
 
 
@@ -2343,6 +2426,10 @@ async function words() {
         list('How a visitor came', OUTCOMES),
         list('What a request by a link was', COUNTERS),
         list('How a link was told', EVIDENCE),
+        list('What a link\u2019s days say', STATES),
+        h('p', {}, 'A day on which nobody came to the site at all counts for '
+          + 'no link. Of links that come and go at random one pause in 148 is '
+          + 'as long as a silence: a state is a reason to look, no proof.'),
         h('h2', {}, 'What cannot be known'),
         h('p', {}, 'Who clicked. There are no cookies, and no addresses are '
           + 'stored. Pages that a cache serves never reach the server, and '

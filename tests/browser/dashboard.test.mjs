@@ -575,6 +575,39 @@ function everyTree(start, writes) {
                      'word-unregistered');
     });
 
+    look('links that went silent are told of, and listed', async d => {
+        const { states } = await d.api('?format=json');
+
+        await d.go('#/');
+
+        const title = `${states.silent.toLocaleString('en-GB')} link`
+                      + `${states.silent === 1 ? '' : 's'} went silent`;
+        const cards = await d.page.locator('.card h2').allInnerTexts();
+
+        assert.ok(cards.includes(title), title);
+
+        await d.click('a:text-is("All silent links")');
+        assert.match(d.hash(), /state=silent/);
+        assert.match(await d.text('.chips'), /state: silent/);
+        assert.equal(await d.page.inputValue('#filter-state'), 'silent');
+
+        const badges = await d.page.locator('tbody .badge').allInnerTexts();
+
+        assert.ok(badges.length > 0);
+        assert.ok(badges.every(text => text === 'silent'));
+
+        await d.click('tbody th a');
+        assert.equal(await d.text('main p .badge'), 'silent');
+        assert.match(await d.text('main'), /nobody looks at the other site/);
+
+        await d.go('#/links');
+        await d.page.selectOption('#filter-state', 'never');
+        await d.settled();
+        assert.match(d.hash(), /state=never/);
+        assert.ok((await d.page.locator('tbody .badge').allInnerTexts())
+            .every(text => text === 'no click yet'));
+    });
+
     look('links are sorted', async d => {
         assert.equal(await d.page.getAttribute('th[aria-sort]', 'aria-sort'),
                      'descending');

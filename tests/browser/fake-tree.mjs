@@ -223,6 +223,16 @@ export class FakeTree {
             .filter(i => i >= this.count).length - this.removed.size;
     }
 
+    get states() {
+        const states = { new: 0, active: 0, silent: 0, never: 0, revived: 0 };
+        const { indexes } = this;
+
+        indexes.forEach(i => { states[this.link(i).state]++; });
+        states.active += this.registered - indexes.length;
+
+        return { ...states, judged: iso(Date.now()) };
+    }
+
     link(i) {
         return this.own.get(i) ?? this.made(i);
     }
@@ -255,6 +265,7 @@ export class FakeTree {
             first_seen: '2025-10-03T11:00:00Z',
             last_seen: new Date(Date.now() - i % 300 * 3600000 - 60000)
                 .toISOString().replace(/\.\d+/, ''),
+            state: stateOf(i), state_since: '2026-02-03T00:00:00Z',
         };
     }
 
@@ -339,7 +350,7 @@ export class FakeTree {
         return this.indexes.filter(i => {
             const link = this.link(i);
 
-            return ['channel', 'origin'].every(name =>
+            return ['channel', 'origin', 'state'].every(name =>
                        args[name] === undefined || link[name] === args[name])
                 && (args.partner === undefined
                     || (link.partner ?? '') === args.partner)
@@ -403,6 +414,7 @@ export class FakeTree {
         };
 
         answer.links.registered = this.registered;
+        answer.states = this.states;
 
         if (period.from !== null) {
             answer.period = { from: iso(period.from), to: iso(period.to) };
@@ -596,7 +608,8 @@ export class FakeTree {
                            target: null, match_type: 'exact', labels: [],
                            channel: 'unassigned', origin: 'other',
                            created: iso(Date.now()), first_seen: null,
-                           last_seen: null, ...fields, key: keyOf(at) });
+                           last_seen: null, state: 'new', state_since: null,
+                           ...fields, key: keyOf(at) });
 
         return at;
     }
@@ -654,6 +667,11 @@ function addTo(rows, name, counters, previous) {
         row.previous[counter] += previous[counter];
     });
     rows.set(name, row);
+}
+
+
+function stateOf(i) {
+    return { 3: 'silent', 6: 'never', 8: 'revived' }[i % 10] ?? 'active';
 }
 
 
