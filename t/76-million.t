@@ -36,7 +36,8 @@ my $limit = $sanitized ? 20 : 2;                 # milliseconds
 
 my $all = 'links?limit=all';
 my @paths = ($all, "$all&format=csv", 'links?limit=100&sort=clicks',
-             'links?q=nowhere', 'metrics', 'channels');
+             'links?q=nowhere', 'links?state=silent',
+             'links?state=new&sort=key', 'metrics', 'channels');
 
 my $t = nginx('%%DIR%%/referral');
 my $other = nginx($t->registry_dir);

@@ -229,6 +229,12 @@ rfl_state_after(const rfl_state_walk_t *w, size_t base, uint64_t days)
 static void
 rfl_state_unclicked(const rfl_state_walk_t *w, rfl_state_verdict_t *v)
 {
+    if (w->in->clicked) {
+        v->state = RFL_STATE_ACTIVE;
+        v->since = w->created;
+        return;
+    }
+
     if (w->done < w->behind_created + RFL_STATE_LATELY) {
         v->state = RFL_STATE_NEW;
         v->since = w->created;

@@ -21,7 +21,8 @@
  *     n / m * between(max(L, C), today) >= 5.
  *  6. A click on a day D ends a silence if rule 5 held on D for the clicks
  *     before it.  The link is "revived" while between(D, today) < 14.
- *  7. Else it is "active".
+ *  7. Else it is "active".  So is a link whose clicks were all on days that are
+ *     not kept any more: nobody knows its rate.
  *
  * Clicks from before C are those of a link that was removed and registered
  * again (rules 4 and 5): it has its old rate until it has a new one.
@@ -71,6 +72,7 @@ typedef struct {
     size_t           ndays;
     const uint32_t  *days;               /* of traffic, ascending */
     const uint32_t  *clicks;             /* the link's on each of them */
+    unsigned         clicked:1;          /* or on a day that is not kept */
 } rfl_state_input_t;
 
 typedef struct {

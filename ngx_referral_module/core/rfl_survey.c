@@ -70,6 +70,8 @@ static rfl_rc_t rfl_survey_clicks(rfl_survey_step_t *step, uint32_t block);
 static rfl_rc_t rfl_survey_read(rfl_survey_step_t *step, uint32_t day,
     uint32_t block);
 static rfl_rc_t rfl_survey_judge(rfl_survey_step_t *step, uint32_t block);
+static rfl_rc_t rfl_survey_verdict(rfl_survey_step_t *step, uint32_t id,
+    rfl_state_input_t *in, rfl_state_verdict_t *verdict);
 static rfl_rc_t rfl_survey_store(rfl_survey_step_t *step);
 static uint64_t rfl_survey_clock_us(void);
 
@@ -586,6 +588,7 @@ static rfl_rc_t
 rfl_survey_judge(rfl_survey_step_t *step, uint32_t block)
 {
     rfl_rc_t             rc;
+    uint32_t             id;
     uint64_t             bits;
     unsigned             i;
     rfl_survey_t        *s;
@@ -601,19 +604,58 @@ rfl_survey_judge(rfl_survey_step_t *step, uint32_t block)
     for (bits = step->links; bits != 0; bits &= bits - 1) {
         i = (unsigned) __builtin_ctzll(bits);
 
+        id = block * RFL_SURVEY_BLOCK + i;
+
         in.created = step->created[i];
         in.clicks = s->ndays != 0 ? s->clicks + i * s->ndays : NULL;
 
-        rfl_state_judge(&in, &verdict);
+        rc = rfl_survey_verdict(step, id, &in, &verdict);
+        if (rc != RFL_OK) {
+            return rc;
+        }
 
         s->found[verdict.state]++;
 
-        rc = rfl_states_put(step->asked->ledger, &step->sums,
-                            block * RFL_SURVEY_BLOCK + i, &verdict,
+        rc = rfl_states_put(step->asked->ledger, &step->sums, id, &verdict,
                             step->asked->now, &step->changed, step->err);
         if (rc != RFL_OK) {
             return rc;
         }
+    }
+
+    return RFL_OK;
+}
+
+
+/* The total tells of clicks on days that are not kept. */
+
+static rfl_rc_t
+rfl_survey_verdict(rfl_survey_step_t *step, uint32_t id,
+    rfl_state_input_t *in, rfl_state_verdict_t *verdict)
+{
+    rfl_rc_t    rc;
+    rfl_cell_t  cell;
+
+    in->clicked = 0;
+
+    rfl_state_judge(in, verdict);
+
+    if (verdict->last != 0) {
+        return RFL_OK;
+    }
+
+    memset(&cell, 0, sizeof(rfl_cell_t));
+
+    rc = rfl_ledger_cell(step->asked->ledger, 0, id, &cell);
+
+    if (rc != RFL_OK && rc != RFL_DAMAGED) {
+        return rfl_fail(step->err, rc, "states of links: the total of id %u "
+                        "cannot be read", id);
+    }
+
+    if (cell.n[RFL_CELL_CLICKS] != 0) {
+        in->clicked = 1;
+        rfl_state_judge(in, verdict);
     }
 
     return RFL_OK;

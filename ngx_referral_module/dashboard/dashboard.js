@@ -1855,7 +1855,11 @@ function sortField(order, apply) {
 
 function filterChips(active) {
     return h('p', { class: 'chips' }, active.map(name => {
-XX, title: 'Remove this filter',
+        const given = place.args.get(name) || 'none';
+        const value = name === 'state' ? STATE_TITLES.get(given) ?? given
+                      : given;
+
+        return h('a', { class: 'chip', title: 'Remove this filter',
                         href: here({ [name]: undefined, after: undefined,
                                      page: undefined }) },
                  `${name}: ${value} `, h('span', { 'aria-hidden': 'true' },

@@ -37,11 +37,12 @@ judge(const past_t *past, uint32_t today, uint32_t created,
     uint32_t           days[MAX], clicks[MAX];
     rfl_state_input_t  in;
 
+    memset(&in, 0, sizeof(rfl_state_input_t));
+
     in.today = today;
     in.created = created;
     in.days = days;
     in.clicks = clicks;
-    in.ndays = 0;
 
     for (i = 0; i < MAX; i++) {
         if (past->traffic[i]) {
@@ -376,6 +377,31 @@ without_any_traffic_all_links_are_new(void **state)
 }
 
 
+static void
+clicks_whose_days_are_gone_are_clicks(void **state)
+{
+    rfl_state_input_t    in;
+    rfl_state_verdict_t  v;
+
+    static const uint32_t  days[2] = { DAY0 + 100, DAY0 + 101 };
+    static const uint32_t  clicks[2] = { 0, 0 };
+
+    memset(&in, 0, sizeof(rfl_state_input_t));
+
+    in.today = DAY0 + 102;
+    in.created = DAY0;
+    in.ndays = 2;
+    in.days = days;
+    in.clicks = clicks;
+    in.clicked = 1;
+
+    rfl_state_judge(&in, &v);
+    assert_int_equal(v.state, RFL_STATE_ACTIVE);
+    assert_int_equal(v.since, DAY0);
+    assert_int_equal(v.last, 0);
+}
+
+
 /* The rules read again, by someone with more time. */
 
 static unsigned
@@ -607,6 +633,7 @@ main(void)
         cmocka_unit_test(a_clock_that_was_ahead_changes_nothing),
         cmocka_unit_test(registered_in_the_future_is_registered_today),
         cmocka_unit_test(without_any_traffic_all_links_are_new),
+        cmocka_unit_test(clicks_whose_days_are_gone_are_clicks),
         cmocka_unit_test(states_change_when_and_only_when_the_rules_say),
         cmocka_unit_test(names_are_read_back_and_nothing_else_is)
     };

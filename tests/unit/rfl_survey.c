@@ -389,6 +389,8 @@ all_are_right(fixture_t *f, year_t *y, unsigned day)
             continue;
         }
 
+        memset(&in, 0, sizeof(rfl_state_input_t));
+
         in.today = DAY0 + day;
         in.created = y->created[id];
         in.days = y->days;
@@ -780,6 +782,37 @@ damaged_verdicts_are_made_anew(void **state)
 }
 
 
+/* Its days were pruned, its total is not. */
+
+static void
+a_total_without_days_is_no_link_that_was_never_clicked(void **state)
+{
+    fixture_t *f = *state;
+
+    uint32_t      id;
+    uint64_t      key;
+    rfl_store_t  *store;
+
+    id = add(f, 1, 2, DAY0);
+    traffic(f, DAY0 + 100, DAY0 + 120);
+
+    store = rfl_ledger_store(f->ledger);
+    key = (uint64_t) id << 32;
+
+    assert_int_equal(rfl_store_begin(store, 1, NULL), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(store, RFL_LEDGER_CELLS, key,
+                                       rfl_str("\1\7", 2), 0, NULL),
+                     RFL_OK);
+    assert_int_equal(rfl_store_commit(store, NULL), RFL_OK);
+    rfl_store_end(store);
+
+    (void) survey(f, DAY0 + 120);
+
+    assert_int_equal(state_of(f, id), RFL_STATE_ACTIVE);
+    assert_int_equal(state_of(f, id - 1), RFL_STATE_NEVER);
+}
+
+
 static void
 another_version_is_left_alone(void **state)
 {
@@ -828,6 +861,7 @@ main(void)
         test(a_clock_that_was_set_back_is_believed_after_an_hour),
         test(a_clock_that_jumps_ahead_silences_nothing),
         test(damaged_verdicts_are_made_anew),
+        test(a_total_without_days_is_no_link_that_was_never_clicked),
         test(another_version_is_left_alone)
     };
 
