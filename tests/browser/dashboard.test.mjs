@@ -575,39 +575,6 @@ function everyTree(start, writes) {
                      'word-unregistered');
     });
 
-    look('links that went silent are told of, and listed', async d => {
-        const { states } = await d.api('?format=json');
-
-        await d.go('#/');
-
-        const title = `${states.silent.toLocaleString('en-GB')} link`
-                      + `${states.silent === 1 ? '' : 's'} went silent`;
-        const cards = await d.page.locator('.card h2').allInnerTexts();
-
-        assert.ok(cards.includes(title), title);
-
-        await d.click('a:text-is("All silent links")');
-        assert.match(d.hash(), /state=silent/);
-        assert.match(await d.text('.chips'), /state: silent/);
-        assert.equal(await d.page.inputValue('#filter-state'), 'silent');
-
-        const badges = await d.page.locator('tbody .badge').allInnerTexts();
-
-        assert.ok(badges.length > 0);
-        assert.ok(badges.every(text => text === 'silent'));
-
-        await d.click('tbody th a');
-        assert.equal(await d.text('main p .badge'), 'silent');
-        assert.match(await d.text('main'), /nobody looks at the other site/);
-
-        await d.go('#/links');
-        await d.page.selectOption('#filter-state', 'never');
-        await d.settled();
-        assert.match(d.hash(), /state=never/);
-        assert.ok((await d.page.locator('tbody .badge').allInnerTexts())
-            .every(text => text === 'no click yet'));
-    });
-
     look('links are sorted', async d => {
         assert.equal(await d.page.getAttribute('th[aria-sort]', 'aria-sort'),
                      'descending');
@@ -871,6 +838,39 @@ describe('how many links', () => {
             await d.go(`${hash}?p=7`);
             assert.equal(await d.count('.refusal'), 0, hash);
         }
+    });
+
+    withTree('some of them silent', { links: 40 }, async d => {
+        assert.ok((await d.page.locator('.card h2').allInnerTexts())
+            .includes('4 links went silent'));
+
+        const card = d.page.locator('.card', { hasText: 'went silent' });
+
+        assert.match(await card.innerText(), /4 no click yet, 4 back/);
+        assert.equal(await card.locator('.bars li').count(), 4);
+
+        await d.click('a:text-is("All silent links")');
+        assert.match(d.hash(), /state=silent/);
+        assert.match(await d.text('.chips'), /state: silent/);
+        assert.equal(await d.page.inputValue('#filter-state'), 'silent');
+        assert.deepEqual(await d.page.locator('tbody .badge').allInnerTexts(),
+                         Array(4).fill('silent'));
+        await d.checkAccess();
+
+        await d.click('tbody th a');
+        assert.equal(await d.text('main p .badge'), 'silent');
+        assert.match(await d.text('main'), /nobody looks at the other site/);
+        await d.checkAccess();
+
+        await d.go('#/links');
+        await d.page.selectOption('#filter-state', 'never');
+        await d.settled();
+        assert.match(d.hash(), /state=never/);
+        assert.deepEqual(await d.page.locator('tbody .badge').allInnerTexts(),
+                         Array(4).fill('no click yet'));
+        await d.page.selectOption('#filter-state', '');
+        await d.settled();
+        assert.equal(await d.count('tbody tr'), 40);
     });
 
     withTree('one', { links: 1 }, async d => {
