@@ -25,7 +25,7 @@
 #include "rfl_states.h"
 
 
-/* 15 to 40 ms of the keeper's thread, once a second. */
+/* 10 ms of the keeper's thread, once a second. */
 
 #define RFL_SURVEY_WORK     20000
 

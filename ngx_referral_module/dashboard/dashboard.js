@@ -1428,11 +1428,10 @@ async function overviewCards(answer, now, signal) {
         ...errors, silent, alike, ...kinds.map(kind => read(`/${kind}`, few))]);
 
     return h('div', { class: 'cards' },
-             topCard(answer),
+             h('div', { class: 'stack' }, topCard(answer),
+               answer.states && stateCard(answer.states, gone)),
              h('div', { class: 'stack' },
-               brokenCard(answer, [notFound, failed]),
-               answer.states && stateCard(answer.states, gone),
-               elseCard(answer)),
+               brokenCard(answer, [notFound, failed]), elseCard(answer)),
              h('div', { class: 'stack' }, groupsCard(answer, members),
                unknownCards(answer)),
              kinds.map((kind, i) => sumsCard(kind, sums[i])));
