@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "rfl_keeper.h"
+#include "rfl_states.h"
 #include "site.h"
 
 
@@ -921,6 +922,116 @@ test_a_file_that_was_folded_is_given_up(void **state)
 }
 
 
+/* The tables of a version before states, and nothing in them. */
+
+static void
+make_old_ledger(site_t *site)
+{
+    char          dir[96];
+    u_char        meta[18];
+    rfl_error_t   err;
+    rfl_store_t  *store;
+
+    static const rfl_store_dbi_t  old[] = {
+        { "meta",    RFL_KEY_BYTES },
+        { "files",   RFL_KEY_U64 },
+        { "cells",   RFL_KEY_U64 },
+        { "zones",   RFL_KEY_U32 },
+        { "minutes", RFL_KEY_U64 },
+        { "hours",   RFL_KEY_U64 },
+        { "days",    RFL_KEY_U64 }
+    };
+
+    meta[0] = 1;
+    memcpy(meta + 1, site->rt.uuid, 16);
+    meta[17] = 1;
+
+    (void) snprintf(dir, sizeof(dir), "%s/ledger", site->dir);
+
+    assert_int_equal(rfl_store_open(&store, dir, old, 7, RFL_STORE_CREATE,
+                                    64 << 20, &err), RFL_OK);
+    assert_int_equal(rfl_store_begin(store, 1, &err), RFL_OK);
+    assert_int_equal(rfl_store_put(store, 0, rfl_cstr("ledger"),
+                                   rfl_str(meta, sizeof(meta)), 0, &err),
+                     RFL_OK);
+    assert_int_equal(rfl_store_commit(store, &err), RFL_OK);
+    rfl_store_close(store);
+}
+
+
+/* RFL_STATES: there is none. */
+
+static rfl_state_t
+state_in(rfl_ledger_t *ledger, uint32_t id)
+{
+    rfl_rc_t             rc;
+    rfl_state_verdict_t  v;
+
+    assert_int_equal(rfl_ledger_begin(ledger, NULL), RFL_OK);
+    rc = rfl_states_get(ledger, id, &v);
+    rfl_ledger_end(ledger);
+
+    return rc == RFL_OK ? v.state : RFL_STATES;
+}
+
+
+static void
+test_a_ledger_from_before_states_gets_them(void **state)
+{
+    int            fds[2], tries;
+    pid_t          pid;
+    site_t         site;
+    uint64_t       now;
+    uint32_t       id;
+    rfl_runtime_t  worker;
+
+    site_init(&site, "main");
+    site_open(&site);
+    id = site_add(&site, "https://blog.example/a", "/", NULL);
+    make_old_ledger(&site);
+    site_close(&site);
+
+    assert_int_equal(pipe(fds), 0);
+    pid = keeper_process(&site, fds[0], fds[1]);
+
+    /* a worker may have it open as it was, and finds the tables some time */
+
+    site_open(&site);
+    rfl_runtime_init(&worker, &site.conf, 1);
+    rfl_runtime_tick(&worker, 1);
+    site_click(&site, id, 5);
+
+    now = 1000;
+
+    for (tries = 0; tries < 200; tries++) {
+        rfl_runtime_tick(&worker, now++);
+
+        if (worker.ledger != NULL
+            && state_in(worker.ledger, id) == RFL_STATE_ACTIVE)
+        {
+            break;
+        }
+
+        usleep(50000);
+    }
+
+    assert_non_null(worker.ledger);
+    assert_int_equal(state_in(worker.ledger, id), RFL_STATE_ACTIVE);
+    assert_false(rfl_store_lacks_table(rfl_ledger_store(worker.ledger)));
+
+    rfl_runtime_close(&worker);
+    site_close(&site);
+
+    assert_int_equal(ledger_clicks(&site, id), 5);
+
+    (void) close(fds[1]);
+    assert_int_equal(wait_for(pid), 0);
+    (void) close(fds[0]);
+
+    site_remove(&site);
+}
+
+
 static void
 test_a_fault_is_told_once(void **state)
 {
@@ -964,6 +1075,7 @@ main(void)
         cmocka_unit_test(test_the_last_worker_flushes),
         cmocka_unit_test(test_a_worker_that_is_not_the_last_leaves_at_once),
         cmocka_unit_test(test_a_file_removed_while_in_use_loses_nothing),
+        cmocka_unit_test(test_a_ledger_from_before_states_gets_them),
         cmocka_unit_test(test_a_fault_is_told_once),
         cmocka_unit_test(test_pruning_waits_for_a_clock_that_can_be_believed),
         cmocka_unit_test(test_what_memory_counted_is_stored),
