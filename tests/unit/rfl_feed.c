@@ -56,6 +56,7 @@ static rfl_feed_t     *feed;
 static rfl_buf_t       text;
 static uint64_t        now_ms;
 static int             memory_is_out;
+static rfl_ledger_t   *ledger;           /* open for writing */
 
 
 void *
@@ -89,6 +90,9 @@ teardown(void **state)
 {
     rfl_feed_close(feed);
     feed = NULL;
+
+    rfl_ledger_close(ledger);
+    ledger = NULL;
 
     rfl_buf_free(&text);
     memset(&text, 0, sizeof(rfl_buf_t));
@@ -591,6 +595,137 @@ the_sums_come_each_second(void **state)
  * the old.
  */
 
+/* The keeper finds n changes of a link's state, at the second now. */
+
+static void
+states_change(uint32_t id, unsigned n, uint64_t now)
+{
+    int                   changed;
+    unsigned              i;
+    rfl_store_t          *store;
+    rfl_states_t          sums;
+    rfl_state_verdict_t   v;
+
+    if (ledger == NULL) {
+        assert_int_equal(rfl_ledger_open(&ledger, site.dir, site.rt.uuid,
+                                         RFL_STORE_CREATE, 64 << 20, NULL),
+                         RFL_OK);
+    }
+
+    store = rfl_ledger_store(ledger);
+
+    assert_int_equal(rfl_store_begin(store, 1, NULL), RFL_OK);
+    assert_int_equal(rfl_states_begin_sums(ledger, &sums, NULL), RFL_OK);
+
+    for (i = 0; i < n; i++) {
+        if (rfl_states_get(ledger, id, &v) != RFL_OK) {
+            memset(&v, 0, sizeof(rfl_state_verdict_t));
+            v.state = RFL_STATE_SILENT;
+            assert_int_equal(rfl_states_put(ledger, &sums, id, &v, now,
+                                            &changed, NULL), RFL_OK);
+        }
+
+        v.state = v.state == RFL_STATE_SILENT ? RFL_STATE_REVIVED
+                                              : RFL_STATE_SILENT;
+        assert_int_equal(rfl_states_put(ledger, &sums, id, &v, now, &changed,
+                                        NULL), RFL_OK);
+    }
+
+    assert_int_equal(rfl_states_put_sums(ledger, &sums, NULL), RFL_OK);
+    assert_int_equal(rfl_store_commit(store, NULL), RFL_OK);
+    rfl_store_end(store);
+}
+
+
+/* How often it is told in what is left of this second. */
+
+static unsigned
+told_states(void)
+{
+    rfl_rc_t     rc;
+    unsigned     n;
+    const char  *p;
+
+    n = 0;
+
+    do {
+        rc = step();
+        assert_true(rc == RFL_OK || rc == RFL_BUSY);
+        assert_true(text.len <= RFL_FEED_STEP_BYTES + 2048);
+
+        for (p = strstr((char *) text.data, "event: state\n"); p != NULL;
+             p = strstr(p + 1, "event: state\n"))
+        {
+            n++;
+        }
+
+    } while (rc == RFL_BUSY);
+
+    return n;
+}
+
+
+static void
+a_change_of_state_is_told_once_within_a_second(void **state)
+{
+    char      wanted[256];
+    uint32_t  id;
+    uint64_t  key;
+
+    id = site_add(&site, "https://blog.example/a", "/", &key);
+    states_change(id, 3, NOW);               /* before it looked */
+    site.rt.ledger = ledger;
+
+    open_feed();
+    assert_int_equal(told_states(), 0);
+
+    states_change(id, 1, NOW + 1);
+    assert_int_equal(told_states(), 0);      /* it looks once a second */
+
+    now_ms += 1000;
+    assert_int_equal(step(), RFL_OK);
+
+    (void) snprintf(wanted, sizeof(wanted),
+                    "event: state\n"
+                    "data: {\"time\":\"2026-11-20T23:00:01.000Z\","
+                    "\"link\":\"%016llx\",\"name\":\"\",\"from\":\"revived\","
+                    "\"to\":\"silent\"}\n\n", (unsigned long long) key);
+    assert_non_null(strstr((char *) text.data, wanted));
+
+    now_ms += 1000;
+    assert_int_equal(told_states(), 0);
+
+    site.rt.ledger = NULL;
+}
+
+
+/* Of a flood the last ones; how many it missed is told. */
+
+static void
+many_changes_are_told_in_steps_and_the_first_are_missed(void **state)
+{
+    uint32_t  id;
+
+    id = site_add(&site, "https://blog.example/a", "/", NULL);
+    states_change(id, 1, NOW);
+    site.rt.ledger = ledger;
+
+    open_feed();
+    assert_int_equal(told_states(), 0);
+
+    states_change(id, RFL_STATES_CHANGES + 7, NOW + 1);
+
+    now_ms += 1000;
+    assert_int_equal(step(), RFL_BUSY);
+    assert_non_null(strstr((char *) text.data, "{\"missed\":7}"));
+
+    assert_int_equal(told_states(), RFL_STATES_CHANGES
+                                    - RFL_FEED_STEP_RECORDS);
+
+    site.rt.ledger = NULL;
+}
+
+
 static void
 both_files_are_read_where_one_takes_the_others_place(void **state)
 {
@@ -716,6 +851,8 @@ main(void)
         test(a_step_is_small_and_none_is_told_twice),
         test(who_falls_behind_is_told_where_and_how_many),
         test(the_sums_come_each_second),
+        test(a_change_of_state_is_told_once_within_a_second),
+        test(many_changes_are_told_in_steps_and_the_first_are_missed),
         test(both_files_are_read_where_one_takes_the_others_place),
         test(a_file_that_comes_back_begins_where_it_was),
         test(without_a_counter_file_there_are_the_sums),

@@ -183,6 +183,26 @@ test_hosts(void **state)
 
 
 static void
+test_states(void **state)
+{
+    unsigned      i, other;
+    rfl_filter_t  f;
+
+    for (i = 0; i < RFL_STATES; i++) {
+        memset(&f, 0, sizeof(rfl_filter_t));
+
+        assert_int_equal(rfl_filter_set(&f, RFL_FILTER_STATE,
+                                        rfl_state_names[i]), RFL_OK);
+
+        for (other = 0; other < RFL_STATES; other++) {
+            assert_int_equal(rfl_filter_state(&f, (rfl_state_t) other),
+                             other == i);
+        }
+    }
+}
+
+
+static void
 test_what_no_link_can_have(void **state)
 {
     char          longest[RFL_FILTER_MAX + 1];
@@ -196,6 +216,8 @@ test_what_no_link_can_have(void **state)
         { RFL_FILTER_CHANNEL, "no channel, this" },
         { RFL_FILTER_ORIGIN, "" },
         { RFL_FILTER_ORIGIN, "bought" },
+        { RFL_FILTER_STATE, "" },
+        { RFL_FILTER_STATE, "lost" },
         { RFL_FILTER_HOST, "." },
         { RFL_FILTER_HOST, "..blog.example" },
         { RFL_FILTER_HOST, "blog example" },
@@ -232,6 +254,7 @@ main(void)
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_text_is_searched_in_all_these_fields),
         cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_states),
         cmocka_unit_test(test_what_no_link_can_have),
     };
 
