@@ -120,7 +120,6 @@ rfl_survey_turn(rfl_survey_t *s, const rfl_survey_turn_t *turn,
         return RFL_OK;
     }
 
-    start = rfl_survey_clock_us();
     store = rfl_ledger_store(turn->ledger);
 
     memset(&step, 0, sizeof(rfl_survey_step_t));
@@ -131,12 +130,16 @@ rfl_survey_turn(rfl_survey_t *s, const rfl_survey_turn_t *turn,
     step.work = RFL_SURVEY_WORK;
     step.err = err;
 
-    rc = rfl_registry_begin(turn->registry, 0, err);
+    /* it may wait for another writer: no reader of the registry waits along */
+
+    rc = rfl_store_begin(store, 1, err);
     if (rc != RFL_OK) {
         return rc;
     }
 
-    rc = rfl_store_begin(store, 1, err);
+    start = rfl_survey_clock_us();
+
+    rc = rfl_registry_begin(turn->registry, 0, err);
 
     if (rc == RFL_OK) {
         rc = rfl_survey_begin(&step);
@@ -145,16 +148,16 @@ rfl_survey_turn(rfl_survey_t *s, const rfl_survey_turn_t *turn,
             rc = rfl_survey_go_on(&step);
         }
 
-        if ((rc == RFL_OK || rc == RFL_BUSY) && step.changed
-            && rfl_survey_store(&step) != RFL_OK)
-        {
-            rc = RFL_ERROR;
-        }
-
-        rfl_store_end(store);
+        rfl_registry_end(turn->registry);
     }
 
-    rfl_registry_end(turn->registry);
+    if ((rc == RFL_OK || rc == RFL_BUSY) && step.changed
+        && rfl_survey_store(&step) != RFL_OK)
+    {
+        rc = RFL_ERROR;
+    }
+
+    rfl_store_end(store);
 
     s->spent_us += rfl_survey_clock_us() - start;
 
