@@ -553,10 +553,18 @@ rfl_feed_changes(rfl_feed_turn_t *turn, rfl_ledger_t *ledger)
         }
 
         turn->records--;
-        feed->missed += change.number - feed->change - 1;
+
+        if (change.number != feed->change + 1) {
+            rfl_buf_text(turn->b, "event: missed\ndata: {");
+            rfl_json_name(turn->b, "missed");
+            rfl_buf_u64(turn->b, 0);
+            rfl_json_name(turn->b, "states");
+            rfl_buf_u64(turn->b, change.number - feed->change - 1);
+            rfl_buf_text(turn->b, "}\n\n");
+        }
+
         feed->change = change.number;
 
-        rfl_feed_missed(turn);
         rfl_feed_change(turn, &change);
     }
 

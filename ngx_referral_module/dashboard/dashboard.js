@@ -2227,11 +2227,12 @@ async function live(signal) {
     const rate = h('p', { class: 'figures' }, 'Waiting for the first second.');
     const missed = h('p', { class: 'soft', role: 'status' });
     const trouble = h('div');
+    const changes = h('div', { role: 'status' });
     const pause = h('button', { type: 'button', 'aria-pressed': 'false',
                                 click: () => setPause(state, pause) }, 'Pause');
 
     rows.firstChild.classList.add('feed');
-    openFeed(state, { rate, missed, trouble }, signal);
+    openFeed(state, { rate, missed, trouble, changes }, signal);
 
     const timer = setInterval(() =>
         showFeed(state, rows.querySelector('tbody'), pause), FEED_PAUSE);
@@ -2242,7 +2243,7 @@ async function live(signal) {
         heading('Live', pause),
         h('p', { class: 'soft' }, 'Visits by registered links as they happen. '
           + `The last ${FEED_ROWS} are kept here.`),
-        rate, missed, trouble, rows,
+        rate, missed, trouble, changes, rows,
     ];
 }
 
@@ -2270,8 +2271,26 @@ function openFeed(state, parts, signal) {
         last = now;
     });
 
+    source.addEventListener('state', event => {
+        const { link, name, to: found } = JSON.parse(event.data);
+
+        if (link !== null) {
+            parts.changes.prepend(h('p', {}, h('a', {
+                href: toLink(link), dir: 'auto' }, name || link), ': ',
+                stateBadge({ state: found })));
+            [...parts.changes.children].slice(CARD_ROWS)
+                .forEach(line => line.remove());
+        }
+    });
+
     source.addEventListener('missed', event => {
-        state.missed += JSON.parse(event.data).missed;
+        const { missed } = JSON.parse(event.data);
+
+        if (missed === 0) {
+            return;
+        }
+
+        state.missed += missed;
         parts.missed.textContent = `${count(state.missed, 'visit')} went by `
             + 'too fast to be shown. They are counted all the same.';
     });

@@ -988,6 +988,19 @@ describe('live', () => {
             tree.emit('missed', { missed: 70 });
             tree.emit('missed', { missed: 7 });
             await d.page.locator('text=77 visits went by').waitFor();
+            tree.emit('missed', { missed: 0, states: 5 });
+
+            for (let i = 0; i < 8; i++) {
+                tree.emit('state', { time: '2026-11-20T22:48:00.000Z',
+                                     link: '0000000000000000',
+                                     name: `Post ${i} <b>`, from: 'active',
+                                     to: 'silent' });
+            }
+
+            await d.page.locator('p:has-text("Post 7 <b>: silent")')
+                .waitFor();
+            assert.equal(await d.count('main .badge'), 6);
+            assert.match(await d.text(), /77 visits went by/);
 
             for (let i = 0; i < 500; i++) {
                 tree.click(i % 9);

@@ -717,7 +717,7 @@ many_changes_are_told_in_steps_and_the_first_are_missed(void **state)
 
     now_ms += 1000;
     assert_int_equal(step(), RFL_BUSY);
-    assert_non_null(strstr((char *) text.data, "{\"missed\":7}"));
+    assert_non_null(strstr((char *) text.data, "{\"missed\":0,\"states\":7}"));
 
     assert_int_equal(told_states(), RFL_STATES_CHANGES
                                     - RFL_FEED_STEP_RECORDS);
