@@ -646,7 +646,7 @@ is_in_state(cli_env_t *env, rfl_state_t state, const rfl_link_t *link,
         return RFL_OK;
     }
 
-    rc = rfl_totals_state(&env->totals, link, &verdict);
+    rc = rfl_totals_state(&env->totals, link, NULL, &verdict);
 
     *wanted = (verdict.state == state);
 

@@ -131,7 +131,7 @@ show_text(cli_env_t *env, const rfl_link_t *link, rfl_buf_t *out)
     rc = rfl_totals_cell(&env->totals, link->id, &cell);
 
     if (rc == RFL_OK) {
-        rc = rfl_totals_state(&env->totals, link, &verdict);
+        rc = rfl_totals_state(&env->totals, link, &cell, &verdict);
     }
 
     if (rc != RFL_OK) {

@@ -277,7 +277,7 @@ rfl_totals_lost_cell(const rfl_totals_t *t, const rfl_counters_t *lost,
 
 rfl_rc_t
 rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
-    rfl_state_verdict_t *v)
+    const rfl_cell_t *total, rfl_state_verdict_t *v)
 {
     int         judged;
     rfl_rc_t    rc;
@@ -290,15 +290,22 @@ rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
         return RFL_OK;
     }
 
-    rc = rfl_totals_cell(t, link->id, &cell);
+    if (total == NULL) {
+        rc = rfl_totals_cell(t, link->id, &cell);
+        if (rc != RFL_OK) {
+            return rc;
+        }
 
-    if (rc != RFL_OK || (judged && cell.n[RFL_CELL_CLICKS] == 0)) {
-        return rc;
+        total = &cell;
+    }
+
+    if (judged && total->n[RFL_CELL_CLICKS] == 0) {
+        return RFL_OK;
     }
 
     memset(v, 0, sizeof(rfl_state_verdict_t));
 
-    v->state = cell.n[RFL_CELL_CLICKS] != 0 ? RFL_STATE_ACTIVE : RFL_STATE_NEW;
+    v->state = total->n[RFL_CELL_CLICKS] != 0 ? RFL_STATE_ACTIVE : RFL_STATE_NEW;
 
     return RFL_OK;
 }
@@ -490,7 +497,8 @@ rfl_report_life(const rfl_totals_t *t, const rfl_link_t *link,
     memset(life, 0, sizeof(rfl_report_life_t));
 
     if (row->fields & RFL_SHOW_STATES) {
-        rc = rfl_totals_state(t, link, &life->verdict);
+        rc = rfl_totals_state(t, link, row->is_total ? &row->cell : NULL,
+                              &life->verdict);
         if (rc != RFL_OK) {
             return rc;
         }

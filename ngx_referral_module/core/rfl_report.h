@@ -46,11 +46,11 @@ rfl_rc_t rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone);
 /*
  * A link's state, as the keeper found it last.  One it has not judged yet, or
  * called new or never before there was a click, is new or active by its total;
- * of that all else is 0.
+ * of that all else is 0.  total: the link's, if it is known already, or NULL.
  */
 
 rfl_rc_t rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
-    rfl_state_verdict_t *v);
+    const rfl_cell_t *total, rfl_state_verdict_t *v);
 
 
 /* The 13 counters of a cell as a JSON object. */

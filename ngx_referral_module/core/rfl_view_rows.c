@@ -235,7 +235,7 @@ rfl_view_wants(rfl_view_t *v, const rfl_link_t *link, int *wanted)
     if (*wanted && rfl_filter_has(filter, RFL_FILTER_STATE)) {
         rfl_view_spend(v, RFL_VIEW_STATE_WORK);
 
-        rc = rfl_totals_state(&v->totals, link, &verdict);
+        rc = rfl_totals_state(&v->totals, link, NULL, &verdict);
         if (rc != RFL_OK) {
             return rc;
         }
