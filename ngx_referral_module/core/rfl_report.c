@@ -305,7 +305,8 @@ rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
 
     memset(v, 0, sizeof(rfl_state_verdict_t));
 
-    v->state = total->n[RFL_CELL_CLICKS] != 0 ? RFL_STATE_ACTIVE : RFL_STATE_NEW;
+    v->state = total->n[RFL_CELL_CLICKS] != 0 ? RFL_STATE_ACTIVE
+                                              : RFL_STATE_NEW;
 
     return RFL_OK;
 }
