@@ -429,10 +429,15 @@ same([ $events =~ /^\| `(\w+)` \|/mg ],
 my ($match) = section($api_md, 'Events') =~ /^(\| of a `match` .*?)\n\n/ms;
 
 same([ $match =~ /^\| (`.*?) \|/mg ],
-     [ uniq(grep { $_ ne 'missed' && $_ ne 'now' }
+     [ uniq(grep { !/^(?:missed|now|states|from|to)$/ }
             $feed_c =~ /rfl_json_name\([^,]+, "(\w+)"\)/g), qw(link group) ],
      'members of a match', sub {
          uniq(map { /`(\w+)`/g } @_), qw(link group) });
+
+my ($state) = section($api_md, 'Events') =~ /^(\| of a `state` .*?)\n\n/ms;
+
+is_deeply([ $state =~ /`(\w+)`(?=[^|]*\|)/g ],
+          [ qw(state time link name from to) ], 'members of a state');
 
 $t->finish;
 done_testing;
