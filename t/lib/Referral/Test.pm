@@ -28,8 +28,8 @@ package Referral::Test;
 # process off, daemon => 1 for a binary upgrade; preload => 1 for faults
 # ($t->fault, see Referral::Faults); keep_ports => 1 where nginx is down for a
 # while and clients are not to find another program in its place; may_die => 1
-# where a signal may end a process, which no sanitizer is then to report.  In
-# all texts:
+# where a signal may end a process, which no sanitizer is then to report;
+# under => [ 'valgrind', ... ] for a command that runs nginx.  In all texts:
 #
 #     %%DIR%%        the test's directory
 #     %%SHM%%        its directory on tmpfs, for counter files
@@ -368,7 +368,7 @@ sub spawn {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$self->{dir}/stdout";
         open STDERR, '>>', "$self->{dir}/stderr";
-        exec $self->nginx_command or _exit(127);
+        exec @{ $self->{under} // [] }, $self->nginx_command or _exit(127);
     }
 
     $self->{pid} = $pid;
