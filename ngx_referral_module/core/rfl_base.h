@@ -122,6 +122,43 @@ rfl_str_eq(rfl_str_t a, rfl_str_t b)
 }
 
 
+/*
+ * The same for short texts of equal length, without a call: eight bytes at a
+ * time, the last eight may be some of those before.
+ */
+
+static inline int
+rfl_str_same(const u_char *a, const u_char *b, size_t len)
+{
+    size_t    i;
+    uint64_t  x, y;
+
+    if (len < 8) {
+        for (i = 0; i < len; i++) {
+            if (a[i] != b[i]) {
+                return 0;
+            }
+        }
+
+        return 1;
+    }
+
+    for (i = 0; i + 8 < len; i += 8) {
+        memcpy(&x, a + i, 8);
+        memcpy(&y, b + i, 8);
+
+        if (x != y) {
+            return 0;
+        }
+    }
+
+    memcpy(&x, a + len - 8, 8);
+    memcpy(&y, b + len - 8, 8);
+
+    return x == y;
+}
+
+
 static inline u_char
 rfl_lower(u_char c)
 {

@@ -47,4 +47,16 @@ void rfl_record(rfl_zone_t *zone, rfl_counters_t *counters,
     const rfl_record_t *record);
 
 
+/*
+ * The same for an internal request, which has a Referer: nothing else of it
+ * is counted.
+ */
+
+static inline void
+rfl_record_internal(rfl_zone_t *zone)
+{
+    rfl_counters_add(&zone->n[RFL_ZONE_OUTCOMES + RFL_OUTCOME_INTERNAL], 1);
+}
+
+
 #endif /* RFL_RECORD_H */

@@ -15,10 +15,10 @@
 
 static rfl_referrer_kind_t rfl_referrer_parse(rfl_str_t referer,
     rfl_str_t host, const rfl_own_hosts_t *own, rfl_url_t *url);
-static int rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host);
 static rfl_str_t rfl_referrer_without_port(rfl_str_t host);
-static int rfl_referrer_host_ends(const u_char *p, const u_char *end);
+static inline int rfl_referrer_host_ends(const u_char *p, const u_char *end);
 static int rfl_referrer_is_digit(u_char c);
+static int rfl_referrer_is_letter(u_char c);
 static int rfl_referrer_is_name_of(rfl_str_t name, rfl_str_t host);
 static int rfl_referrer_is_below(rfl_str_t host, rfl_str_t parent);
 static rfl_str_t rfl_referrer_canonical(const rfl_url_t *url, u_char *buf);
@@ -159,7 +159,7 @@ invalid:
  * site "a@b" or "a..b", in Host and Referer alike, is taken at its word.
  */
 
-static int
+int
 rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host)
 {
     const u_char  *p, *end;
@@ -181,16 +181,21 @@ rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host)
         return 0;
     }
 
-    host = rfl_referrer_without_port(host);
+    /* nearly every host ends in a letter: no port, no address, no dot */
 
-    if (host.len > 0 && host.data[host.len - 1] == '.') {
-        host.len--;
-    }
+    if (host.len == 0 || !rfl_referrer_is_letter(host.data[host.len - 1])) {
 
-    /* an IPv6 address has many spellings and no trailing dot */
+        host = rfl_referrer_without_port(host);
 
-    if (host.len == 0 || host.data[0] == '[') {
-        return 0;
+        if (host.len > 0 && host.data[host.len - 1] == '.') {
+            host.len--;
+        }
+
+        /* an IPv6 address has many spellings and no trailing dot */
+
+        if (host.len == 0 || host.data[0] == '[') {
+            return 0;
+        }
     }
 
     /* "www.192.0.2.1" is neither a name nor that address */
@@ -208,7 +213,7 @@ rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host)
     }
 
     return host.len <= (size_t) (end - p)
-           && memcmp(p, host.data, host.len) == 0
+           && rfl_str_same(p, host.data, host.len)
            && rfl_referrer_host_ends(p + host.len, end);
 }
 
@@ -236,10 +241,14 @@ rfl_referrer_without_port(rfl_str_t host)
 
 /* Whether a host may end at p: a port of up to four digits is always valid. */
 
-static int
+static inline int
 rfl_referrer_host_ends(const u_char *p, const u_char *end)
 {
     int  digits;
+
+    if (p < end && *p == '/') {
+        return 1;
+    }
 
     if (p < end && *p == '.') {
         p++;
@@ -265,6 +274,13 @@ static int
 rfl_referrer_is_digit(u_char c)
 {
     return c >= '0' && c <= '9';
+}
+
+
+static int
+rfl_referrer_is_letter(u_char c)
+{
+    return (u_char) ((c | 0x20) - 'a') < 26;
 }
 
 

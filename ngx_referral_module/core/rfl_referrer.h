@@ -56,6 +56,14 @@ rfl_referrer_kind_t rfl_referrer(rfl_str_t referer, rfl_str_t host,
 
 
 /*
+ * The recognition alone: 1 is what rfl_referrer() finds INTERNAL, 0 is not
+ * known.  Most requests of a busy site end here.
+ */
+
+int rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host);
+
+
+/*
  * Whether a host is the site's (as above) or one of own (may be NULL); the
  * scheme must not be android-app.
  */
