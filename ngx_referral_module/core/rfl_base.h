@@ -131,9 +131,10 @@ static inline int
 rfl_str_same(const u_char *a, const u_char *b, size_t len)
 {
     size_t    i;
+    uint32_t  u, v;
     uint64_t  x, y;
 
-    if (len < 8) {
+    if (len < 4) {
         for (i = 0; i < len; i++) {
             if (a[i] != b[i]) {
                 return 0;
@@ -141,6 +142,20 @@ rfl_str_same(const u_char *a, const u_char *b, size_t len)
         }
 
         return 1;
+    }
+
+    if (len < 8) {
+        memcpy(&u, a, 4);
+        memcpy(&v, b, 4);
+
+        if (u != v) {
+            return 0;
+        }
+
+        memcpy(&u, a + len - 4, 4);
+        memcpy(&v, b + len - 4, 4);
+
+        return u == v;
     }
 
     for (i = 0; i + 8 < len; i += 8) {

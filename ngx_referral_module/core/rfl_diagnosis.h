@@ -94,6 +94,10 @@ typedef struct {
 
 rfl_edge_t rfl_edge(const rfl_edge_request_t *request);
 
+/* Whether the User-Agent alone says so: where the first three are empty. */
+
+int rfl_edge_is_agent(rfl_str_t user_agent);
+
 
 /*
  * What a response tells shared caches.  Begin with zeroes, add each of its

@@ -25,7 +25,10 @@ typedef struct {
 } ngx_http_referral_ctx_t;
 
 
-/* Request headers, found in one pass over their list, when first needed. */
+/*
+ * Request headers that nginx keeps no pointer to, found in one pass over their
+ * list, when first needed.
+ */
 
 typedef enum {
     NGX_HTTP_REFERRAL_ACCEPT = 0,
@@ -33,12 +36,9 @@ typedef enum {
     NGX_HTTP_REFERRAL_CDN_LOOP,
     NGX_HTTP_REFERRAL_COOKIE,
     NGX_HTTP_REFERRAL_PURPOSE,
-    NGX_HTTP_REFERRAL_RANGE,
     NGX_HTTP_REFERRAL_SEC_FETCH_DEST,
     NGX_HTTP_REFERRAL_SEC_FETCH_SITE,
     NGX_HTTP_REFERRAL_SEC_PURPOSE,
-    NGX_HTTP_REFERRAL_UPGRADE,
-    NGX_HTTP_REFERRAL_USER_AGENT,
     NGX_HTTP_REFERRAL_VIA,
     NGX_HTTP_REFERRAL_X_MOZ,
     NGX_HTTP_REFERRAL_X_PURPOSE,
@@ -47,10 +47,32 @@ typedef enum {
 } ngx_http_referral_header_e;
 
 
+#define NGX_HTTP_REFERRAL_EDGE                                                \
+    (1 << NGX_HTTP_REFERRAL_CDN_LOOP | 1 << NGX_HTTP_REFERRAL_VIA             \
+     | 1 << NGX_HTTP_REFERRAL_X_VARNISH)
+
+
 typedef struct {
     rfl_str_t                        values[NGX_HTTP_REFERRAL_HEADERS];
+    uint32_t                         seen;        /* bits: those that are
+                                                     there, others not set */
     unsigned                         ready:1;
 } ngx_http_referral_headers_t;
+
+
+/*
+ * By the highest bits of a hash times an odd factor: one with which all names
+ * have places of their own is looked for at the start, from 2^64 divided by the
+ * golden ratio on (Knuth, volume 3, 6.4).
+ */
+
+#define NGX_HTTP_REFERRAL_HASH_BITS  6
+#define NGX_HTTP_REFERRAL_FACTOR     0x9e3779b97f4a7c15u
+
+typedef struct {
+    ngx_uint_t                       hash;
+    ngx_str_t                       *name;        /* NULL: none */
+} ngx_http_referral_name_t;
 
 
 typedef enum {
@@ -81,7 +103,7 @@ static rfl_class_t ngx_http_referral_classify(ngx_http_request_t *r,
     rfl_outcome_t outcome);
 static rfl_str_t ngx_http_referral_method(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_referral_is_bot(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers);
+    ngx_http_referral_loc_conf_t *rlcf);
 static ngx_uint_t ngx_http_referral_follow_up(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers);
 static ngx_table_elt_t *ngx_http_referral_location(ngx_http_request_t *r);
@@ -94,7 +116,12 @@ static ngx_uint_t ngx_http_referral_is_true(ngx_str_t *value);
 static ngx_uint_t ngx_http_referral_status_code(ngx_http_request_t *r);
 static void ngx_http_referral_find_headers(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers);
-static uint64_t ngx_http_referral_header_bit(ngx_uint_t hash);
+static ngx_inline rfl_str_t ngx_http_referral_value(
+    ngx_http_referral_headers_t *headers, ngx_uint_t k);
+static ngx_inline rfl_str_t ngx_http_referral_known(ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_referral_hash_names(void);
+static ngx_inline ngx_http_referral_name_t *ngx_http_referral_place(
+    ngx_uint_t hash);
 
 static ngx_http_referral_ctx_t *ngx_http_referral_get_ctx(
     ngx_http_request_t *r);
@@ -124,12 +151,9 @@ static ngx_str_t  ngx_http_referral_header_names[] = {
     ngx_string("cdn-loop"),
     ngx_string("cookie"),
     ngx_string("purpose"),
-    ngx_string("range"),
     ngx_string("sec-fetch-dest"),
     ngx_string("sec-fetch-site"),
     ngx_string("sec-purpose"),
-    ngx_string("upgrade"),
-    ngx_string("user-agent"),
     ngx_string("via"),
     ngx_string("x-moz"),
     ngx_string("x-purpose"),
@@ -137,15 +161,12 @@ static ngx_str_t  ngx_http_referral_header_names[] = {
 };
 
 
-/*
- * Of this process, made when it begins.  The set has a bit for each hash, by
- * its low bits: most headers that are not looked for are passed by one test.
- */
+/* Of this process, made when it begins. */
 
-static ngx_uint_t          ngx_http_referral_header_hashes[
-                               NGX_HTTP_REFERRAL_HEADERS];
-static uint64_t            ngx_http_referral_header_set;
-static rfl_agent_cache_t  *ngx_http_referral_agents;
+static ngx_http_referral_name_t   ngx_http_referral_names[
+                                      1 << NGX_HTTP_REFERRAL_HASH_BITS];
+static ngx_uint_t                 ngx_http_referral_factor;
+static rfl_agent_cache_t         *ngx_http_referral_agents;
 
 
 /*
@@ -214,18 +235,49 @@ ngx_http_referral_add_variables(ngx_conf_t *cf)
 void
 ngx_http_referral_init_requests(void)
 {
-    ngx_str_t   *name;
-    ngx_uint_t   i;
+    ngx_http_referral_factor = NGX_HTTP_REFERRAL_FACTOR;
 
-    for (i = 0; i < NGX_HTTP_REFERRAL_HEADERS; i++) {
-        name = &ngx_http_referral_header_names[i];
-        ngx_http_referral_header_hashes[i] = ngx_hash_key(name->data,
-                                                          name->len);
-        ngx_http_referral_header_set |= ngx_http_referral_header_bit(
-                                          ngx_http_referral_header_hashes[i]);
+    while (!ngx_http_referral_hash_names()) {
+        ngx_http_referral_factor += 2;
     }
 
     ngx_http_referral_agents = rfl_agent_cache_create();
+}
+
+
+/* 0: with this factor two names want one place. */
+
+static ngx_uint_t
+ngx_http_referral_hash_names(void)
+{
+    ngx_str_t                 *name;
+    ngx_uint_t                 i, hash;
+    ngx_http_referral_name_t  *place;
+
+    ngx_memzero(ngx_http_referral_names, sizeof(ngx_http_referral_names));
+
+    for (i = 0; i < NGX_HTTP_REFERRAL_HEADERS; i++) {
+        name = &ngx_http_referral_header_names[i];
+        hash = ngx_hash_key(name->data, name->len);
+        place = ngx_http_referral_place(hash);
+
+        if (place->name != NULL) {
+            return 0;
+        }
+
+        place->hash = hash;
+        place->name = name;
+    }
+
+    return 1;
+}
+
+
+static ngx_inline ngx_http_referral_name_t *
+ngx_http_referral_place(ngx_uint_t hash)
+{
+    return &ngx_http_referral_names[hash * ngx_http_referral_factor
+                                    >> (64 - NGX_HTTP_REFERRAL_HASH_BITS)];
 }
 
 
@@ -368,8 +420,8 @@ ngx_http_referral_request(ngx_http_request_t *r,
 
     if (rfl_str_trim(request->referer).len == 0) {
         ngx_http_referral_find_headers(r, headers);
-        request->sec_fetch_site =
-                            headers->values[NGX_HTTP_REFERRAL_SEC_FETCH_SITE];
+        request->sec_fetch_site = ngx_http_referral_value(headers,
+                                          NGX_HTTP_REFERRAL_SEC_FETCH_SITE);
     }
 
     request->landing = ngx_http_referral_str(&r->unparsed_uri);
@@ -448,8 +500,7 @@ ngx_http_referral_classify(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
     rfl_outcome_t outcome)
 {
-    rfl_str_t          *values;
-    rfl_class_input_t   in;
+    rfl_class_input_t  in;
 
     if (!rfl_outcome_has_class(outcome)) {
         return RFL_CLASS_NONE;
@@ -457,19 +508,21 @@ ngx_http_referral_classify(ngx_http_request_t *r,
 
     ngx_http_referral_find_headers(r, headers);
 
-    values = headers->values;
-
     in.method = ngx_http_referral_method(r);
-    in.sec_purpose = values[NGX_HTTP_REFERRAL_SEC_PURPOSE];
-    in.purpose = values[NGX_HTTP_REFERRAL_PURPOSE];
-    in.x_purpose = values[NGX_HTTP_REFERRAL_X_PURPOSE];
-    in.x_moz = values[NGX_HTTP_REFERRAL_X_MOZ];
-    in.sec_fetch_dest = values[NGX_HTTP_REFERRAL_SEC_FETCH_DEST];
-    in.accept = values[NGX_HTTP_REFERRAL_ACCEPT];
-    in.cache_control = values[NGX_HTTP_REFERRAL_CACHE_CONTROL];
-    in.range = values[NGX_HTTP_REFERRAL_RANGE];
-    in.has_upgrade = (values[NGX_HTTP_REFERRAL_UPGRADE].data != NULL);
-    in.is_bot = ngx_http_referral_is_bot(r, rlcf, headers);
+    in.sec_purpose = ngx_http_referral_value(headers,
+                                             NGX_HTTP_REFERRAL_SEC_PURPOSE);
+    in.purpose = ngx_http_referral_value(headers, NGX_HTTP_REFERRAL_PURPOSE);
+    in.x_purpose = ngx_http_referral_value(headers,
+                                           NGX_HTTP_REFERRAL_X_PURPOSE);
+    in.x_moz = ngx_http_referral_value(headers, NGX_HTTP_REFERRAL_X_MOZ);
+    in.sec_fetch_dest = ngx_http_referral_value(headers,
+                                          NGX_HTTP_REFERRAL_SEC_FETCH_DEST);
+    in.accept = ngx_http_referral_value(headers, NGX_HTTP_REFERRAL_ACCEPT);
+    in.cache_control = ngx_http_referral_value(headers,
+                                           NGX_HTTP_REFERRAL_CACHE_CONTROL);
+    in.range = ngx_http_referral_known(r->headers_in.range);
+    in.has_upgrade = (r->headers_in.upgrade != NULL);
+    in.is_bot = ngx_http_referral_is_bot(r, rlcf);
     in.status = ngx_http_referral_status_code(r);
     in.follow_up_matches = 0;
 
@@ -494,6 +547,12 @@ ngx_http_referral_method(ngx_http_request_t *r)
 {
     u_char  *space;
 
+    if (r->request_line.len > 4
+        && ngx_memcmp(r->request_line.data, "GET ", 4) == 0)
+    {
+        return rfl_str(r->request_line.data, 3);
+    }
+
     space = ngx_strlchr(r->request_line.data,
                         r->request_line.data + r->request_line.len, ' ');
 
@@ -507,7 +566,7 @@ ngx_http_referral_method(ngx_http_request_t *r)
 
 static ngx_uint_t
 ngx_http_referral_is_bot(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers)
+    ngx_http_referral_loc_conf_t *rlcf)
 {
     ngx_str_t  value;
 
@@ -522,7 +581,7 @@ ngx_http_referral_is_bot(ngx_http_request_t *r,
 
     default: /* NGX_HTTP_REFERRAL_BOT_ON */
         return rfl_agent_is_bot(ngx_http_referral_agents,
-                              headers->values[NGX_HTTP_REFERRAL_USER_AGENT]);
+                            ngx_http_referral_known(r->headers_in.user_agent));
     }
 }
 
@@ -663,7 +722,6 @@ ngx_http_referral_through_edge(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers)
 {
     time_t               expires;
-    rfl_str_t           *values;
     rfl_edge_t           edge;
     ngx_uint_t           i;
     ngx_list_part_t     *part;
@@ -673,13 +731,21 @@ ngx_http_referral_through_edge(ngx_http_request_t *r,
 
     ngx_http_referral_find_headers(r, headers);
 
-    values = headers->values;
+    request.user_agent = ngx_http_referral_known(r->headers_in.user_agent);
 
-    request.via = values[NGX_HTTP_REFERRAL_VIA];
-    request.cdn_loop = values[NGX_HTTP_REFERRAL_CDN_LOOP];
-    request.x_varnish = values[NGX_HTTP_REFERRAL_X_VARNISH];
-    request.user_agent = values[NGX_HTTP_REFERRAL_USER_AGENT];
-    request.cookie = values[NGX_HTTP_REFERRAL_COOKIE];
+    if (!(headers->seen & NGX_HTTP_REFERRAL_EDGE)
+        && !rfl_edge_is_agent(request.user_agent))
+    {
+        return 0;
+    }
+
+    request.via = ngx_http_referral_value(headers, NGX_HTTP_REFERRAL_VIA);
+    request.cdn_loop = ngx_http_referral_value(headers,
+                                               NGX_HTTP_REFERRAL_CDN_LOOP);
+    request.x_varnish = ngx_http_referral_value(headers,
+                                                NGX_HTTP_REFERRAL_X_VARNISH);
+    request.cookie = ngx_http_referral_value(headers,
+                                             NGX_HTTP_REFERRAL_COOKIE);
 
     edge = rfl_edge(&request);
 
@@ -735,59 +801,56 @@ static void
 ngx_http_referral_find_headers(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers)
 {
-    rfl_str_t        *value;
-    ngx_str_t        *name;
-    ngx_uint_t        i, k;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_uint_t                 k;
+    ngx_list_part_t           *part;
+    ngx_table_elt_t           *h, *end;
+    ngx_http_referral_name_t  *place;
 
     if (headers->ready) {
         return;
     }
 
-    ngx_memzero(headers, sizeof(ngx_http_referral_headers_t));
+    headers->seen = 0;
     headers->ready = 1;
 
     for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
 
         h = part->elts;
+        end = h + part->nelts;
 
-        for (i = 0; i < part->nelts; i++) {
+        for ( /* void */ ; h < end; h++) {
 
-            if ((ngx_http_referral_header_set
-                 & ngx_http_referral_header_bit(h[i].hash))
-                == 0)
-            {
+            place = ngx_http_referral_place(h->hash);
+
+            if (place->hash != h->hash || place->name == NULL) {
                 continue;
             }
 
-            for (k = 0; k < NGX_HTTP_REFERRAL_HEADERS; k++) {
-                if (h[i].hash == ngx_http_referral_header_hashes[k]) {
-                    break;
-                }
-            }
+            k = place->name - ngx_http_referral_header_names;
 
-            if (k == NGX_HTTP_REFERRAL_HEADERS) {
-                continue;
-            }
-
-            name = &ngx_http_referral_header_names[k];
-            value = &headers->values[k];
-
-            if (value->data == NULL && h[i].key.len == name->len
-                && ngx_memcmp(h[i].lowcase_key, name->data, name->len) == 0)
+            if (!(headers->seen & 1 << k)
+                && h->key.len == place->name->len
+                && rfl_str_same(h->lowcase_key, place->name->data, h->key.len))
             {
-                *value = ngx_http_referral_str(&h[i].value);
+                headers->seen |= 1 << k;
+                headers->values[k] = ngx_http_referral_str(&h->value);
             }
         }
     }
 }
 
 
-static uint64_t
-ngx_http_referral_header_bit(ngx_uint_t hash)
+static ngx_inline rfl_str_t
+ngx_http_referral_value(ngx_http_referral_headers_t *headers, ngx_uint_t k)
 {
-    return (uint64_t) 1 << (hash % 64);
+    return headers->seen & 1 << k ? headers->values[k] : rfl_str(NULL, 0);
+}
+
+
+static ngx_inline rfl_str_t
+ngx_http_referral_known(ngx_table_elt_t *h)
+{
+    return h != NULL ? ngx_http_referral_str(&h->value) : rfl_str(NULL, 0);
 }
 
 
