@@ -11,6 +11,9 @@
 
 static const char *rfl_class_prefetch(const rfl_class_input_t *in);
 static int rfl_class_is_ahead(rfl_str_t value);
+static int rfl_class_is_get(rfl_str_t method);
+static int rfl_class_is_document(rfl_str_t dest);
+static int rfl_class_begins_with_html(rfl_str_t accept);
 static const char *rfl_class_other(const rfl_class_input_t *in);
 static int rfl_class_range_is_inside(rfl_str_t range);
 static int rfl_class_range(rfl_str_t spec, int *from_start);
@@ -87,6 +90,13 @@ rfl_classify(const rfl_class_input_t *in, const char **why)
 static const char *
 rfl_class_prefetch(const rfl_class_input_t *in)
 {
+    if ((in->sec_purpose.len | in->purpose.len | in->x_purpose.len
+         | in->x_moz.len)
+        == 0)
+    {
+        return NULL;
+    }
+
     if (rfl_class_is_ahead(in->sec_purpose)) {
         return "Sec-Purpose says it is fetched ahead";
     }
@@ -137,9 +147,7 @@ rfl_class_is_ahead(rfl_str_t value)
 static const char *
 rfl_class_other(const rfl_class_input_t *in)
 {
-    static const rfl_str_t  get = rfl_string("GET");
-
-    if (!rfl_str_eq(in->method, get)) {
+    if (!rfl_class_is_get(in->method)) {
         return "the method is not GET";
     }
 
@@ -168,8 +176,9 @@ rfl_class_other(const rfl_class_input_t *in)
         return "an Upgrade header asks for another protocol";
     }
 
-    if (in->sec_fetch_dest.len != 0) {
-
+    if (in->sec_fetch_dest.len != 0
+        && !rfl_class_is_document(in->sec_fetch_dest))
+    {
         if (rfl_class_is(in->sec_fetch_dest, "empty")) {
             return "Sec-Fetch-Dest is empty: a script asks";
         }
@@ -188,6 +197,23 @@ rfl_class_other(const rfl_class_input_t *in)
     }
 
     return NULL;
+}
+
+
+static int
+rfl_class_is_get(rfl_str_t method)
+{
+    return method.len == 3 && method.data[0] == 'G' && method.data[1] == 'E'
+           && method.data[2] == 'T';
+}
+
+
+/* As every browser writes it; another way is left to the reader of tokens. */
+
+static int
+rfl_class_is_document(rfl_str_t dest)
+{
+    return dest.len == 8 && memcmp(dest.data, "document", 8) == 0;
 }
 
 
@@ -290,8 +316,13 @@ rfl_class_embed(const rfl_class_input_t *in)
     rfl_str_t  accept, range;
 
     if (in->sec_fetch_dest.len != 0) {
-        return rfl_class_is(in->sec_fetch_dest, "document") ? NULL
+        return rfl_class_is_document(in->sec_fetch_dest)
+               || rfl_class_is(in->sec_fetch_dest, "document") ? NULL
                : "Sec-Fetch-Dest is not document: part of another page";
+    }
+
+    if (rfl_class_begins_with_html(in->accept)) {
+        return NULL;
     }
 
     accept = rfl_str_trim(in->accept);
@@ -307,6 +338,17 @@ rfl_class_embed(const rfl_class_input_t *in)
     }
 
     return "Accept names no text/html: part of another page";
+}
+
+
+/* As all browsers write it when they navigate. */
+
+static int
+rfl_class_begins_with_html(rfl_str_t accept)
+{
+    return accept.len >= 10 && memcmp(accept.data, "text/htm", 8) == 0
+           && accept.data[8] == 'l'
+           && (accept.data[9] == ',' || accept.data[9] == ';');
 }
 
 
