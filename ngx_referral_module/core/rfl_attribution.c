@@ -42,6 +42,16 @@
 #define RFL_HOST_TEXT_MAX  (RFL_HOST_MAX + 16)   /* rfl_surt_host() asks it */
 
 
+/* A macro: where nobody wants to know, its arguments are not evaluated. */
+
+#define rfl_explain(trace, ...)                                               \
+    do {                                                                      \
+        if (__builtin_expect((trace) != NULL, 0)) {                           \
+            rfl_explain_step(trace, __VA_ARGS__);                             \
+        }                                                                     \
+    } while (0)
+
+
 /* The landing in one buffer, "host)path?query"; its forms are parts of it. */
 
 typedef struct {
@@ -68,6 +78,8 @@ typedef struct {
 
 static rfl_outcome_t rfl_unmatched(const rfl_request_t *request,
     rfl_referrer_kind_t kind, const rfl_trace_t *trace);
+static rfl_outcome_t rfl_without_referer(rfl_str_t site,
+    const rfl_trace_t *trace);
 static void rfl_match(rfl_registry_t *registry, const rfl_request_t *request,
     rfl_attribution_t *attribution, const rfl_trace_t *trace,
     const rfl_url_t *referer, int origin_only);
@@ -121,7 +133,7 @@ static int rfl_follow_relative(rfl_request_t *next, rfl_str_t location,
     u_char *buf);
 static int rfl_follow_has_scheme(rfl_str_t location);
 
-static void rfl_explain(const rfl_trace_t *trace, const char *fmt, ...)
+static void rfl_explain_step(const rfl_trace_t *trace, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 
@@ -159,7 +171,21 @@ static const rfl_slot_kind_t  rfl_target_kinds[RFL_SLOT_KINDS] = {
 };
 
 
-/* Most requests end here: an own host costs no stack and no lookup. */
+void
+rfl_attribute_bare(rfl_str_t sec_fetch_site, rfl_attribution_t *attribution)
+{
+    attribution->outcome = rfl_without_referer(sec_fetch_site, NULL);
+    attribution->evidence = RFL_EVIDENCE_NONE;
+    attribution->id = 0;
+    attribution->other_landing = 0;
+    attribution->lookup_failed = 0;
+    attribution->regex_limit = 0;
+    attribution->is_app = 0;
+    attribution->source = rfl_str(NULL, 0);
+}
+
+
+/* An own host costs no stack and no lookup. */
 
 void
 rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
@@ -204,12 +230,6 @@ static rfl_outcome_t
 rfl_unmatched(const rfl_request_t *request, rfl_referrer_kind_t kind,
     const rfl_trace_t *trace)
 {
-    rfl_str_t  site;
-
-    static const rfl_str_t  same_origin = rfl_string("same-origin");
-    static const rfl_str_t  same_site = rfl_string("same-site");
-    static const rfl_str_t  cross_site = rfl_string("cross-site");
-
     switch (kind) {
 
     case RFL_REFERRER_INTERNAL:
@@ -221,13 +241,22 @@ rfl_unmatched(const rfl_request_t *request, rfl_referrer_kind_t kind,
         return RFL_OUTCOME_MALFORMED;
 
     case RFL_REFERRER_NONE:
-        break;
+        return rfl_without_referer(request->sec_fetch_site, trace);
 
     default:
         return RFL_OUTCOME_UNREGISTERED;
     }
+}
 
-    site = rfl_str_trim(request->sec_fetch_site);
+
+static rfl_outcome_t
+rfl_without_referer(rfl_str_t site, const rfl_trace_t *trace)
+{
+    static const rfl_str_t  same_origin = rfl_string("same-origin");
+    static const rfl_str_t  same_site = rfl_string("same-site");
+    static const rfl_str_t  cross_site = rfl_string("cross-site");
+
+    site = rfl_str_trim(site);
 
     if (rfl_str_eq(site, same_origin) || rfl_str_eq(site, same_site)) {
         rfl_explain(trace, "no Referer, but Sec-Fetch-Site says that one of "
@@ -1399,15 +1428,11 @@ rfl_follow_has_scheme(rfl_str_t location)
 }
 
 
-static void
-rfl_explain(const rfl_trace_t *trace, const char *fmt, ...)
+static __attribute__((noinline, cold)) void
+rfl_explain_step(const rfl_trace_t *trace, const char *fmt, ...)
 {
     char     text[RFL_STEP_TEXT];
     va_list  args;
-
-    if (trace == NULL) {
-        return;
-    }
 
     va_start(args, fmt);
     (void) vsnprintf(text, sizeof(text), fmt, args);

@@ -73,6 +73,15 @@ void rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
 
 
 /*
+ * The same for a request without a Referer whose landing has no query, hence no
+ * tag: nothing has to be looked up.
+ */
+
+void rfl_attribute_bare(rfl_str_t sec_fetch_site,
+    rfl_attribution_t *attribution);
+
+
+/*
  * Whether a redirect's follow-up will be counted here: the response's Location
  * leads to the request's host or to one of server_names (NULL: none), ports
  * aside, and the request that follows, with the same Referer and Fetch

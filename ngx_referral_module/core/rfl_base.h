@@ -181,6 +181,87 @@ rfl_lower(u_char c)
 }
 
 
+/*
+ * Eight bytes in lower case: of each byte below 0x80, whether it is at least
+ * "A" and not beyond "Z" comes out as its highest bit.
+ */
+
+static inline uint64_t
+rfl_lower8(uint64_t bytes)
+{
+    uint64_t  low, from_a, beyond_z, upper;
+
+    low = bytes & 0x7f7f7f7f7f7f7f7fu;
+    from_a = low + (0x80 - 'A') * 0x0101010101010101u;
+    beyond_z = low + (0x7f - 'Z') * 0x0101010101010101u;
+    upper = (from_a ^ beyond_z) & ~bytes & 0x8080808080808080u;
+
+    return bytes | upper >> 2;
+}
+
+
+/* Copies in lower case; the two must not overlap. */
+
+static inline void
+rfl_lower_copy(u_char *out, const u_char *p, size_t len)
+{
+    size_t    i;
+    uint64_t  bytes;
+
+    if (len < 8) {
+        for (i = 0; i < len; i++) {
+            out[i] = rfl_lower(p[i]);
+        }
+
+        return;
+    }
+
+    for (i = 0; i + 8 < len; i += 8) {
+        memcpy(&bytes, p + i, 8);
+        bytes = rfl_lower8(bytes);
+        memcpy(out + i, &bytes, 8);
+    }
+
+    memcpy(&bytes, p + len - 8, 8);
+    bytes = rfl_lower8(bytes);
+    memcpy(out + len - 8, &bytes, 8);
+}
+
+
+/*
+ * Where the first a or b is in a text, or its length.  Eight bytes at a time:
+ * a byte that is wanted becomes zero, and borrows when one is subtracted; the
+ * lowest one to do so is one (H. S. Warren, Hacker's Delight, 6-1).
+ */
+
+static inline size_t
+rfl_str_find2(rfl_str_t s, u_char a, u_char b)
+{
+    size_t          i;
+    uint64_t        bytes, x, y, found;
+
+    const uint64_t  ones = 0x0101010101010101u;
+
+    for (i = 0; i + 8 <= s.len; i += 8) {
+        memcpy(&bytes, s.data + i, 8);
+
+        x = bytes ^ a * ones;
+        y = bytes ^ b * ones;
+        found = (((x - ones) & ~x) | ((y - ones) & ~y)) & 0x80 * ones;
+
+        if (found != 0) {
+            return i + (size_t) __builtin_ctzll(found) / 8;
+        }
+    }
+
+    while (i < s.len && s.data[i] != a && s.data[i] != b) {
+        i++;
+    }
+
+    return i;
+}
+
+
 /* ASCII letters without case, all other bytes as they are. */
 
 int rfl_str_caseeq(rfl_str_t a, rfl_str_t b);

@@ -36,7 +36,7 @@ static rfl_cell_field_t rfl_record_field(rfl_class_t class, unsigned status);
 static void rfl_record_seen(rfl_cell_t *cell, uint64_t now);
 static void rfl_record_event(rfl_counters_t *counters,
     const rfl_record_t *record);
-static rfl_str_t rfl_record_source(const rfl_attribution_t *a, u_char *buf);
+static rfl_str_t rfl_record_app_source(rfl_str_t package, u_char *buf);
 
 
 void
@@ -124,27 +124,28 @@ rfl_record_click(rfl_zone_t *zone, rfl_counters_t *counters,
 static void
 rfl_record_host(rfl_counters_t *counters, rfl_str_t host, int is_due)
 {
-    u_char     surt[RFL_HOST_MAX + 16];
     rfl_url_t  url;
 
-    static size_t  last_len;
-    static u_char  last[RFL_RECORD_HOST];
+    static size_t  last_len, surt_len;
+    static u_char  last[RFL_RECORD_HOST], surt[RFL_HOST_MAX + 16];
 
     if (host.len == 0 || host.len > RFL_RECORD_HOST) {
         return;
     }
 
-    if (!is_due && rfl_str_eq(host, rfl_str(last, last_len))) {
+    if (host.len != last_len || !rfl_str_same(host.data, last, host.len)) {
+
+        memcpy(last, host.data, host.len);
+        last_len = host.len;
+
+        surt_len = rfl_url_parse_host(host, &url, NULL) == RFL_OK
+                   ? rfl_surt_host(&url, surt) : 0;
+
+    } else if (!is_due) {
         return;
     }
 
-    memcpy(last, host.data, host.len);
-    last_len = host.len;
-
-    if (rfl_url_parse_host(host, &url, NULL) == RFL_OK) {
-        rfl_counters_note_host(counters,
-                               rfl_str(surt, rfl_surt_host(&url, surt)));
-    }
+    rfl_counters_note_host(counters, rfl_str(surt, surt_len));
 }
 
 
@@ -273,32 +274,31 @@ rfl_record_seen(rfl_cell_t *cell, uint64_t now)
 static void
 rfl_record_event(rfl_counters_t *counters, const rfl_record_t *record)
 {
-    u_char                    source[RFL_RECORD_SOURCE];
-    rfl_url_t                 landing;
+    u_char                    app[RFL_RECORD_SOURCE];
+    rfl_str_t                 source;
     rfl_event_t               event;
     const rfl_attribution_t  *a;
 
     a = &record->attribution;
 
-    memset(&event, 0, offsetof(rfl_event_t, text));
-
     event.time_ms = record->now_ms;
+    event.visitor = 0;
+    event.id = rfl_outcome_is_match(a->outcome) ? a->id : 0;
     event.status = (uint16_t) record->status;
     event.outcome = (uint8_t) a->outcome;
     event.class = (uint8_t) record->class;
     event.evidence = (uint8_t) a->evidence;
+    event.flags = a->outcome == RFL_OUTCOME_AMBIGUOUS ? RFL_EVENT_GROUP : 0;
+    memset(event.reserved, 0, sizeof(event.reserved));
 
-    if (rfl_outcome_is_match(a->outcome)) {
-        event.id = a->id;
+    source = a->source;
+
+    if (source.len != 0) {
+        source = a->is_app ? rfl_record_app_source(source, app)
+                           : rfl_url_bare_host(source);
     }
 
-    if (a->outcome == RFL_OUTCOME_AMBIGUOUS) {
-        event.flags = RFL_EVENT_GROUP;
-    }
-
-    rfl_url_parse_target(record->landing, &landing);
-
-    rfl_event_set_text(&event, rfl_record_source(a, source), landing.path);
+    rfl_event_set_text(&event, source, rfl_url_target_path(record->landing));
 
     rfl_ring_write(counters, record->ring, &event);
 }
@@ -307,25 +307,18 @@ rfl_record_event(rfl_counters_t *counters, const rfl_record_t *record)
 /* buf: RFL_RECORD_SOURCE bytes. */
 
 static rfl_str_t
-rfl_record_source(const rfl_attribution_t *a, u_char *buf)
+rfl_record_app_source(rfl_str_t package, u_char *buf)
 {
-    size_t     i, len;
-    rfl_str_t  host;
+    size_t  len;
 
-    len = 0;
-    host = a->source;
+    len = RFL_RECORD_SOURCE - rfl_record_app.len;
 
-    if (a->is_app) {
-        memcpy(buf, rfl_record_app.data, rfl_record_app.len);
-        len = rfl_record_app.len;
-
-    } else {
-        host = rfl_url_bare_host(host);
+    if (package.len < len) {
+        len = package.len;
     }
 
-    for (i = 0; i < host.len && len < RFL_RECORD_SOURCE; i++) {
-        buf[len++] = rfl_lower(host.data[i]);
-    }
+    memcpy(buf, rfl_record_app.data, rfl_record_app.len);
+    memcpy(buf + rfl_record_app.len, package.data, len);
 
-    return rfl_str(buf, len);
+    return rfl_str(buf, rfl_record_app.len + len);
 }

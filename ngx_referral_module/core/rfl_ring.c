@@ -70,22 +70,23 @@ rfl_event_set_text(rfl_event_t *event, rfl_str_t source, rfl_str_t landing)
         event->flags |= RFL_EVENT_LANDING_CUT;
     }
 
+    len = source.len + landing.len;
+
     event->source_len = (uint8_t) source.len;
     event->landing_len = (uint8_t) landing.len;
 
-    if (source.len != 0) {
-        memcpy(event->text, source.data, source.len);
+    /* first: what is left of the last word is zero */
+
+    if (len % sizeof(uint64_t) != 0) {
+        memset(event->text + len / sizeof(uint64_t) * sizeof(uint64_t), 0,
+               sizeof(uint64_t));
     }
+
+    rfl_lower_copy(event->text, source.data, source.len);
 
     if (landing.len != 0) {
         memcpy(event->text + source.len, landing.data, landing.len);
     }
-
-    len = source.len + landing.len;
-
-    memset(event->text + len, 0,
-           EVENT_USED(len) * sizeof(uint64_t) - offsetof(rfl_event_t, text)
-           - len);
 }
 
 

@@ -70,7 +70,8 @@ rfl_outcome_is_match(unsigned outcome)
 
 
 /*
- * Fills text, and zeroes the word it ends in: what the event is written with.
+ * Fills text, the source in lower case, and zeroes the word it ends in: what
+ * the event is written with.
  * A source longer than half of it is cut, then a landing that does not fit
  * behind it; flags say so.  Both lengths begin at 0.
  */

@@ -29,6 +29,7 @@ typedef struct {
 } rfl_url_scheme_t;
 
 
+static rfl_str_t rfl_url_odd_target_path(rfl_str_t target);
 static rfl_rc_t rfl_url_scheme(rfl_str_t *text, rfl_url_t *url,
     const char **why);
 static rfl_rc_t rfl_url_authority(rfl_str_t *text, rfl_str_t *host_port,
@@ -170,6 +171,28 @@ rfl_url_parse_target(rfl_str_t target, rfl_url_t *url)
     if (url->path.len == 0) {
         url->path = root;
     }
+}
+
+
+rfl_str_t
+rfl_url_target_path(rfl_str_t target)
+{
+    if (target.len != 0 && target.data[0] == '/') {
+        return rfl_str(target.data, rfl_str_find2(target, '?', '#'));
+    }
+
+    return rfl_url_odd_target_path(target);
+}
+
+
+static __attribute__((noinline)) rfl_str_t
+rfl_url_odd_target_path(rfl_str_t target)
+{
+    rfl_url_t  url;
+
+    rfl_url_parse_target(target, &url);
+
+    return url.path;
 }
 
 

@@ -74,5 +74,9 @@ rfl_str_t rfl_url_bare_host(rfl_str_t host);
 
 void rfl_url_parse_target(rfl_str_t target, rfl_url_t *url);
 
+/* Its path alone. */
+
+rfl_str_t rfl_url_target_path(rfl_str_t target);
+
 
 #endif /* RFL_URL_H */

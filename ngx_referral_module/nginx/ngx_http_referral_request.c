@@ -396,6 +396,17 @@ ngx_http_referral_decide(ngx_http_request_t *r,
         return &ctx->attribution;
     }
 
+    if (r->headers_in.referer == NULL
+        && (r->unparsed_uri.len == 0
+            || memchr(r->unparsed_uri.data, '?', r->unparsed_uri.len) == NULL))
+    {
+        ngx_http_referral_find_headers(r, headers);
+        rfl_attribute_bare(ngx_http_referral_value(headers,
+                                          NGX_HTTP_REFERRAL_SEC_FETCH_SITE),
+                           buf);
+        return buf;
+    }
+
     ngx_http_referral_request(r, rlcf, headers, &request);
 
     rfl_attribute(rlcf->registry->runtime.registry, &request, buf, NULL);
