@@ -52,6 +52,13 @@
     } while (0)
 
 
+/* An answer that is kept: flags. */
+
+#define RFL_ANSWER_OTHER_LANDING  0x01
+#define RFL_ANSWER_REGEX_LIMIT    0x02
+#define RFL_ANSWER_APP            0x04
+
+
 /* The landing in one buffer, "host)path?query"; its forms are parts of it. */
 
 typedef struct {
@@ -80,9 +87,16 @@ static rfl_outcome_t rfl_unmatched(const rfl_request_t *request,
     rfl_referrer_kind_t kind, const rfl_trace_t *trace);
 static rfl_outcome_t rfl_without_referer(rfl_str_t site,
     const rfl_trace_t *trace);
-static void rfl_match(rfl_registry_t *registry, const rfl_request_t *request,
-    rfl_attribution_t *attribution, const rfl_trace_t *trace,
-    const rfl_url_t *referer, int origin_only);
+static void rfl_attribute_once(rfl_registry_t *registry,
+    const rfl_request_t *request, rfl_attribution_t *a);
+static rfl_rc_t rfl_attribute_place(const rfl_request_t *request,
+    rfl_recent_place_t *place);
+static uint64_t rfl_attribute_anew(rfl_registry_t *registry,
+    const rfl_request_t *request, rfl_attribution_t *attribution,
+    const rfl_trace_t *trace);
+static uint64_t rfl_match(rfl_registry_t *registry,
+    const rfl_request_t *request, rfl_attribution_t *attribution,
+    const rfl_trace_t *trace, const rfl_url_t *referer, int origin_only);
 
 static rfl_rc_t rfl_lookup_any(rfl_lookup_t *lk);
 static rfl_rc_t rfl_lookup_tag(rfl_lookup_t *lk);
@@ -191,6 +205,118 @@ void
 rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
     rfl_attribution_t *attribution, const rfl_trace_t *trace)
 {
+    if (request->recent != NULL && registry != NULL && trace == NULL) {
+        rfl_attribute_once(registry, request, attribution);
+        return;
+    }
+
+    (void) rfl_attribute_anew(registry, request, attribution, trace);
+}
+
+
+/*
+ * By what was decided lately.  The snapshot an answer was read from may be
+ * newer than the one that was the newest when it was looked for.
+ */
+
+static void
+rfl_attribute_once(rfl_registry_t *registry, const rfl_request_t *request,
+    rfl_attribution_t *a)
+{
+    uint64_t             snapshot, read;
+    rfl_recent_t        *recent;
+    rfl_recent_place_t   place;
+    rfl_recent_answer_t  answer;
+
+    if (rfl_attribute_place(request, &place) != RFL_OK) {
+        (void) rfl_attribute_anew(registry, request, a, NULL);
+        return;
+    }
+
+    recent = request->recent;
+    snapshot = rfl_registry_newest(registry);
+
+    if (rfl_recent_find(recent, &place, snapshot, &answer) == RFL_OK) {
+        a->outcome = answer.outcome;
+        a->evidence = answer.evidence;
+        a->id = answer.id;
+        a->other_landing = (answer.flags & RFL_ANSWER_OTHER_LANDING) != 0;
+        a->lookup_failed = 0;
+        a->regex_limit = (answer.flags & RFL_ANSWER_REGEX_LIMIT) != 0;
+        a->is_app = (answer.flags & RFL_ANSWER_APP) != 0;
+        a->source = rfl_str(request->referer.data + answer.source_at,
+                            answer.source_len);
+        return;
+    }
+
+    read = rfl_attribute_anew(registry, request, a, NULL);
+
+    if (read != 0) {
+        snapshot = read;
+    }
+
+    if (snapshot == 0 || a->lookup_failed) {
+        return;
+    }
+
+    memset(&answer, 0, sizeof(rfl_recent_answer_t));
+
+    answer.id = a->id;
+    answer.outcome = (uint8_t) a->outcome;
+    answer.evidence = (uint8_t) a->evidence;
+
+    if (a->source.len != 0) {
+        answer.source_at = (uint16_t) (a->source.data - request->referer.data);
+        answer.source_len = (uint8_t) a->source.len;
+    }
+
+    answer.flags = (uint8_t) ((a->other_landing ? RFL_ANSWER_OTHER_LANDING : 0)
+                              | (a->regex_limit ? RFL_ANSWER_REGEX_LIMIT : 0)
+                              | (a->is_app ? RFL_ANSWER_APP : 0));
+
+    rfl_recent_keep(recent, &place, snapshot, &answer);
+}
+
+
+/* RFL_FULL: it is not worth to be kept. */
+
+static rfl_rc_t
+rfl_attribute_place(const rfl_request_t *request, rfl_recent_place_t *place)
+{
+    rfl_recent_question_t  question;
+
+    /* settled without a lookup, by fewer bytes than are hashed */
+
+    if (rfl_referrer_is_site(request->referer, request->host)
+        || (request->referer.len == 0 && !rfl_has_tag(request)))
+    {
+        return RFL_FULL;
+    }
+
+    question.referer = request->referer;
+    question.landing = request->landing;
+    question.host = request->host;
+    question.own_hosts = request->own_hosts != NULL
+                         ? request->own_hosts->hosts : NULL;
+    question.tag_names = request->tag_names != NULL
+                         ? request->tag_names->names : NULL;
+    question.unmatched = request->sec_fetch_site.len != 0
+                         ? rfl_without_referer(request->sec_fetch_site, NULL)
+                         : RFL_OUTCOME_DIRECT;
+
+    return rfl_recent_place(request->recent, &question, place);
+}
+
+
+/*
+ * Returns the id of the snapshot the answer was read from; 0: of none, it does
+ * not depend on the registry.
+ */
+
+static uint64_t
+rfl_attribute_anew(rfl_registry_t *registry, const rfl_request_t *request,
+    rfl_attribution_t *attribution, const rfl_trace_t *trace)
+{
     int                  is_external;
     rfl_url_t            url;
     rfl_referrer_kind_t  kind;
@@ -206,21 +332,20 @@ rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
 
     attribution->outcome = rfl_unmatched(request, kind, trace);
 
-    if (attribution->outcome == RFL_OUTCOME_INTERNAL) {
-        return;
-    }
-
     is_external = (kind == RFL_REFERRER_ORIGIN || kind == RFL_REFERRER_FULL);
 
     attribution->source = is_external ? url.host : rfl_str(NULL, 0);
     attribution->is_app = is_external && url.scheme == RFL_SCHEME_ANDROID_APP;
 
-    if (!is_external && !rfl_has_tag(request)) {
-        return;
+    if (attribution->outcome == RFL_OUTCOME_INTERNAL
+        || (!is_external && !rfl_has_tag(request)))
+    {
+        return 0;
     }
 
-    rfl_match(registry, request, attribution, trace, is_external ? &url : NULL,
-              kind == RFL_REFERRER_ORIGIN);
+    return rfl_match(registry, request, attribution, trace,
+                     is_external ? &url : NULL,
+                     kind == RFL_REFERRER_ORIGIN);
 }
 
 
@@ -278,20 +403,23 @@ rfl_without_referer(rfl_str_t site, const rfl_trace_t *trace)
 
 /* referer: NULL if there is none that is external. */
 
-static __attribute__((noinline)) void
+static __attribute__((noinline)) uint64_t
 rfl_match(rfl_registry_t *registry, const rfl_request_t *request,
     rfl_attribution_t *attribution, const rfl_trace_t *trace,
     const rfl_url_t *referer, int origin_only)
 {
     rfl_rc_t       rc;
+    uint64_t       snapshot;
     rfl_lookup_t   lk;
     rfl_outcome_t  unmatched;
 
     if (registry == NULL || rfl_registry_begin(registry, 0, NULL) != RFL_OK) {
         rfl_explain(trace, "the registry cannot be read");
         attribution->lookup_failed = 1;
-        return;
+        return 0;
     }
+
+    snapshot = rfl_store_txn_id(rfl_registry_store(registry));
 
     unmatched = attribution->outcome;
 
@@ -318,7 +446,7 @@ rfl_match(rfl_registry_t *registry, const rfl_request_t *request,
     rfl_registry_end(registry);
 
     if (rc == RFL_OK) {
-        return;
+        return snapshot;
     }
 
     attribution->outcome = unmatched;
@@ -333,6 +461,8 @@ rfl_match(rfl_registry_t *registry, const rfl_request_t *request,
         rfl_explain(trace, "reading the registry failed");
         attribution->lookup_failed = 1;
     }
+
+    return snapshot;
 }
 
 

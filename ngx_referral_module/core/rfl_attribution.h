@@ -9,6 +9,7 @@
 #define RFL_ATTRIBUTION_H
 
 #include "rfl_pattern.h"
+#include "rfl_recent.h"
 #include "rfl_referrer.h"
 #include "rfl_registry.h"
 
@@ -31,6 +32,10 @@ typedef struct {
     const rfl_names_t      *tag_names;   /* or NULL */
     rfl_patterns_t         *patterns;    /* of this registry; NULL: a pattern
                                             is compiled each time */
+    rfl_recent_t           *recent;      /* of this registry; NULL: all is
+                                            looked up each time.  own_hosts'
+                                            and tag_names' tables stay where
+                                            and as they are */
 } rfl_request_t;
 
 
@@ -64,7 +69,8 @@ typedef struct {
 
 /*
  * registry NULL: it is not available, lookup_failed is set where it was
- * needed.  The function begins and ends its own read transaction.  It
+ * needed.  What was decided lately is not decided again, unless a trace is
+ * asked for.  The function begins and ends its own read transaction.  It
  * allocates nothing but to compile a pattern that is not in the cache.
  */
 

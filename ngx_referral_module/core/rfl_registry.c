@@ -631,6 +631,13 @@ rfl_registry_store(rfl_registry_t *r)
 }
 
 
+uint64_t
+rfl_registry_newest(rfl_registry_t *r)
+{
+    return rfl_store_newest(r->store);
+}
+
+
 rfl_rc_t
 rfl_registry_meta(rfl_registry_t *r, rfl_registry_meta_t *meta)
 {

@@ -120,6 +120,10 @@ rfl_rc_t rfl_registry_commit(rfl_registry_t *r, rfl_error_t *err);
 
 rfl_store_t *rfl_registry_store(rfl_registry_t *r);
 
+/* See rfl_store_newest(). */
+
+uint64_t rfl_registry_newest(rfl_registry_t *r);
+
 
 /*
  * All below need a begun transaction; slices they return end with it, in a

@@ -169,9 +169,13 @@ rfl_runtime_registry(rfl_runtime_t *rt)
 
     if (!rt->keeps) {
 
-        /* without memory each pattern is compiled anew */
+        /* without memory each pattern is compiled, each request decided anew */
 
         rt->patterns = rfl_patterns_create(RFL_RUNTIME_PATTERNS);
+
+        if (rt->recent == NULL) {
+            rt->recent = rfl_recent_create();
+        }
     }
 
     rfl_runtime_meta(rt);
@@ -869,6 +873,9 @@ rfl_runtime_close(rfl_runtime_t *rt)
 
     rfl_runtime_drop_registry(rt);
     rfl_runtime_drop_ledger(rt);
+
+    rfl_recent_free(rt->recent);
+    rt->recent = NULL;
 }
 
 
@@ -877,6 +884,10 @@ rfl_runtime_drop_registry(rfl_runtime_t *rt)
 {
     rfl_patterns_free(rt->patterns);
     rt->patterns = NULL;
+
+    if (rt->recent != NULL) {
+        rfl_recent_forget(rt->recent);
+    }
 
     rfl_registry_close(rt->registry);
     rt->registry = NULL;

@@ -76,6 +76,9 @@ typedef struct {
     rfl_registry_t            *registry;         /* NULL: not available */
     rfl_patterns_t            *patterns;         /* of this registry, compiled;
                                                     NULL in the keeper */
+    rfl_recent_t              *recent;           /* decided lately; NULL: in
+                                                    the keeper, or out of
+                                                    memory */
     rfl_ledger_t              *ledger;           /* read only */
 
     rfl_counters_t            *counters;         /* counts go there; its "lost"

@@ -110,6 +110,14 @@ rfl_rc_t rfl_store_commit(rfl_store_t *s, rfl_error_t *err);
 
 uint64_t rfl_store_txn_id(rfl_store_t *s);
 
+/*
+ * The id of the newest snapshot, without a transaction; 0: not known.  A
+ * commit shows here a moment before a transaction that begins reads it: what a
+ * transaction reads has rfl_store_txn_id()'s id, never this one.
+ */
+
+uint64_t rfl_store_newest(rfl_store_t *s);
+
 
 /*
  * get: RFL_OK, RFL_NOT_FOUND or an error.  Tables of integers take their keys

@@ -440,6 +440,7 @@ ngx_http_referral_request(ngx_http_request_t *r,
     request->own_hosts = &rlcf->own_hosts;
     request->tag_names = &rlcf->tags;
     request->patterns = rlcf->registry->runtime.patterns;
+    request->recent = rlcf->registry->runtime.recent;
 }
 
 
