@@ -162,6 +162,9 @@ static rfl_rc_t pages_read(rfl_pages_t *p, uint64_t number, u_char *data,
     size_t size);
 static ssize_t pages_pread(int fd, u_char *data, size_t size, off_t offset);
 static rfl_rc_t pages_fault(rfl_pages_t *p, uint64_t page, const char *what);
+static inline const u_char *pages_node_of(const u_char *page, size_t i);
+static inline size_t pages_behind(const u_char *page, size_t first, size_t n,
+    uint64_t key);
 static uint16_t pages_u16(const u_char *data);
 static uint32_t pages_u32(const u_char *data);
 static uint64_t pages_u64(const u_char *data);
@@ -931,6 +934,129 @@ pages_fault(rfl_pages_t *p, uint64_t page, const char *what)
     p->fault->what = what;
 
     return RFL_DAMAGED;
+}
+
+
+/* The page of the record says its number: so far away the map begins. */
+
+rfl_rc_t
+rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
+    rfl_pages_table_t *table)
+{
+    const u_char  *page;
+
+    if (tree.len != TREE_SIZE || page_size == 0
+        || page_size > (size_t) sysconf(_SC_PAGESIZE)
+        || !(pages_u16(tree.data + TREE_FLAGS) & TREE_INTEGER_KEY))
+    {
+        return RFL_ERROR;
+    }
+
+    page = tree.data - (uintptr_t) tree.data % page_size;
+
+    if (pages_u64(page) > last_page) {
+        return RFL_ERROR;
+    }
+
+    table->map = page - pages_u64(page) * page_size;
+    table->page_size = page_size;
+    table->pages = last_page + 1;
+    table->root = pages_u64(tree.data + TREE_ROOT);
+    table->depth = pages_u16(tree.data + TREE_DEPTH);
+
+    return table->depth <= PAGES_DEPTH_MAX
+           && pages_u32(table->map + PAGE_HEAD) == META_MAGIC
+           ? RFL_OK : RFL_ERROR;
+}
+
+
+/* The first key of a branch is not there: it is less than all others. */
+
+rfl_rc_t
+rfl_pages_find(const rfl_pages_table_t *table, uint64_t key, rfl_str_t *value)
+{
+    size_t         n, i;
+    uint64_t       number;
+    unsigned       level;
+    const u_char  *page, *node;
+
+    number = table->root;
+
+    for (level = 1; level <= table->depth; level++) {
+
+        if (number >= table->pages) {
+            return RFL_ERROR;
+        }
+
+        page = table->map + number * table->page_size;
+        n = (size_t) (pages_u16(page + PAGE_LOWER) - PAGE_HEAD) / 2;
+
+        if (n == 0 || n > table->page_size / 2
+            || pages_u16(page + PAGE_FLAGS)
+               != (level == table->depth ? PAGE_LEAF : PAGE_BRANCH))
+        {
+            return RFL_ERROR;
+        }
+
+        if (level < table->depth) {
+            i = pages_behind(page, 1, n, key);
+            node = pages_node_of(page, i - 1);
+            number = (pages_u64(node) & 0xffffffffffffu);
+            continue;
+        }
+
+        i = pages_behind(page, 0, n, key);
+
+        if (i == 0) {
+            return RFL_NOT_FOUND;
+        }
+
+        node = pages_node_of(page, i - 1);
+
+        if (pages_u64(node + NODE_HEAD) != key) {
+            return RFL_NOT_FOUND;
+        }
+
+        value->len = pages_u32(node);
+        value->data = node + NODE_HEAD + sizeof(uint64_t);
+
+        return pages_u16(node + 4) == 0 && value->len <= table->page_size
+               ? RFL_OK : RFL_ERROR;
+    }
+
+    return RFL_NOT_FOUND;
+}
+
+
+static inline const u_char *
+pages_node_of(const u_char *page, size_t i)
+{
+    return page + pages_u16(page + PAGE_HEAD + 2 * i);
+}
+
+
+/* Of the nodes first to n the first whose key is greater, or n. */
+
+static inline size_t
+pages_behind(const u_char *page, size_t first, size_t n, uint64_t key)
+{
+    size_t  half;
+
+    n -= first;
+
+    while (n > 0) {
+        half = n / 2;
+
+        if (pages_u64(pages_node_of(page, first + half) + NODE_HEAD) <= key) {
+            first += half + 1;
+            n -= half + 1;
+
+        } else {
+            n = half;
+        }
+    }
+
+    return first;
 }
 
 

@@ -56,4 +56,34 @@ rfl_rc_t rfl_pages_check(int fd, size_t page_size, uint64_t txn_id,
     rfl_pages_fault_t *fault);
 
 
+/*
+ * One key of a table of 64-bit keys (MDB_INTEGERKEY), in the map of a reader
+ * that holds the snapshot.  What mdb_get() finds, for a fourth of its
+ * instructions: no cursor, no call for each comparison.
+ *
+ * tree: the table's record, the value its name has in the tree of names.  It
+ * lies in the map, which tells where that begins.  RFL_ERROR: not to be
+ * used, ask LMDB (pages larger than the system's, or nothing that is known).
+ */
+
+typedef struct {
+    const u_char  *map;
+    size_t         page_size;
+    uint64_t       pages;                /* of the snapshot */
+    uint64_t       root;
+    unsigned       depth;                /* 0: the table is empty */
+} rfl_pages_table_t;
+
+rfl_rc_t rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
+    rfl_pages_table_t *table);
+
+/*
+ * RFL_OK, RFL_NOT_FOUND, or RFL_ERROR: what is there is for LMDB to read (a
+ * large value), or to stumble over.
+ */
+
+rfl_rc_t rfl_pages_find(const rfl_pages_table_t *table, uint64_t key,
+    rfl_str_t *value);
+
+
 #endif /* RFL_PAGES_H */

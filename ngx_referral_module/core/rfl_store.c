@@ -64,11 +64,24 @@ typedef struct {
 } rfl_store_file_t;
 
 
+/* A table as the snapshot has it that was read last. */
+
+typedef struct {
+    uint64_t           txn_id;           /* 0: none */
+    rfl_rc_t           rc;
+    rfl_pages_table_t  table;
+} rfl_store_table_t;
+
+
 struct rfl_store_s {
     MDB_env           *env;
     MDB_txn           *txn;              /* the current one, or NULL */
     MDB_txn           *read_txn;         /* kept to be renewed, or NULL */
     MDB_dbi            dbis[RFL_STORE_DBIS_MAX];
+    const rfl_store_dbi_t
+                      *names;            /* the caller's */
+    MDB_dbi            names_dbi;        /* where LMDB has their records */
+    rfl_store_table_t  tables[RFL_STORE_DBIS_MAX];
     unsigned           ndbis;
     unsigned           flags;            /* RFL_STORE_... */
     unsigned           depth;            /* of nested begins */
@@ -148,6 +161,8 @@ static rfl_rc_t store_check_files(rfl_store_t *s);
 static rfl_rc_t store_check_names(rfl_store_t *s);
 static rfl_rc_t store_check_now(rfl_store_t *s);
 static rfl_rc_t store_check_after_deaths(rfl_store_t *s);
+static rfl_rc_t store_find_table(rfl_store_t *s, unsigned dbi,
+    rfl_pages_table_t *table);
 static MDB_val store_val(rfl_str_t bytes);
 static rfl_rc_t cursor_get(rfl_cursor_t *c, MDB_cursor_op op, MDB_val *key,
     rfl_str_t *found, rfl_str_t *value);
@@ -310,6 +325,8 @@ store_share(rfl_store_t *s, rfl_store_t *other, const rfl_store_dbi_t *dbis,
 
     s->env = other->env;
     s->ndbis = other->ndbis;
+    s->names = other->names;
+    s->names_dbi = other->names_dbi;
     memcpy(s->dbis, other->dbis, sizeof(s->dbis));
     s->page_size = other->page_size;
     s->data_file = other->data_file;
@@ -1036,6 +1053,7 @@ store_open_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis, size_t n,
     }
 
     s->ndbis = n;
+    s->names = dbis;
 
     return RFL_OK;
 }
@@ -1055,6 +1073,11 @@ store_try_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis, size_t n,
     rc = store_begin_own(s, txn_flags, &txn);
     if (rc != 0) {
         return rc;
+    }
+
+    rc = mdb_dbi_open(txn, NULL, 0, &s->names_dbi);
+    if (rc != 0) {
+        goto failed;
     }
 
     for (i = 0; i < n; i++) {
@@ -1215,6 +1238,8 @@ store_remap(rfl_store_t *s)
 
     rc = store_is_shared(s) ? MDB_MAP_RESIZED
                             : mdb_env_set_mapsize(s->env, 0);
+
+    memset(s->tables, 0, sizeof(s->tables));     /* they were in the old one */
 
     if (rc != 0) {
         return rc;
@@ -1448,6 +1473,55 @@ rfl_store_get(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t *value)
     value->data = v.mv_data;
 
     return RFL_OK;
+}
+
+
+/* What a transaction writes is not in the map yet. */
+
+rfl_rc_t
+rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t *value)
+{
+    rfl_rc_t            rc;
+    uint64_t            id;
+    rfl_store_table_t  *t;
+
+    if (s->txn != NULL && !s->writing) {
+        t = &s->tables[dbi];
+        id = mdb_txn_id(s->txn);
+
+        if (t->txn_id != id) {
+            t->txn_id = id;
+            t->rc = store_find_table(s, dbi, &t->table);
+        }
+
+        rc = t->rc == RFL_OK ? rfl_pages_find(&t->table, key, value)
+                             : RFL_ERROR;
+
+        if (rc != RFL_ERROR) {
+            return rc;
+        }
+    }
+
+    return rfl_store_get(s, dbi, rfl_str(&key, sizeof(key)), value);
+}
+
+
+static rfl_rc_t
+store_find_table(rfl_store_t *s, unsigned dbi, rfl_pages_table_t *table)
+{
+    MDB_val      k, v;
+    MDB_envinfo  info;
+
+    k = store_val(rfl_cstr(s->names[dbi].name));
+
+    if (mdb_get(s->txn, s->names_dbi, &k, &v) != 0
+        || mdb_env_info(s->env, &info) != 0)
+    {
+        return RFL_ERROR;
+    }
+
+    return rfl_pages_table(rfl_str(v.mv_data, v.mv_size), s->page_size,
+                           info.me_last_pgno, table);
 }
 
 

@@ -135,11 +135,10 @@ rfl_rc_t rfl_store_del(rfl_store_t *s, unsigned dbi, rfl_str_t key,
     rfl_error_t *err);
 
 
-static inline rfl_rc_t
-rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t *value)
-{
-    return rfl_store_get(s, dbi, rfl_str(&key, sizeof(key)), value);
-}
+/* Reading does without LMDB's cursor: the request path. */
+
+rfl_rc_t rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
+    rfl_str_t *value);
 
 
 static inline rfl_rc_t
