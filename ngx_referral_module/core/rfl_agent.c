@@ -645,7 +645,6 @@ rfl_agent_is_bot(rfl_agent_cache_t *cache, rfl_str_t user_agent)
 {
     unsigned          way;
     uint64_t          key;
-    rfl_hash_t        hash;
     rfl_agent_set_t  *set;
 
     if (cache == NULL) {
@@ -654,10 +653,12 @@ rfl_agent_is_bot(rfl_agent_cache_t *cache, rfl_str_t user_agent)
 
     user_agent = rfl_agent_cut(user_agent);
 
-    hash = rfl_hash_seeded(user_agent.data, user_agent.len, &cache->secret);
+    key = rfl_hash_seeded64(user_agent.data, user_agent.len, &cache->secret);
+    set = &cache->sets[key % RFL_AGENT_SETS];
 
-    key = hash.low != 0 ? hash.low : 1;
-    set = &cache->sets[hash.high % RFL_AGENT_SETS];
+    if (key == 0) {
+        key = 1;
+    }
 
     for (way = 0; way < RFL_AGENT_WAYS; way++) {
         if (set->keys[way] == key) {

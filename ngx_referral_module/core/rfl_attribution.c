@@ -67,6 +67,7 @@ typedef struct {
     rfl_str_t  with_host[3];     /* query, query without tags, no query */
     rfl_str_t  without_host[3];  /* an empty slice: there is no such form */
     unsigned   ready:1;
+    unsigned   has_host:1;       /* with_host was asked for */
 } rfl_landing_t;
 
 
@@ -126,7 +127,7 @@ static void rfl_lookup_matched(rfl_lookup_t *lk, rfl_evidence_t evidence,
     uint32_t id);
 static void rfl_lookup_ambiguous(rfl_lookup_t *lk, uint32_t id);
 
-static void rfl_landing_init(rfl_lookup_t *lk);
+static void rfl_landing_init(rfl_lookup_t *lk, int with_host);
 static void rfl_landing_forms(rfl_landing_t *l, unsigned form, u_char *buf,
     size_t host_len, size_t len);
 
@@ -287,7 +288,8 @@ rfl_attribute_place(const rfl_request_t *request, rfl_recent_place_t *place)
 
     /* settled without a lookup, by fewer bytes than are hashed */
 
-    if (rfl_referrer_is_site(request->referer, request->host)
+    if ((!request->is_foreign
+         && rfl_referrer_is_site(request->referer, request->host))
         || (request->referer.len == 0 && !rfl_has_tag(request)))
     {
         return RFL_FULL;
@@ -327,8 +329,11 @@ rfl_attribute_anew(rfl_registry_t *registry, const rfl_request_t *request,
     attribution->lookup_failed = 0;
     attribution->regex_limit = 0;
 
-    kind = rfl_referrer(request->referer, request->host, request->own_hosts,
-                        &url);
+    kind = request->is_foreign
+           ? rfl_referrer_parse(request->referer, request->host,
+                                request->own_hosts, &url)
+           : rfl_referrer(request->referer, request->host, request->own_hosts,
+                          &url);
 
     attribution->outcome = rfl_unmatched(request, kind, trace);
 
@@ -1045,8 +1050,8 @@ rfl_lookup_targets(rfl_lookup_t *lk, rfl_slot_kind_t kind, rfl_str_t text,
 
     l = &lk->landing;
 
-    if (!l->ready) {
-        rfl_landing_init(lk);
+    if (!l->ready || (!l->has_host && (flags & RFL_HOST_TARGET_HOSTS))) {
+        rfl_landing_init(lk, (flags & RFL_HOST_TARGET_HOSTS) != 0);
     }
 
     n = 0;
@@ -1140,7 +1145,7 @@ rfl_lookup_ambiguous(rfl_lookup_t *lk, uint32_t id)
  * any target can be has no forms. */
 
 static void
-rfl_landing_init(rfl_lookup_t *lk)
+rfl_landing_init(rfl_lookup_t *lk, int with_host)
 {
     size_t          host_len, path_len, len;
     rfl_rc_t        rc;
@@ -1150,12 +1155,15 @@ rfl_landing_init(rfl_lookup_t *lk)
     l = &lk->landing;
 
     l->ready = 1;
+    l->has_host = (unsigned) with_host;
     memset(l->with_host, 0, sizeof(l->with_host));
     memset(l->without_host, 0, sizeof(l->without_host));
 
     host_len = 0;
 
-    if (rfl_url_parse_host(lk->request->host, &site, NULL) == RFL_OK) {
+    if (with_host
+        && rfl_url_parse_host(lk->request->host, &site, NULL) == RFL_OK)
+    {
         host_len = rfl_surt_host(&site, l->full);
         l->full[host_len++] = ')';
         memcpy(l->bare, l->full, host_len);
@@ -1380,6 +1388,7 @@ rfl_follow_up(rfl_registry_t *registry, const rfl_request_t *request,
     rfl_attribution_t  a;
 
     next = *request;
+    next.is_foreign = 0;
 
     if (!rfl_follow_resolve(&next, rfl_str_trim(location), server_names, buf)) {
         return 0;

@@ -36,6 +36,8 @@ typedef struct {
                                             looked up each time.  own_hosts'
                                             and tag_names' tables stay where
                                             and as they are */
+    unsigned                is_foreign:1;        /* rfl_referrer_is_site() was
+                                                    asked and said 0 */
 } rfl_request_t;
 
 

@@ -8,9 +8,6 @@
 #include <stdio.h>
 
 
-static int rfl_is_space(u_char c);
-
-
 /*
  * Parts of a text come from outside (a URL, a file name).  Control bytes
  * among them become "?": a text is one line and moves no terminal's cursor.
@@ -61,29 +58,6 @@ rfl_str_caseeq(rfl_str_t a, rfl_str_t b)
     }
 
     return 1;
-}
-
-
-rfl_str_t
-rfl_str_trim(rfl_str_t s)
-{
-    while (s.len > 0 && rfl_is_space(s.data[0])) {
-        s.data++;
-        s.len--;
-    }
-
-    while (s.len > 0 && rfl_is_space(s.data[s.len - 1])) {
-        s.len--;
-    }
-
-    return s;
-}
-
-
-static int
-rfl_is_space(u_char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 

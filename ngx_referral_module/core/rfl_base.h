@@ -206,12 +206,24 @@ static inline void
 rfl_lower_copy(u_char *out, const u_char *p, size_t len)
 {
     size_t    i;
+    uint32_t  first, last;
     uint64_t  bytes;
 
-    if (len < 8) {
+    if (len < 4) {
         for (i = 0; i < len; i++) {
             out[i] = rfl_lower(p[i]);
         }
+
+        return;
+    }
+
+    if (len < 8) {
+        memcpy(&first, p, 4);
+        memcpy(&last, p + len - 4, 4);
+        bytes = rfl_lower8(first | (uint64_t) last << 32);
+        memcpy(out, &bytes, 4);
+        bytes >>= 32;
+        memcpy(out + len - 4, &bytes, 4);
 
         return;
     }
@@ -268,7 +280,28 @@ int rfl_str_caseeq(rfl_str_t a, rfl_str_t b);
 
 /* White space (space, tab, CR, LF) cut from both ends. */
 
-rfl_str_t rfl_str_trim(rfl_str_t s);
+static inline int
+rfl_is_space(u_char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+
+static inline rfl_str_t
+rfl_str_trim(rfl_str_t s)
+{
+    while (s.len > 0 && rfl_is_space(s.data[0])) {
+        s.data++;
+        s.len--;
+    }
+
+    while (s.len > 0 && rfl_is_space(s.data[s.len - 1])) {
+        s.len--;
+    }
+
+    return s;
+}
+
 
 /* 16 lower-case hex digits, no terminating zero. */
 

@@ -491,8 +491,10 @@ rfl_diagnosis_hosts(const rfl_diagnosis_t *d, rfl_counters_t *c)
 }
 
 
+/* One of the first three fields is there. */
+
 rfl_edge_t
-rfl_edge(const rfl_edge_request_t *request)
+rfl_edge_named(const rfl_edge_request_t *request)
 {
     static const rfl_str_t  cloudflare = rfl_string("cloudflare");
     static const rfl_str_t  varnish = rfl_string("varnish");
@@ -506,20 +508,7 @@ rfl_edge(const rfl_edge_request_t *request)
         return request->cookie.len != 0 ? RFL_EDGE_NONE : RFL_EDGE_CACHE;
     }
 
-    if (request->via.len != 0 || rfl_edge_is_agent(request->user_agent)) {
-        return RFL_EDGE_CACHE;
-    }
-
-    return RFL_EDGE_NONE;
-}
-
-
-int
-rfl_edge_is_agent(rfl_str_t user_agent)
-{
-    static const rfl_str_t  cloudfront = rfl_string("Amazon CloudFront");
-
-    return rfl_str_eq(user_agent, cloudfront);
+    return RFL_EDGE_CACHE;
 }
 
 

@@ -92,11 +92,22 @@ typedef struct {
     rfl_str_t  cookie;
 } rfl_edge_request_t;                    /* empty: there is no such field */
 
-rfl_edge_t rfl_edge(const rfl_edge_request_t *request);
+rfl_edge_t rfl_edge_named(const rfl_edge_request_t *request);
 
-/* Whether the User-Agent alone says so: where the first three are empty. */
+static inline rfl_edge_t
+rfl_edge(const rfl_edge_request_t *request)
+{
+    static const rfl_str_t  cloudfront = rfl_string("Amazon CloudFront");
 
-int rfl_edge_is_agent(rfl_str_t user_agent);
+    if ((request->via.len | request->cdn_loop.len | request->x_varnish.len)
+        != 0)
+    {
+        return rfl_edge_named(request);
+    }
+
+    return rfl_str_eq(request->user_agent, cloudfront) ? RFL_EDGE_CACHE
+                                                       : RFL_EDGE_NONE;
+}
 
 
 /*

@@ -1035,28 +1035,34 @@ pages_node_of(const u_char *page, size_t i)
 }
 
 
-/* Of the nodes first to n the first whose key is greater, or n. */
+/*
+ * Of the nodes first to n the first whose key is greater, or n.  Without a
+ * branch on the comparison: whether a hash is greater cannot be foretold.
+ */
 
 static inline size_t
 pages_behind(const u_char *page, size_t first, size_t n, uint64_t key)
 {
-    size_t  half;
+    size_t         half;
+    const u_char  *offsets, *middle;
 
-    n -= first;
+    offsets = page + PAGE_HEAD + 2 * first;
 
-    while (n > 0) {
+    for (n -= first; n > 1; n -= half) {
         half = n / 2;
+        middle = offsets + 2 * half;
 
-        if (pages_u64(pages_node_of(page, first + half) + NODE_HEAD) <= key) {
-            first += half + 1;
-            n -= half + 1;
-
-        } else {
-            n = half;
-        }
+        offsets = pages_u64(page + pages_u16(middle - 2) + NODE_HEAD) <= key
+                  ? middle : offsets;
     }
 
-    return first;
+    if (n == 1
+        && pages_u64(page + pages_u16(offsets) + NODE_HEAD) <= key)
+    {
+        offsets += 2;
+    }
+
+    return (size_t) (offsets - page - PAGE_HEAD) / 2;
 }
 
 

@@ -13,8 +13,6 @@
 #define RFL_SHOWN_MAX      64                    /* of a text, in a message */
 
 
-static rfl_referrer_kind_t rfl_referrer_parse(rfl_str_t referer,
-    rfl_str_t host, const rfl_own_hosts_t *own, rfl_url_t *url);
 static rfl_str_t rfl_referrer_without_port(rfl_str_t host);
 static inline int rfl_referrer_host_ends(const u_char *p, const u_char *end);
 static int rfl_referrer_is_digit(u_char c);
@@ -41,7 +39,7 @@ rfl_referrer(rfl_str_t referer, rfl_str_t host, const rfl_own_hosts_t *own,
  * and stack.
  */
 
-static __attribute__((noinline)) rfl_referrer_kind_t
+__attribute__((noinline)) rfl_referrer_kind_t
 rfl_referrer_parse(rfl_str_t referer, rfl_str_t host,
     const rfl_own_hosts_t *own, rfl_url_t *url)
 {

@@ -334,22 +334,29 @@ rfl_surt_is_tracking(rfl_str_t name)
 static u_char *
 rfl_surt_write_name(u_char *out, rfl_str_t name)
 {
-    const u_char  *dot, *end;
+    u_char        *end;
+    const u_char  *p, *last, *label;
 
-    end = name.data + name.len;
+    /* filled from the end on, so that the name is read once from its start */
 
-    for ( ;; ) {
-        dot = memrchr(name.data, '.', (size_t) (end - name.data));
+    end = out + name.len;
+    p = name.data;
+    last = p + name.len;
+    out = end;
 
-        if (dot == NULL) {
-            return rfl_surt_write_lower(out, name.data, end);
+    for (label = p; p < last; p++) {
+
+        if (*p == '.') {
+            out -= p - label;
+            rfl_lower_copy(out, label, (size_t) (p - label));
+            *--out = ',';
+            label = p + 1;
         }
-
-        out = rfl_surt_write_lower(out, dot + 1, end);
-        *out++ = ',';
-
-        end = dot;
     }
+
+    rfl_lower_copy(out - (last - label), label, (size_t) (last - label));
+
+    return end;
 }
 
 
@@ -387,11 +394,12 @@ rfl_surt_write_ipv6(u_char *out, rfl_str_t host)
 static u_char *
 rfl_surt_write_lower(u_char *out, const u_char *p, const u_char *end)
 {
-    while (p < end) {
-        *out++ = rfl_lower(*p++);
-    }
+    size_t  len;
 
-    return out;
+    len = (size_t) (end - p);
+    rfl_lower_copy(out, p, len);
+
+    return out + len;
 }
 
 

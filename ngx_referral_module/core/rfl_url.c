@@ -32,6 +32,7 @@ typedef struct {
 static rfl_str_t rfl_url_odd_target_path(rfl_str_t target);
 static rfl_rc_t rfl_url_scheme(rfl_str_t *text, rfl_url_t *url,
     const char **why);
+static int rfl_url_plain_host(rfl_str_t *text, rfl_url_t *url);
 static rfl_rc_t rfl_url_authority(rfl_str_t *text, rfl_str_t *host_port,
     const char **why);
 static void rfl_url_rest(rfl_str_t text, rfl_url_t *url);
@@ -88,6 +89,13 @@ rfl_url_parse(rfl_str_t text, rfl_url_t *url, const char **why)
         return rc;
     }
 
+    if (url->scheme != RFL_SCHEME_ANDROID_APP
+        && rfl_url_plain_host(&text, url))
+    {
+        rfl_url_rest(text, url);
+        return RFL_OK;
+    }
+
     rc = rfl_url_authority(&text, &host_port, why);
     if (rc != RFL_OK) {
         return rc;
@@ -110,27 +118,6 @@ rfl_url_parse_host(rfl_str_t text, rfl_url_t *url, const char **why)
     memset(url, 0, sizeof(rfl_url_t));
 
     return rfl_url_host_port(text, url, why);
-}
-
-
-rfl_str_t
-rfl_url_bare_host(rfl_str_t host)
-{
-    if (host.len > 0 && host.data[host.len - 1] == '.') {
-        host.len--;
-    }
-
-    if (host.len > 4
-        && rfl_lower(host.data[0]) == 'w'
-        && rfl_lower(host.data[1]) == 'w'
-        && rfl_lower(host.data[2]) == 'w'
-        && host.data[3] == '.')
-    {
-        host.data += 4;
-        host.len -= 4;
-    }
-
-    return host;
 }
 
 
@@ -204,6 +191,13 @@ rfl_url_scheme(rfl_str_t *text, rfl_url_t *url, const char **why)
     size_t     i;
     rfl_str_t  name;
 
+    if (text->len >= 8 && memcmp(text->data, "https://", 8) == 0) {
+        text->data += 8;
+        text->len -= 8;
+        url->scheme = RFL_SCHEME_HTTPS;
+        return RFL_OK;
+    }
+
     for (i = 0; i < sizeof(rfl_url_schemes) / sizeof(rfl_url_schemes[0]); i++) {
 
         name = rfl_url_schemes[i].name;
@@ -231,6 +225,57 @@ rfl_url_scheme(rfl_str_t *text, rfl_url_t *url, const char **why)
 
     return rfl_url_invalid(why,
                            "the scheme is not http, https or android-app");
+}
+
+
+/*
+ * Most authorities are a plain name.  Cuts it off text in one pass; 0: it is
+ * another one, or not valid, and is left to the functions below.
+ */
+
+static int
+rfl_url_plain_host(rfl_str_t *text, rfl_url_t *url)
+{
+    const u_char  *p, *end, *label;
+
+    p = text->data;
+    end = p + text->len;
+
+    for ( ;; ) {
+
+        label = p;
+
+        while (p < end && rfl_url_host_byte[*p] == 0) {
+            p++;
+        }
+
+        if (p == label || p - label > RFL_LABEL_MAX) {
+            return 0;
+        }
+
+        if (p == end || *p != '.') {
+            break;
+        }
+
+        p++;
+    }
+
+    /* a number begins with a digit */
+
+    if ((p < end && *p != '/' && *p != '?' && *p != '#')
+        || (*label >= '0' && *label <= '9')
+        || p - text->data > RFL_HOST_MAX)
+    {
+        return 0;
+    }
+
+    url->host_kind = RFL_HOST_NAME;
+    url->host = rfl_str(text->data, (size_t) (p - text->data));
+    url->port = rfl_str(NULL, 0);
+
+    *text = rfl_str(p, (size_t) (end - p));
+
+    return 1;
 }
 
 
@@ -286,7 +331,7 @@ rfl_url_rest(rfl_str_t text, rfl_url_t *url)
     url->has_query = 0;
     url->has_fragment = 0;
 
-    if (text.len == 0) {
+    if (rfl_str_find2(text, '?', '#') == text.len) {
         url->path = text;
         return;
     }

@@ -63,7 +63,25 @@ rfl_rc_t rfl_url_parse_host(rfl_str_t text, rfl_url_t *url, const char **why);
  * Still in the case it was sent in.
  */
 
-rfl_str_t rfl_url_bare_host(rfl_str_t host);
+static inline rfl_str_t
+rfl_url_bare_host(rfl_str_t host)
+{
+    if (host.len > 0 && host.data[host.len - 1] == '.') {
+        host.len--;
+    }
+
+    if (host.len > 4
+        && host.data[3] == '.'
+        && rfl_lower(host.data[0]) == 'w'
+        && rfl_lower(host.data[1]) == 'w'
+        && rfl_lower(host.data[2]) == 'w')
+    {
+        host.data += 4;
+        host.len -= 4;
+    }
+
+    return host;
+}
 
 
 /*

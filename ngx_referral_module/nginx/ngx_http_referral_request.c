@@ -26,38 +26,28 @@ typedef struct {
 
 
 /*
- * Request headers that nginx keeps no pointer to, found in one pass over their
- * list, when first needed.
+ * What the request's headers say, found in one pass over their list when first
+ * needed, and written to where it is read.
  */
 
-typedef enum {
-    NGX_HTTP_REFERRAL_ACCEPT = 0,
-    NGX_HTTP_REFERRAL_CACHE_CONTROL,
-    NGX_HTTP_REFERRAL_CDN_LOOP,
-    NGX_HTTP_REFERRAL_COOKIE,
-    NGX_HTTP_REFERRAL_PURPOSE,
-    NGX_HTTP_REFERRAL_SEC_FETCH_DEST,
-    NGX_HTTP_REFERRAL_SEC_FETCH_SITE,
-    NGX_HTTP_REFERRAL_SEC_PURPOSE,
-    NGX_HTTP_REFERRAL_VIA,
-    NGX_HTTP_REFERRAL_X_MOZ,
-    NGX_HTTP_REFERRAL_X_PURPOSE,
-    NGX_HTTP_REFERRAL_X_VARNISH,
-    NGX_HTTP_REFERRAL_HEADERS
-} ngx_http_referral_header_e;
+typedef struct {
+    rfl_class_input_t                class;
+    rfl_edge_request_t               edge;
+    rfl_str_t                        sec_fetch_site;
 
-
-#define NGX_HTTP_REFERRAL_EDGE                                                \
-    (1 << NGX_HTTP_REFERRAL_CDN_LOOP | 1 << NGX_HTTP_REFERRAL_VIA             \
-     | 1 << NGX_HTTP_REFERRAL_X_VARNISH)
+    ngx_uint_t                       ready;
+    ngx_uint_t                       is_foreign;  /* the Referer is known not
+                                                     to be the host's */
+} ngx_http_referral_headers_t;
 
 
 typedef struct {
-    rfl_str_t                        values[NGX_HTTP_REFERRAL_HEADERS];
-    uint32_t                         seen;        /* bits: those that are
-                                                     there, others not set */
-    unsigned                         ready:1;
-} ngx_http_referral_headers_t;
+    ngx_str_t                        name;        /* lower case */
+    size_t                           offset;      /* of a rfl_str_t in
+                                                     ngx_http_referral_headers_t
+                                                   */
+    ngx_uint_t                       hash;        /* set at the start */
+} ngx_http_referral_header_t;
 
 
 /*
@@ -69,11 +59,6 @@ typedef struct {
 #define NGX_HTTP_REFERRAL_HASH_BITS  6
 #define NGX_HTTP_REFERRAL_FACTOR     0x9e3779b97f4a7c15u
 
-typedef struct {
-    ngx_uint_t                       hash;
-    ngx_str_t                       *name;        /* NULL: none */
-} ngx_http_referral_name_t;
-
 
 typedef enum {
     NGX_HTTP_REFERRAL_LINK = 0,
@@ -84,7 +69,7 @@ typedef enum {
 
 
 static void ngx_http_referral_count(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf);
+    ngx_http_referral_loc_conf_t *rlcf, ngx_uint_t is_foreign);
 static const rfl_attribution_t *ngx_http_referral_decide(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
     rfl_attribution_t *buf);
@@ -116,11 +101,9 @@ static ngx_uint_t ngx_http_referral_is_true(ngx_str_t *value);
 static ngx_uint_t ngx_http_referral_status_code(ngx_http_request_t *r);
 static void ngx_http_referral_find_headers(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers);
-static ngx_inline rfl_str_t ngx_http_referral_value(
-    ngx_http_referral_headers_t *headers, ngx_uint_t k);
 static ngx_inline rfl_str_t ngx_http_referral_known(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_referral_hash_names(void);
-static ngx_inline ngx_http_referral_name_t *ngx_http_referral_place(
+static ngx_inline ngx_http_referral_header_t **ngx_http_referral_place(
     ngx_uint_t hash);
 
 static ngx_http_referral_ctx_t *ngx_http_referral_get_ctx(
@@ -145,28 +128,34 @@ static void ngx_http_referral_constant(ngx_http_variable_value_t *v,
     const rfl_str_t *text);
 
 
-static ngx_str_t  ngx_http_referral_header_names[] = {
-    ngx_string("accept"),
-    ngx_string("cache-control"),
-    ngx_string("cdn-loop"),
-    ngx_string("cookie"),
-    ngx_string("purpose"),
-    ngx_string("sec-fetch-dest"),
-    ngx_string("sec-fetch-site"),
-    ngx_string("sec-purpose"),
-    ngx_string("via"),
-    ngx_string("x-moz"),
-    ngx_string("x-purpose"),
-    ngx_string("x-varnish")
+/* Those that nginx keeps no pointer to. */
+
+#define ngx_http_referral_header(name, field)                                 \
+    { ngx_string(name), offsetof(ngx_http_referral_headers_t, field), 0 }
+
+static ngx_http_referral_header_t  ngx_http_referral_headers[] = {
+    ngx_http_referral_header("accept", class.accept),
+    ngx_http_referral_header("cache-control", class.cache_control),
+    ngx_http_referral_header("cdn-loop", edge.cdn_loop),
+    ngx_http_referral_header("cookie", edge.cookie),
+    ngx_http_referral_header("purpose", class.purpose),
+    ngx_http_referral_header("sec-fetch-dest", class.sec_fetch_dest),
+    ngx_http_referral_header("sec-fetch-site", sec_fetch_site),
+    ngx_http_referral_header("sec-purpose", class.sec_purpose),
+    ngx_http_referral_header("via", edge.via),
+    ngx_http_referral_header("x-moz", class.x_moz),
+    ngx_http_referral_header("x-purpose", class.x_purpose),
+    ngx_http_referral_header("x-varnish", edge.x_varnish)
 };
 
 
-/* Of this process, made when it begins. */
+/* Of this process, made when it begins.  An empty place has a header of none. */
 
-static ngx_http_referral_name_t   ngx_http_referral_names[
-                                      1 << NGX_HTTP_REFERRAL_HASH_BITS];
-static ngx_uint_t                 ngx_http_referral_factor;
-static rfl_agent_cache_t         *ngx_http_referral_agents;
+static ngx_http_referral_header_t   ngx_http_referral_no_header;
+static ngx_http_referral_header_t  *ngx_http_referral_places[
+                                        1 << NGX_HTTP_REFERRAL_HASH_BITS];
+static ngx_uint_t                   ngx_http_referral_factor;
+static rfl_agent_cache_t           *ngx_http_referral_agents;
 
 
 /*
@@ -250,34 +239,37 @@ ngx_http_referral_init_requests(void)
 static ngx_uint_t
 ngx_http_referral_hash_names(void)
 {
-    ngx_str_t                 *name;
-    ngx_uint_t                 i, hash;
-    ngx_http_referral_name_t  *place;
+    ngx_uint_t                    i;
+    ngx_http_referral_header_t   *h, **place;
 
-    ngx_memzero(ngx_http_referral_names, sizeof(ngx_http_referral_names));
+    for (i = 0; i < 1 << NGX_HTTP_REFERRAL_HASH_BITS; i++) {
+        ngx_http_referral_places[i] = &ngx_http_referral_no_header;
+    }
 
-    for (i = 0; i < NGX_HTTP_REFERRAL_HEADERS; i++) {
-        name = &ngx_http_referral_header_names[i];
-        hash = ngx_hash_key(name->data, name->len);
-        place = ngx_http_referral_place(hash);
+    for (i = 0; i < sizeof(ngx_http_referral_headers)
+                    / sizeof(ngx_http_referral_headers[0]); i++)
+    {
+        h = &ngx_http_referral_headers[i];
+        h->hash = ngx_hash_key(h->name.data, h->name.len);
 
-        if (place->name != NULL) {
+        place = ngx_http_referral_place(h->hash);
+
+        if (*place != &ngx_http_referral_no_header) {
             return 0;
         }
 
-        place->hash = hash;
-        place->name = name;
+        *place = h;
     }
 
     return 1;
 }
 
 
-static ngx_inline ngx_http_referral_name_t *
+static ngx_inline ngx_http_referral_header_t **
 ngx_http_referral_place(ngx_uint_t hash)
 {
-    return &ngx_http_referral_names[hash * ngx_http_referral_factor
-                                    >> (64 - NGX_HTTP_REFERRAL_HASH_BITS)];
+    return &ngx_http_referral_places[hash * ngx_http_referral_factor
+                                     >> (64 - NGX_HTTP_REFERRAL_HASH_BITS)];
 }
 
 
@@ -310,28 +302,38 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
             rfl_record_internal(rlcf->registry->runtime.zone);
             return NGX_OK;
         }
+
+        ngx_http_referral_count(r, rlcf, host.len != 0);
+        return NGX_OK;
     }
 
-    ngx_http_referral_count(r, rlcf);
+    ngx_http_referral_count(r, rlcf, 0);
 
     return NGX_OK;
 }
 
 
+/* is_foreign: the Referer is not of the request's host. */
+
 static __attribute__((noinline)) void
 ngx_http_referral_count(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf)
+    ngx_http_referral_loc_conf_t *rlcf, ngx_uint_t is_foreign)
 {
     rfl_record_t                  record;
     rfl_runtime_t                *rt;
-    rfl_attribution_t             attribution;
+    const rfl_attribution_t      *decision;
     ngx_http_referral_headers_t   headers;
 
     rt = &rlcf->registry->runtime;
     headers.ready = 0;
+    headers.is_foreign = is_foreign;
 
-    record.attribution = *ngx_http_referral_decide(r, rlcf, &headers,
-                                                   &attribution);
+    decision = ngx_http_referral_decide(r, rlcf, &headers,
+                                        &record.attribution);
+
+    if (decision != &record.attribution) {
+        record.attribution = *decision;
+    }
 
     record.class = ngx_http_referral_classify(r, rlcf, &headers,
                                               record.attribution.outcome);
@@ -401,9 +403,7 @@ ngx_http_referral_decide(ngx_http_request_t *r,
             || memchr(r->unparsed_uri.data, '?', r->unparsed_uri.len) == NULL))
     {
         ngx_http_referral_find_headers(r, headers);
-        rfl_attribute_bare(ngx_http_referral_value(headers,
-                                          NGX_HTTP_REFERRAL_SEC_FETCH_SITE),
-                           buf);
+        rfl_attribute_bare(headers->sec_fetch_site, buf);
         return buf;
     }
 
@@ -422,7 +422,8 @@ ngx_http_referral_request(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
     rfl_request_t *request)
 {
-    ngx_memzero(request, sizeof(rfl_request_t));
+    request->referer = rfl_str(NULL, 0);
+    request->sec_fetch_site = rfl_str(NULL, 0);
 
     if (r->headers_in.referer != NULL) {
         request->referer = ngx_http_referral_str(
@@ -431,8 +432,7 @@ ngx_http_referral_request(ngx_http_request_t *r,
 
     if (rfl_str_trim(request->referer).len == 0) {
         ngx_http_referral_find_headers(r, headers);
-        request->sec_fetch_site = ngx_http_referral_value(headers,
-                                          NGX_HTTP_REFERRAL_SEC_FETCH_SITE);
+        request->sec_fetch_site = headers->sec_fetch_site;
     }
 
     request->landing = ngx_http_referral_str(&r->unparsed_uri);
@@ -441,6 +441,7 @@ ngx_http_referral_request(ngx_http_request_t *r,
     request->tag_names = &rlcf->tags;
     request->patterns = rlcf->registry->runtime.patterns;
     request->recent = rlcf->registry->runtime.recent;
+    request->is_foreign = (headers->is_foreign != 0);
 }
 
 
@@ -512,7 +513,7 @@ ngx_http_referral_classify(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
     rfl_outcome_t outcome)
 {
-    rfl_class_input_t  in;
+    rfl_class_input_t  *in;
 
     if (!rfl_outcome_has_class(outcome)) {
         return RFL_CLASS_NONE;
@@ -520,35 +521,25 @@ ngx_http_referral_classify(ngx_http_request_t *r,
 
     ngx_http_referral_find_headers(r, headers);
 
-    in.method = ngx_http_referral_method(r);
-    in.sec_purpose = ngx_http_referral_value(headers,
-                                             NGX_HTTP_REFERRAL_SEC_PURPOSE);
-    in.purpose = ngx_http_referral_value(headers, NGX_HTTP_REFERRAL_PURPOSE);
-    in.x_purpose = ngx_http_referral_value(headers,
-                                           NGX_HTTP_REFERRAL_X_PURPOSE);
-    in.x_moz = ngx_http_referral_value(headers, NGX_HTTP_REFERRAL_X_MOZ);
-    in.sec_fetch_dest = ngx_http_referral_value(headers,
-                                          NGX_HTTP_REFERRAL_SEC_FETCH_DEST);
-    in.accept = ngx_http_referral_value(headers, NGX_HTTP_REFERRAL_ACCEPT);
-    in.cache_control = ngx_http_referral_value(headers,
-                                           NGX_HTTP_REFERRAL_CACHE_CONTROL);
-    in.range = ngx_http_referral_known(r->headers_in.range);
-    in.has_upgrade = (r->headers_in.upgrade != NULL);
-    in.is_bot = ngx_http_referral_is_bot(r, rlcf);
-    in.status = ngx_http_referral_status_code(r);
-    in.follow_up_matches = 0;
+    in = &headers->class;
+
+    in->method = ngx_http_referral_method(r);
+    in->range = ngx_http_referral_known(r->headers_in.range);
+    in->has_upgrade = (r->headers_in.upgrade != NULL);
+    in->is_bot = ngx_http_referral_is_bot(r, rlcf);
+    in->status = ngx_http_referral_status_code(r);
 
     /* asked before the response: what it will be if all goes well */
 
-    if (in.status == 0 && !ngx_http_referral_is_logging(r)) {
-        in.status = NGX_HTTP_OK;
+    if (in->status == 0 && !ngx_http_referral_is_logging(r)) {
+        in->status = NGX_HTTP_OK;
     }
 
-    if (in.status >= 300 && in.status < 400 && in.status != 304) {
-        in.follow_up_matches = ngx_http_referral_follow_up(r, rlcf, headers);
+    if (in->status >= 300 && in->status < 400 && in->status != 304) {
+        in->follow_up_matches = ngx_http_referral_follow_up(r, rlcf, headers);
     }
 
-    return rfl_classify(&in, NULL);
+    return rfl_classify(in, NULL);
 }
 
 
@@ -739,27 +730,14 @@ ngx_http_referral_through_edge(ngx_http_request_t *r,
     ngx_list_part_t     *part;
     ngx_table_elt_t     *h;
     rfl_edge_answer_t    answer;
-    rfl_edge_request_t   request;
+    rfl_edge_request_t  *request;
 
     ngx_http_referral_find_headers(r, headers);
 
-    request.user_agent = ngx_http_referral_known(r->headers_in.user_agent);
+    request = &headers->edge;
+    request->user_agent = ngx_http_referral_known(r->headers_in.user_agent);
 
-    if (!(headers->seen & NGX_HTTP_REFERRAL_EDGE)
-        && !rfl_edge_is_agent(request.user_agent))
-    {
-        return 0;
-    }
-
-    request.via = ngx_http_referral_value(headers, NGX_HTTP_REFERRAL_VIA);
-    request.cdn_loop = ngx_http_referral_value(headers,
-                                               NGX_HTTP_REFERRAL_CDN_LOOP);
-    request.x_varnish = ngx_http_referral_value(headers,
-                                                NGX_HTTP_REFERRAL_X_VARNISH);
-    request.cookie = ngx_http_referral_value(headers,
-                                             NGX_HTTP_REFERRAL_COOKIE);
-
-    edge = rfl_edge(&request);
+    edge = rfl_edge(request);
 
     if (edge == RFL_EDGE_NONE) {
         return 0;
@@ -813,16 +791,16 @@ static void
 ngx_http_referral_find_headers(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers)
 {
-    ngx_uint_t                 k;
-    ngx_list_part_t           *part;
-    ngx_table_elt_t           *h, *end;
-    ngx_http_referral_name_t  *place;
+    rfl_str_t                   *value;
+    ngx_list_part_t             *part;
+    ngx_table_elt_t             *h, *end;
+    ngx_http_referral_header_t  *known;
 
     if (headers->ready) {
         return;
     }
 
-    headers->seen = 0;
+    ngx_memzero(headers, offsetof(ngx_http_referral_headers_t, ready));
     headers->ready = 1;
 
     for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
@@ -832,30 +810,21 @@ ngx_http_referral_find_headers(ngx_http_request_t *r,
 
         for ( /* void */ ; h < end; h++) {
 
-            place = ngx_http_referral_place(h->hash);
+            known = *ngx_http_referral_place(h->hash);
 
-            if (place->hash != h->hash || place->name == NULL) {
+            if (known->hash != h->hash || known->name.len != h->key.len) {
                 continue;
             }
 
-            k = place->name - ngx_http_referral_header_names;
+            value = (rfl_str_t *) ((u_char *) headers + known->offset);
 
-            if (!(headers->seen & 1 << k)
-                && h->key.len == place->name->len
-                && rfl_str_same(h->lowcase_key, place->name->data, h->key.len))
+            if (value->data == NULL && h->key.len != 0
+                && rfl_str_same(h->lowcase_key, known->name.data, h->key.len))
             {
-                headers->seen |= 1 << k;
-                headers->values[k] = ngx_http_referral_str(&h->value);
+                *value = ngx_http_referral_str(&h->value);
             }
         }
     }
-}
-
-
-static ngx_inline rfl_str_t
-ngx_http_referral_value(ngx_http_referral_headers_t *headers, ngx_uint_t k)
-{
-    return headers->seen & 1 << k ? headers->values[k] : rfl_str(NULL, 0);
 }
 
 
@@ -958,6 +927,7 @@ ngx_http_referral_outcome_variable(ngx_http_request_t *r,
     ngx_http_referral_headers_t   headers;
 
     headers.ready = 0;
+    headers.is_foreign = 0;
     attribution = ngx_http_referral_variable_decision(r, &headers);
 
     ngx_http_referral_constant(v, attribution == NULL ? NULL
@@ -977,6 +947,7 @@ ngx_http_referral_class_variable(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t  *rlcf;
 
     headers.ready = 0;
+    headers.is_foreign = 0;
     attribution = ngx_http_referral_variable_decision(r, &headers);
     class = RFL_CLASS_NONE;
 
@@ -1001,6 +972,7 @@ ngx_http_referral_evidence_variable(ngx_http_request_t *r,
     ngx_http_referral_headers_t   headers;
 
     headers.ready = 0;
+    headers.is_foreign = 0;
     attribution = ngx_http_referral_variable_decision(r, &headers);
 
     ngx_http_referral_constant(v, attribution == NULL
@@ -1026,6 +998,7 @@ ngx_http_referral_link_variable(ngx_http_request_t *r,
     ngx_http_referral_constant(v, NULL);
 
     headers.ready = 0;
+    headers.is_foreign = 0;
     attribution = ngx_http_referral_variable_decision(r, &headers);
 
     if (attribution == NULL || attribution->outcome != RFL_OUTCOME_MATCHED) {
