@@ -76,10 +76,11 @@ typedef struct {
     const rfl_request_t  *request;
     rfl_attribution_t    *attribution;
     const rfl_trace_t    *trace;
-    rfl_surt_t            surt;          /* of the Referer */
+    const rfl_url_t      *referer;       /* NULL: none that is external */
+    rfl_surt_t            surt;          /* of it */
     rfl_landing_t         landing;
     uint32_t              host_flags;
-    unsigned              has_surt:1;
+    unsigned              has_path:1;    /* surt has it, beside the host */
     unsigned              origin_only:1;
 } rfl_lookup_t;
 
@@ -105,6 +106,7 @@ static rfl_rc_t rfl_lookup_tagged(rfl_lookup_t *lk, rfl_str_t tag,
     const rfl_slot_t *slot);
 static rfl_rc_t rfl_lookup_narrow(rfl_lookup_t *lk, rfl_str_t tag);
 static rfl_rc_t rfl_lookup(rfl_lookup_t *lk);
+static void rfl_lookup_need_path(rfl_lookup_t *lk);
 static rfl_rc_t rfl_lookup_page(rfl_lookup_t *lk);
 static rfl_rc_t rfl_lookup_regex(rfl_lookup_t *lk);
 static rfl_rc_t rfl_lookup_pattern(rfl_lookup_t *lk, uint32_t id);
@@ -433,13 +435,17 @@ rfl_match(rfl_registry_t *registry, const rfl_request_t *request,
     lk.attribution = attribution;
     lk.trace = trace;
     lk.landing.ready = 0;
-    lk.has_surt = 0;
+    lk.referer = referer;
 
     if (referer != NULL) {
-        rfl_surt(referer, &lk.surt);
+        rfl_surt_begin(referer, &lk.surt);
 
-        lk.has_surt = 1;
+        lk.has_path = 0;
         lk.origin_only = (origin_only && !lk.surt.is_app);
+
+        if (trace != NULL) {
+            rfl_lookup_need_path(&lk);
+        }
 
         rfl_explain(trace, "the Referer is %s: %.*s",
                     origin_only ? "an origin only" : "a full URL",
@@ -480,7 +486,7 @@ rfl_lookup_any(rfl_lookup_t *lk)
 
     rc = rfl_lookup_tag(lk);
 
-    if (rc == RFL_NOT_FOUND && lk->has_surt) {
+    if (rc == RFL_NOT_FOUND && lk->referer != NULL) {
         return rfl_lookup(lk);
     }
 
@@ -525,7 +531,7 @@ rfl_lookup_tagged(rfl_lookup_t *lk, rfl_str_t tag, const rfl_slot_t *slot)
 {
     rfl_rc_t  rc;
 
-    if (slot->is_group && lk->has_surt) {
+    if (slot->is_group && lk->referer != NULL) {
         rc = rfl_lookup_narrow(lk, tag);
         if (rc != RFL_NOT_FOUND) {
             return rc;
@@ -613,6 +619,18 @@ rfl_lookup(rfl_lookup_t *lk)
 }
 
 
+/* Of most hosts nothing is registered, or the host as a whole. */
+
+static void
+rfl_lookup_need_path(rfl_lookup_t *lk)
+{
+    if (!lk->has_path) {
+        rfl_surt_finish(lk->referer, &lk->surt);
+        lk->has_path = 1;
+    }
+}
+
+
 static rfl_rc_t
 rfl_lookup_page(rfl_lookup_t *lk)
 {
@@ -621,6 +639,8 @@ rfl_lookup_page(rfl_lookup_t *lk)
     rfl_slot_t  slot;
 
     if (lk->host_flags & RFL_HOST_PAGES) {
+        rfl_lookup_need_path(lk);
+
         page = rfl_str(lk->surt.buf, lk->surt.len);
         none = rfl_str(NULL, 0);
 
@@ -818,6 +838,8 @@ rfl_lookup_prefix(rfl_lookup_t *lk)
         return RFL_NOT_FOUND;
     }
 
+    rfl_lookup_need_path(lk);
+
     none = rfl_str(NULL, 0);
     depth = rfl_lookup_boundaries(&lk->surt, ends);
 
@@ -856,21 +878,25 @@ rfl_lookup_prefix(rfl_lookup_t *lk)
 static size_t
 rfl_lookup_boundaries(const rfl_surt_t *surt, size_t *ends)
 {
-    size_t  pos, end, n;
+    size_t         n;
+    const u_char  *p, *end, *slash;
 
-    pos = surt->path_start + 1;
-    end = surt->path_start + surt->path_len;
+    p = surt->buf + surt->path_start + 1;
+    end = p + surt->path_len - 1;
 
-    ends[0] = pos;
+    ends[0] = (size_t) (p - surt->buf);
     n = 0;
 
-    while (pos < end && n < RFL_SEGMENTS_MAX) {
+    while (p < end && n < RFL_SEGMENTS_MAX) {
 
-        while (pos < end && surt->buf[pos] != '/') {
-            pos++;
+        slash = memchr(p, '/', (size_t) (end - p));
+
+        if (slash == NULL) {
+            slash = end;
         }
 
-        ends[++n] = pos++;
+        ends[++n] = (size_t) (slash - surt->buf);
+        p = slash + 1;
     }
 
     return n;

@@ -14,6 +14,15 @@
 
 #include <arpa/inet.h>
 
+/* Every x86-64 has them; elsewhere bytes are looked at one by one. */
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#define RFL_SURT_VECTORS  1
+#else
+#define RFL_SURT_VECTORS  0
+#endif
+
 
 static u_char *rfl_surt_write_name(u_char *out, rfl_str_t name);
 static u_char *rfl_surt_write_ipv6(u_char *out, rfl_str_t host);
@@ -27,9 +36,9 @@ static u_char *rfl_surt_write_query(u_char *out, rfl_str_t query,
 static int rfl_surt_is_dropped(rfl_str_t param, const rfl_names_t *without);
 static u_char *rfl_surt_write_encoded(u_char *out, rfl_str_t text);
 static size_t rfl_surt_plain_run(const u_char *p, const u_char *end);
-static int rfl_surt_triplet(const u_char *p, const u_char *end);
-static int rfl_surt_hex(u_char c);
-static int rfl_surt_is_unreserved(u_char c);
+#if (RFL_SURT_VECTORS)
+static inline int rfl_surt_special16(const u_char *p);
+#endif
 
 
 /* 1: bytes that cannot be copied as they are, by rule 5. */
@@ -39,6 +48,28 @@ static const u_char  rfl_surt_special[256] = {
     ['"'] = 1, ['%'] = 1, ['<'] = 1, ['>'] = 1, ['\\'] = 1, ['^'] = 1,
     ['`'] = 1, ['{'] = 1, ['|'] = 1, ['}'] = 1,
     [0x7f ... 0xff] = 1
+};
+
+
+/* RFC 3986, 2.3. */
+
+static const u_char  rfl_surt_unreserved[256] = {
+    ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1,
+    ['-'] = 1, ['.'] = 1, ['_'] = 1, ['~'] = 1
+};
+
+
+#define RFL_SURT_NO_HEX  16
+
+static const u_char  rfl_surt_hex[256] = {
+    [0x00 ... '/'] = RFL_SURT_NO_HEX,
+    ['0'] = 0, ['1'] = 1, ['2'] = 2, ['3'] = 3, ['4'] = 4,
+    ['5'] = 5, ['6'] = 6, ['7'] = 7, ['8'] = 8, ['9'] = 9,
+    [':' ... '@'] = RFL_SURT_NO_HEX,
+    ['A'] = 10, ['B'] = 11, ['C'] = 12, ['D'] = 13, ['E'] = 14, ['F'] = 15,
+    ['G' ... '`'] = RFL_SURT_NO_HEX,
+    ['a'] = 10, ['b'] = 11, ['c'] = 12, ['d'] = 13, ['e'] = 14, ['f'] = 15,
+    ['g' ... 0xff] = RFL_SURT_NO_HEX
 };
 
 
@@ -208,17 +239,33 @@ static const rfl_str_t  rfl_surt_utm = rfl_string("utm_");
 void
 rfl_surt(const rfl_url_t *url, rfl_surt_t *surt)
 {
-    u_char  *out, *path;
+    rfl_surt_begin(url, surt);
+    rfl_surt_finish(url, surt);
+}
 
+
+void
+rfl_surt_begin(const rfl_url_t *url, rfl_surt_t *surt)
+{
     surt->is_app = (url->scheme == RFL_SCHEME_ANDROID_APP);
     surt->is_address = (url->host_kind != RFL_HOST_NAME);
 
     surt->host_len = rfl_surt_host(url, surt->buf);
+    surt->buf[surt->host_len] = ')';
 
-    out = surt->buf + surt->host_len;
-    *out++ = ')';
+    surt->path_start = surt->host_len + 1;
+    surt->path_len = 0;
+    surt->len = surt->path_start;
+}
 
-    path = out;
+
+void
+rfl_surt_finish(const rfl_url_t *url, rfl_surt_t *surt)
+{
+    u_char  *out, *path;
+
+    path = surt->buf + surt->path_start;
+    out = path;
 
     if (surt->is_app) {
         *out++ = '/';
@@ -231,7 +278,6 @@ rfl_surt(const rfl_url_t *url, rfl_surt_t *surt)
         out = rfl_surt_write_query(out, url->query, NULL);
     }
 
-    surt->path_start = (size_t) (path - surt->buf);
     surt->len = (size_t) (out - surt->buf);
 }
 
@@ -581,39 +627,38 @@ rfl_surt_is_dropped(rfl_str_t param, const rfl_names_t *without)
 static u_char *
 rfl_surt_write_encoded(u_char *out, rfl_str_t text)
 {
-    int            c;
+    int            high, low;
+    u_char         c;
     size_t         run;
     const u_char  *p, *end;
 
     p = text.data;
     end = p + text.len;
 
-    for ( ;; ) {
-
-        run = rfl_surt_plain_run(p, end);
-
-        memcpy(out, p, run);
-        out += run;
-        p += run;
-
-        if (p == end) {
-            return out;
-        }
+    while (p < end) {
 
         c = *p;
 
-        if (c == '%') {
-            c = rfl_surt_triplet(p, end);
+        if (!rfl_surt_special[c]) {
+            run = rfl_surt_plain_run(p, end);
 
-            if (c != -1) {
+            memcpy(out, p, run);
+            out += run;
+            p += run;
+            continue;
+        }
+
+        if (c == '%' && end - p >= 3) {
+            high = rfl_surt_hex[p[1]];
+            low = rfl_surt_hex[p[2]];
+
+            if ((high | low) < RFL_SURT_NO_HEX) {
+                c = (u_char) (high << 4 | low);
                 p += 2;
-
-            } else {
-                c = '%';
             }
 
-            if (rfl_surt_is_unreserved((u_char) c)) {
-                *out++ = (u_char) c;
+            if (rfl_surt_unreserved[c]) {
+                *out++ = c;
                 p++;
                 continue;
             }
@@ -624,10 +669,12 @@ rfl_surt_write_encoded(u_char *out, rfl_str_t text)
         *out++ = rfl_surt_hex_digits[c & 0xf];
         p++;
     }
+
+    return out;
 }
 
 
-/* How many bytes from p on can be copied; eight at a time are looked at. */
+/* How many bytes from p on can be copied, at least one; 16 at a time. */
 
 static size_t
 rfl_surt_plain_run(const u_char *p, const u_char *end)
@@ -636,14 +683,21 @@ rfl_surt_plain_run(const u_char *p, const u_char *end)
 
     start = p;
 
-    while (end - p >= 8
-           && !(rfl_surt_special[p[0]] | rfl_surt_special[p[1]]
-                | rfl_surt_special[p[2]] | rfl_surt_special[p[3]]
-                | rfl_surt_special[p[4]] | rfl_surt_special[p[5]]
-                | rfl_surt_special[p[6]] | rfl_surt_special[p[7]]))
-    {
-        p += 8;
+#if (RFL_SURT_VECTORS)
+
+    while (end - p >= 16) {
+        int  mask;
+
+        mask = rfl_surt_special16(p);
+
+        if (mask != 0) {
+            return (size_t) (p - start) + (size_t) __builtin_ctz(mask);
+        }
+
+        p += 16;
     }
+
+#endif
 
     while (p < end && !rfl_surt_special[*p]) {
         p++;
@@ -653,44 +707,42 @@ rfl_surt_plain_run(const u_char *p, const u_char *end)
 }
 
 
-/* The byte that "%XX" at p stands for, or -1. */
+#if (RFL_SURT_VECTORS)
 
-static int
-rfl_surt_triplet(const u_char *p, const u_char *end)
+/*
+ * A bit for each byte that rfl_surt_special has: bytes of a signed comparison,
+ * so that those from 0x80 on are less than a space.
+ */
+
+static inline int
+rfl_surt_special16(const u_char *p)
 {
-    int  high, low;
+    __m128i  b, found, braces;
 
-    if (end - p < 3) {
-        return -1;
-    }
+    b = _mm_loadu_si128((const __m128i *) (const void *) p);
 
-    high = rfl_surt_hex(p[1]);
-    low = rfl_surt_hex(p[2]);
+    found = _mm_cmplt_epi8(b, _mm_set1_epi8('!'));
 
-    return (high < 0 || low < 0) ? -1 : high << 4 | low;
+    /* "{", "|", "}" and DEL, not "~" */
+
+    braces = _mm_andnot_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('~')),
+                              _mm_cmpgt_epi8(b, _mm_set1_epi8('z')));
+    found = _mm_or_si128(found, braces);
+
+    /* two that differ in one bit: "<" and ">", "\\" and "^" with bit 1 set */
+
+    found = _mm_or_si128(found,
+                _mm_cmpeq_epi8(_mm_or_si128(b, _mm_set1_epi8(2)),
+                               _mm_set1_epi8('>')));
+    found = _mm_or_si128(found,
+                _mm_cmpeq_epi8(_mm_or_si128(b, _mm_set1_epi8(2)),
+                               _mm_set1_epi8('^')));
+
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(b, _mm_set1_epi8('"')));
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(b, _mm_set1_epi8('%')));
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(b, _mm_set1_epi8('`')));
+
+    return _mm_movemask_epi8(found);
 }
 
-
-static int
-rfl_surt_hex(u_char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c = rfl_lower(c);
-
-    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
-}
-
-
-static int
-rfl_surt_is_unreserved(u_char c)
-{
-    u_char  lower;
-
-    lower = rfl_lower(c);
-
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9')
-           || c == '-' || c == '.' || c == '_' || c == '~';
-}
+#endif

@@ -69,6 +69,14 @@ typedef struct {
 void rfl_surt(const rfl_url_t *url, rfl_surt_t *surt);
 
 /*
+ * The same in two steps: up to ")", and the rest of the same URL.  Most Referers
+ * are of hosts nobody registered, and their paths do not matter.
+ */
+
+void rfl_surt_begin(const rfl_url_t *url, rfl_surt_t *surt);
+void rfl_surt_finish(const rfl_url_t *url, rfl_surt_t *surt);
+
+/*
  * The host alone, by rules 2 to 4, without ")"; size of out: RFL_HOST_MAX +
  * 16.  Returns its length.
  */

@@ -13,6 +13,7 @@
 
 
 #define RFL_PORT_MAX     65535
+#define RFL_URL_SHORT    64      /* of more, memchr() twice is quicker */
 #define RFL_IPV4_PARTS   4
 #define RFL_IPV4_DIGITS  3       /* of one part, "255" */
 
@@ -164,7 +165,9 @@ rfl_url_parse_target(rfl_str_t target, rfl_url_t *url)
 rfl_str_t
 rfl_url_target_path(rfl_str_t target)
 {
-    if (target.len != 0 && target.data[0] == '/') {
+    if (target.len != 0 && target.len <= RFL_URL_SHORT
+        && target.data[0] == '/')
+    {
         return rfl_str(target.data, rfl_str_find2(target, '?', '#'));
     }
 
@@ -331,7 +334,9 @@ rfl_url_rest(rfl_str_t text, rfl_url_t *url)
     url->has_query = 0;
     url->has_fragment = 0;
 
-    if (rfl_str_find2(text, '?', '#') == text.len) {
+    if (text.len <= RFL_URL_SHORT
+        && rfl_str_find2(text, '?', '#') == text.len)
+    {
         url->path = text;
         return;
     }
