@@ -505,6 +505,10 @@ rfl_lookup_tag(rfl_lookup_t *lk)
 
     query = rfl_tags_of(lk->request);
 
+    if (query.len == 0) {
+        return RFL_NOT_FOUND;
+    }
+
     for (tried = 0; tried < RFL_TAGS_TRIED; tried++) {
 
         if (!rfl_tag_next(lk->request->tag_names, &query, buf, &tag)) {

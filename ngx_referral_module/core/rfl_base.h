@@ -241,6 +241,39 @@ rfl_lower_copy(u_char *out, const u_char *p, size_t len)
 
 
 /*
+ * memcpy() for short texts, without a call: pieces of a size the compiler
+ * knows, the last one may write some of those before once more.
+ */
+
+static inline void
+rfl_copy(u_char *out, const u_char *p, size_t len)
+{
+    size_t  i;
+
+    if (len >= 16) {
+        for (i = 0; i + 16 < len; i += 16) {
+            memcpy(out + i, p + i, 16);
+        }
+
+        memcpy(out + len - 16, p + len - 16, 16);
+
+    } else if (len >= 8) {
+        memcpy(out, p, 8);
+        memcpy(out + len - 8, p + len - 8, 8);
+
+    } else if (len >= 4) {
+        memcpy(out, p, 4);
+        memcpy(out + len - 4, p + len - 4, 4);
+
+    } else {
+        for (i = 0; i < len; i++) {
+            out[i] = p[i];
+        }
+    }
+}
+
+
+/*
  * Where the first a or b is in a text, or its length.  Eight bytes at a time:
  * a byte that is wanted becomes zero, and borrows when one is subtracted; the
  * lowest one to do so is one (H. S. Warren, Hacker's Delight, 6-1).

@@ -60,7 +60,8 @@ rfl_classify(const rfl_class_input_t *in, const char **why)
         return RFL_CLASS_EMBED;
     }
 
-    *why = rfl_class_reload(in->cache_control);
+    *why = in->cache_control.len == 0 ? NULL
+           : rfl_class_reload(in->cache_control);
 
     if (*why != NULL) {
         return RFL_CLASS_RELOAD;
@@ -76,7 +77,9 @@ rfl_classify(const rfl_class_input_t *in, const char **why)
         return RFL_CLASS_ERROR;
     }
 
-    *why = rfl_class_click(in);
+    if (why != &none) {
+        *why = rfl_class_click(in);
+    }
 
     return RFL_CLASS_CLICK;
 }

@@ -269,7 +269,7 @@ rfl_record_seen(rfl_cell_t *cell, uint64_t now)
 }
 
 
-/* Only what is written of the event is set: its text is seldom long. */
+/* What is read of the event: not its text. */
 
 static void
 rfl_record_event(rfl_counters_t *counters, const rfl_record_t *record)
@@ -298,9 +298,8 @@ rfl_record_event(rfl_counters_t *counters, const rfl_record_t *record)
                            : rfl_url_bare_host(source);
     }
 
-    rfl_event_set_text(&event, source, rfl_url_target_path(record->landing));
-
-    rfl_ring_write(counters, record->ring, &event);
+    rfl_ring_write(counters, record->ring, &event, source,
+                   rfl_url_target_path(record->landing));
 }
 
 

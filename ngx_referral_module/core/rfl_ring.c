@@ -1,6 +1,9 @@
 /*
- * See rfl_ring.h.  Slots are copied word by word, atomically but relaxed:
- * reader and writer may meet in one, and the sequence tells afterwards.
+ * See rfl_ring.h.  Reader and writer may meet in a slot: the sequence, written
+ * first and last, tells afterwards.
+ *
+ * A writer is in a request's log phase: it writes each byte once.  What is
+ * left to do, lower case, is the readers'.
  */
 
 #include "rfl_ring.h"
@@ -11,13 +14,6 @@
 
 #define RING_SIZE    ((off_t) RFL_RING_SLOTS * (off_t) sizeof(rfl_event_t))
 #define EVENT_WORDS  (sizeof(rfl_event_t) / sizeof(uint64_t))
-
-/* The words up to and with the last one of its text. */
-
-#define EVENT_USED(len)                                                       \
-    ((offsetof(rfl_event_t, text) + (len) + sizeof(uint64_t) - 1)             \
-     / sizeof(uint64_t))
-
 
 /* A cache line of its own: every worker adds to its head. */
 
@@ -35,6 +31,7 @@ static rfl_rc_t ring_read(rfl_ring_reader_t *r, const rfl_counters_t *c,
     unsigned ring, uint64_t now_ms, rfl_event_t *event);
 static uint64_t ring_copy(const uint64_t *slot, uint64_t wanted,
     rfl_event_t *event);
+static void ring_lower(u_char *p, size_t len);
 static void ring_overtaken(rfl_ring_reader_t *r, unsigned ring,
     uint64_t head);
 
@@ -51,43 +48,6 @@ _Static_assert(offsetof(rfl_event_t, text) % sizeof(uint64_t) == 0,
                "the text begins with a word");
 _Static_assert((RFL_RING_SLOTS & (RFL_RING_SLOTS - 1)) == 0,
                "slots are a power of two");
-
-
-void
-rfl_event_set_text(rfl_event_t *event, rfl_str_t source, rfl_str_t landing)
-{
-    size_t  room, len;
-
-    if (source.len > RFL_RING_TEXT / 2) {
-        source.len = RFL_RING_TEXT / 2;
-        event->flags |= RFL_EVENT_SOURCE_CUT;
-    }
-
-    room = RFL_RING_TEXT - source.len;
-
-    if (landing.len > room) {
-        landing.len = room;
-        event->flags |= RFL_EVENT_LANDING_CUT;
-    }
-
-    len = source.len + landing.len;
-
-    event->source_len = (uint8_t) source.len;
-    event->landing_len = (uint8_t) landing.len;
-
-    /* first: what is left of the last word is zero */
-
-    if (len % sizeof(uint64_t) != 0) {
-        memset(event->text + len / sizeof(uint64_t) * sizeof(uint64_t), 0,
-               sizeof(uint64_t));
-    }
-
-    rfl_lower_copy(event->text, source.data, source.len);
-
-    if (landing.len != 0) {
-        memcpy(event->text + source.len, landing.data, landing.len);
-    }
-}
 
 
 /* Two processes may allocate one ring: that changes nothing in it. */
@@ -146,13 +106,16 @@ ring_allocate(int fd, off_t from, off_t size)
 }
 
 
+/* What is left of the text is of an older event, and is not read. */
+
 void
-rfl_ring_write(rfl_counters_t *c, unsigned number, const rfl_event_t *event)
+rfl_ring_write(rfl_counters_t *c, unsigned number, rfl_event_t *event,
+    rfl_str_t source, rfl_str_t landing)
 {
-    size_t           i, used;
-    uint64_t        *slot, n;
-    unsigned         ring;
-    const uint64_t  *words;
+    u_char    *text;
+    size_t     room;
+    uint64_t  *slot, n;
+    unsigned   ring;
 
     ring = number % RFL_RINGS;
 
@@ -160,18 +123,34 @@ rfl_ring_write(rfl_counters_t *c, unsigned number, const rfl_event_t *event)
         return;
     }
 
-    n = __atomic_fetch_add(&ring_head(c, ring)->head, 1, __ATOMIC_RELAXED);
+    if (source.len > RFL_RING_TEXT / 2) {
+        source.len = RFL_RING_TEXT / 2;
+        event->flags |= RFL_EVENT_SOURCE_CUT;
+    }
 
+    room = RFL_RING_TEXT - source.len;
+
+    if (landing.len > room) {
+        landing.len = room;
+        event->flags |= RFL_EVENT_LANDING_CUT;
+    }
+
+    event->source_len = (uint8_t) source.len;
+    event->landing_len = (uint8_t) landing.len;
+
+    n = __atomic_fetch_add(&ring_head(c, ring)->head, 1, __ATOMIC_RELAXED);
     slot = ring_slot(c, ring, n);
-    words = (const uint64_t *) (const void *) event;
-    used = EVENT_USED((size_t) event->source_len + event->landing_len);
 
     __atomic_store_n(slot, 2 * n + 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
 
-    for (i = 1; i < used; i++) {
-        __atomic_store_n(&slot[i], words[i], __ATOMIC_RELAXED);
-    }
+    memcpy(slot + 1, (u_char *) event + sizeof(uint64_t),
+           offsetof(rfl_event_t, text) - sizeof(uint64_t));
+
+    text = (u_char *) slot + offsetof(rfl_event_t, text);
+
+    rfl_copy(text, source.data, source.len);
+    rfl_copy(text + source.len, landing.data, landing.len);
 
     __atomic_store_n(slot, 2 * (n + 1), __ATOMIC_RELEASE);
 }
@@ -256,6 +235,7 @@ ring_read(rfl_ring_reader_t *r, const rfl_counters_t *c, unsigned ring,
         if (seen == wanted) {
             r->next[ring]++;
             r->waiting_ms[ring] = 0;
+            ring_lower(event->text, event->source_len);
             return RFL_OK;
         }
 
@@ -310,6 +290,17 @@ ring_copy(const uint64_t *slot, uint64_t wanted, rfl_event_t *event)
     }
 
     return __atomic_load_n(slot, __ATOMIC_RELAXED);
+}
+
+
+static void
+ring_lower(u_char *p, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        p[i] = rfl_lower(p[i]);
+    }
 }
 
 

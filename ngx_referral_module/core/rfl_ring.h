@@ -69,16 +69,6 @@ rfl_outcome_is_match(unsigned outcome)
 }
 
 
-/*
- * Fills text, the source in lower case, and zeroes the word it ends in: what
- * the event is written with.
- * A source longer than half of it is cut, then a landing that does not fit
- * behind it; flags say so.  Both lengths begin at 0.
- */
-
-void rfl_event_set_text(rfl_event_t *event, rfl_str_t source,
-    rfl_str_t landing);
-
 static inline rfl_str_t
 rfl_event_source(const rfl_event_t *event)
 {
@@ -114,17 +104,19 @@ rfl_ring_is_open(const rfl_counters_t *c, unsigned number)
 
 /*
  * In the log phase; a ring that is not allocated takes nothing.  Of the event
- * the first 40 bytes and the text are read, to the end of its last word.
+ * all is read but sequence, lengths and text: that is source, in whatever case,
+ * and landing.  A source longer than half of it is cut, then a landing that
+ * does not fit behind it; its flags say so.
  */
 
-void rfl_ring_write(rfl_counters_t *c, unsigned number,
-    const rfl_event_t *event);
+void rfl_ring_write(rfl_counters_t *c, unsigned number, rfl_event_t *event,
+    rfl_str_t source, rfl_str_t landing);
 
 
 /*
  * A reader's place in all rings.  start: from now on; rewind: from the first
  * record of the file.  next: copies the next
- * record of the rings, in order within each ring; RFL_OK, or RFL_NOT_FOUND
+ * record of the rings, in order within each ring, its source in lower case; RFL_OK, or RFL_NOT_FOUND
  * when there is none now.  now_ms: any steady clock.  missed: records it was
  * overtaken by, or that were never finished, since start.
  */

@@ -78,7 +78,9 @@ static void ngx_http_referral_event(ngx_http_request_t *r, rfl_runtime_t *rt,
 static void ngx_http_referral_request(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
     rfl_request_t *request);
-static rfl_str_t ngx_http_referral_host(ngx_http_request_t *r,
+static ngx_inline rfl_str_t ngx_http_referral_host(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf);
+static rfl_str_t ngx_http_referral_other_host(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf);
 static ngx_uint_t ngx_http_referral_skipped(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf);
@@ -383,7 +385,7 @@ ngx_http_referral_decide(ngx_http_request_t *r,
     rfl_request_t             request;
     ngx_http_referral_ctx_t  *ctx;
 
-    if (ngx_http_referral_skipped(r, rlcf)) {
+    if (rlcf->filter != NULL && ngx_http_referral_skipped(r, rlcf)) {
         return &ngx_http_referral_skipped_decision;
     }
 
@@ -445,8 +447,20 @@ ngx_http_referral_request(ngx_http_request_t *r,
 }
 
 
-static rfl_str_t
+static ngx_inline rfl_str_t
 ngx_http_referral_host(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf)
+{
+    if (rlcf->host == NULL && r->headers_in.server.len != 0) {
+        return ngx_http_referral_str(&r->headers_in.server);
+    }
+
+    return ngx_http_referral_other_host(r, rlcf);
+}
+
+
+static rfl_str_t
+ngx_http_referral_other_host(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf)
 {
     ngx_str_t                  value;
@@ -484,7 +498,7 @@ ngx_http_referral_skipped(ngx_http_request_t *r,
 
     static ngx_uint_t  asking;
 
-    if (rlcf->filter == NULL || !ngx_http_referral_is_logging(r) || asking) {
+    if (!ngx_http_referral_is_logging(r) || asking) {
         return 0;
     }
 

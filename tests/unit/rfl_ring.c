@@ -44,39 +44,59 @@ static void *write_many(void *data);
 static const u_char  uuid[16] = { 1, 2, 3 };
 
 
+/* Texts that fit, that just fit, and that do not; in whatever case. */
+
 static void
 test_text(void **state)
 {
-    u_char       bytes[400];
-    rfl_event_t  event;
+    fixture_t          *f = *state;
+    u_char              bytes[400];
+    unsigned            i;
+    rfl_event_t         event;
+    rfl_ring_reader_t   reader;
 
-    (void) state;
+    static const struct {
+        size_t    source;
+        size_t    landing;
+        size_t    source_kept;
+        size_t    landing_kept;
+        unsigned  flags;
+    } rows[] = {
+        { 12, 8, 12, 8, 0 },
+        { 0, 1, 0, 1, 0 },
+        { 3, 0, 3, 0, 0 },
+        { 0, RFL_RING_TEXT, 0, RFL_RING_TEXT, 0 },
+        { 0, RFL_RING_TEXT + 1, 0, RFL_RING_TEXT, RFL_EVENT_LANDING_CUT },
+        { RFL_RING_TEXT / 2, RFL_RING_TEXT / 2, RFL_RING_TEXT / 2,
+          RFL_RING_TEXT / 2, 0 },
+        { 300, 300, RFL_RING_TEXT / 2, RFL_RING_TEXT / 2,
+          RFL_EVENT_SOURCE_CUT | RFL_EVENT_LANDING_CUT }
+    };
 
-    memset(bytes, 'a', sizeof(bytes));
-    memset(&event, 0, sizeof(event));
+    assert_int_equal(rfl_ring_open(f->counters, 5, NULL), RFL_OK);
+    rfl_ring_start(&reader, f->counters);
 
-    rfl_event_set_text(&event, rfl_cstr("blog.example"), rfl_cstr("/pricing"));
-    assert_true(rfl_str_eq(rfl_event_source(&event),
-                           rfl_cstr("blog.example")));
-    assert_true(rfl_str_eq(rfl_event_landing(&event), rfl_cstr("/pricing")));
-    assert_int_equal(event.flags, 0);
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 
-    rfl_event_set_text(&event, rfl_str(NULL, 0),
-                       rfl_str(bytes, RFL_RING_TEXT));
-    assert_int_equal(rfl_event_landing(&event).len, RFL_RING_TEXT);
-    assert_int_equal(event.flags, 0);
+        memset(bytes, 'A', sizeof(bytes));
+        memset(&event, 0, sizeof(event));
 
-    rfl_event_set_text(&event, rfl_str(NULL, 0),
-                       rfl_str(bytes, RFL_RING_TEXT + 1));
-    assert_int_equal(rfl_event_landing(&event).len, RFL_RING_TEXT);
-    assert_int_equal(event.flags, RFL_EVENT_LANDING_CUT);
+        rfl_ring_write(f->counters, 5, &event,
+                       rfl_str(bytes, rows[i].source),
+                       rfl_str(bytes, rows[i].landing));
 
-    event.flags = 0;
-    rfl_event_set_text(&event, rfl_str(bytes, 300), rfl_str(bytes, 300));
-    assert_int_equal(event.source_len, RFL_RING_TEXT / 2);
-    assert_int_equal(event.source_len + event.landing_len, RFL_RING_TEXT);
-    assert_int_equal(event.flags,
-                     RFL_EVENT_SOURCE_CUT | RFL_EVENT_LANDING_CUT);
+        assert_int_equal(rfl_ring_next(&reader, f->counters, 1, &event),
+                         RFL_OK);
+        assert_int_equal(event.flags, rows[i].flags);
+
+        memset(bytes, 'a', sizeof(bytes));
+        assert_true(rfl_str_eq(rfl_event_source(&event),
+                               rfl_str(bytes, rows[i].source_kept)));
+
+        memset(bytes, 'A', sizeof(bytes));
+        assert_true(rfl_str_eq(rfl_event_landing(&event),
+                               rfl_str(bytes, rows[i].landing_kept)));
+    }
 }
 
 
@@ -264,9 +284,9 @@ write_event(rfl_counters_t *c, unsigned ring, uint32_t id)
 
     event.id = id;
     event.time_ms = id;
-    rfl_event_set_text(&event, rfl_cstr("blog.example"), rfl_cstr("/page"));
 
-    rfl_ring_write(c, ring, &event);
+    rfl_ring_write(c, ring, &event, rfl_cstr("blog.example"),
+                   rfl_cstr("/page"));
 }
 
 
@@ -308,7 +328,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_text),
+        cmocka_unit_test_setup_teardown(test_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unfinished, setup, teardown),
