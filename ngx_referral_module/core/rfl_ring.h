@@ -115,9 +115,9 @@ void rfl_ring_write(rfl_counters_t *c, unsigned number, rfl_event_t *event,
 
 /*
  * A reader's place in all rings.  start: from now on; rewind: from the first
- * record of the file.  next: copies the next
- * record of the rings, in order within each ring, its source in lower case; RFL_OK, or RFL_NOT_FOUND
- * when there is none now.  now_ms: any steady clock.  missed: records it was
+ * record of the file.  next: copies the next record of the rings, in order
+ * within each ring, its source in lower case; RFL_OK, or RFL_NOT_FOUND when
+ * there is none now.  now_ms: any steady clock.  missed: records it was
  * overtaken by, or that were never finished, since start.
  */
 

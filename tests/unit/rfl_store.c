@@ -99,6 +99,7 @@ static const fs_row_t  fs_rows[] = {
 };
 
 
+static uint64_t  random_seed;
 static long      fs_type;                /* 0: the real one */
 static int       disk_full;
 static writes_t  writes;
@@ -2615,6 +2616,146 @@ a_writer_of_the_same_thread_id_elsewhere_is_not_waited_for(void **state)
 }
 
 
+/* splitmix64 (Steele, Lea, Flood 2014). */
+
+static uint64_t
+random_number(void)
+{
+    uint64_t  z;
+
+    z = random_seed += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+
+    return z ^ (z >> 31);
+}
+
+
+/*
+ * Reading finds integer keys by itself: after each of many random commits it
+ * must find what LMDB finds, of each key near and far, and the same bytes.
+ */
+
+static void
+integer_keys_are_found_as_lmdb_finds_them(void **state)
+{
+    fixture_t  *f = *state;
+    size_t      i, round;
+    u_char      bytes[64], *large;
+    uint64_t    key, mask;
+    rfl_rc_t    rc, wanted;
+    rfl_str_t   value, found;
+
+    create_store(f);
+
+    random_seed = 1;
+    memset(bytes, 'x', sizeof(bytes));
+
+    for (round = 0; round < 60; round++) {
+
+        /* few keys at first, then dense ones, then hashes */
+
+        mask = round < 10 ? 7 : round < 30 ? 0xffff : UINT64_MAX;
+
+        assert_int_equal(rfl_store_begin(f->store, 1, NULL), RFL_OK);
+
+        for (i = 0; i < (round < 10 ? 2 : 3000); i++) {
+            key = random_number() & mask;
+
+            if (random_number() % 4 == 0) {
+                (void) rfl_store_del_u64(f->store, U64, key, NULL);
+                continue;
+            }
+
+            memcpy(bytes, &key, sizeof(key));
+            rc = rfl_store_put_u64(f->store, U64, key,
+                                   rfl_str(bytes, 8 + key % 50), 0, NULL);
+            assert_int_equal(rc, RFL_OK);
+        }
+
+        /* what is being written is found, too */
+
+        assert_int_equal(rfl_store_get_u64(f->store, U64, key, &value),
+                         rfl_store_get(f->store, U64, rfl_str(&key, 8),
+                                       &found));
+
+        assert_int_equal(rfl_store_commit(f->store, NULL), RFL_OK);
+        assert_int_equal(rfl_store_begin(f->store, 0, NULL), RFL_OK);
+
+        random_seed = round + 1;
+
+        for (i = 0; i < 5000; i++) {
+            key = random_number() & mask;
+            key += i % 3 == 0 ? random_number() % 3 - 1 : 0;
+
+            wanted = rfl_store_get(f->store, U64, rfl_str(&key, 8), &found);
+            rc = rfl_store_get_u64(f->store, U64, key, &value);
+
+            assert_int_equal(rc, wanted);
+            assert_true(rc != RFL_OK || (value.data == found.data
+                                         && value.len == found.len));
+        }
+
+        rfl_store_end(f->store);
+    }
+
+    /* the ends, and a value too large for a page */
+
+    key = 5;
+    assert_int_equal(rfl_store_begin(f->store, 1, NULL), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 0, rfl_str("a", 1), 0,
+                                       NULL), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, UINT64_MAX,
+                                       rfl_str("z", 1), 0, NULL), RFL_OK);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, key,
+                                       rfl_str(f, sizeof(fixture_t)), 0,
+                                       NULL), RFL_OK);
+
+    large = calloc(1, MIB);
+    assert_non_null(large);
+    assert_int_equal(rfl_store_put_u64(f->store, U64, 6, rfl_str(large, MIB),
+                                       0, NULL), RFL_OK);
+    free(large);
+    assert_int_equal(rfl_store_commit(f->store, NULL), RFL_OK);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, NULL), RFL_OK);
+    assert_int_equal(rfl_store_get_u64(f->store, U64, 0, &value), RFL_OK);
+    assert_int_equal(value.data[0], 'a');
+    assert_int_equal(rfl_store_get_u64(f->store, U64, UINT64_MAX, &value),
+                     RFL_OK);
+    assert_int_equal(value.data[0], 'z');
+    assert_int_equal(rfl_store_get_u64(f->store, U64, 6, &value), RFL_OK);
+    assert_int_equal(value.len, MIB);
+    rfl_store_end(f->store);
+}
+
+
+/* A transaction that begins now reads it, or, during a commit, one older. */
+
+static void
+the_newest_snapshot_is_known_without_a_transaction(void **state)
+{
+    fixture_t  *f = *state;
+    uint64_t    i, id;
+
+    create_store(f);
+
+    for (i = 0; i < 10; i++) {
+        assert_int_equal(rfl_store_begin(f->store, 1, NULL), RFL_OK);
+        assert_int_equal(rfl_store_put_u64(f->store, U64, i, rfl_str("x", 1),
+                                           0, NULL), RFL_OK);
+        id = rfl_store_txn_id(f->store);
+        assert_int_equal(rfl_store_newest(f->store), id - 1);
+        assert_int_equal(rfl_store_commit(f->store, NULL), RFL_OK);
+        assert_int_equal(rfl_store_newest(f->store), id);
+
+        assert_int_equal(rfl_store_begin(f->store, 0, NULL), RFL_OK);
+        assert_int_equal(rfl_store_txn_id(f->store), id);
+        rfl_store_end(f->store);
+    }
+}
+
+
 #define test(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 
@@ -2638,6 +2779,8 @@ main(void)
         test(a_writer_that_may_not_write_is_told_whose_file_it_is),
         test(a_read_only_file_system_is_named),
         test(values_come_back_by_all_kinds_of_keys),
+        test(integer_keys_are_found_as_lmdb_finds_them),
+        test(the_newest_snapshot_is_known_without_a_transaction),
         test(put_flags_protect_and_append),
         test(keys_are_limited),
         test(cursors_walk_in_key_order),
