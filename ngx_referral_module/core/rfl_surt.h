@@ -69,8 +69,8 @@ typedef struct {
 void rfl_surt(const rfl_url_t *url, rfl_surt_t *surt);
 
 /*
- * The same in two steps: up to ")", and the rest of the same URL.  Most Referers
- * are of hosts nobody registered, and their paths do not matter.
+ * The same in two steps: up to ")", and the rest of the same URL.  Most
+ * Referers are of hosts nobody registered, and their paths do not matter.
  */
 
 void rfl_surt_begin(const rfl_url_t *url, rfl_surt_t *surt);
