@@ -78,6 +78,12 @@
 /* LMDB's CURSOR_STACK and MDB_MAXKEYSIZE. */
 
 #define PAGES_DEPTH_MAX   32
+#define PAGES_NUMBER      0xffffffffffffu        /* of a branch's node */
+
+/* How far from where a key should be it is looked for one by one. */
+
+#define PAGES_NEAR        16
+
 #define PAGES_KEY_MAX     511
 
 
@@ -163,8 +169,9 @@ static rfl_rc_t pages_read(rfl_pages_t *p, uint64_t number, u_char *data,
 static ssize_t pages_pread(int fd, u_char *data, size_t size, off_t offset);
 static rfl_rc_t pages_fault(rfl_pages_t *p, uint64_t page, const char *what);
 static inline const u_char *pages_node_of(const u_char *page, size_t i);
+static inline uint64_t pages_key_of(const u_char *page, size_t i);
 static inline size_t pages_behind(const u_char *page, size_t first, size_t n,
-    uint64_t key);
+    uint64_t key, uint64_t low, uint64_t high);
 static uint16_t pages_u16(const u_char *data);
 static uint32_t pages_u32(const u_char *data);
 static uint64_t pages_u64(const u_char *data);
@@ -970,17 +977,22 @@ rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
 }
 
 
-/* The first key of a branch is not there: it is less than all others. */
+/*
+ * The first key of a branch is not there: it is less than all others.  From a
+ * branch comes between which keys the page below it lies.
+ */
 
 rfl_rc_t
 rfl_pages_find(const rfl_pages_table_t *table, uint64_t key, rfl_str_t *value)
 {
     size_t         n, i;
-    uint64_t       number;
+    uint64_t       number, low, high;
     unsigned       level;
     const u_char  *page, *node;
 
     number = table->root;
+    low = 0;
+    high = UINT64_MAX;
 
     for (level = 1; level <= table->depth; level++) {
 
@@ -999,23 +1011,27 @@ rfl_pages_find(const rfl_pages_table_t *table, uint64_t key, rfl_str_t *value)
         }
 
         if (level < table->depth) {
-            i = pages_behind(page, 1, n, key);
-            node = pages_node_of(page, i - 1);
-            number = (pages_u64(node) & 0xffffffffffffu);
+            i = pages_behind(page, 1, n, key, low, high);
+
+            if (i > 1) {
+                low = pages_key_of(page, i - 1);
+            }
+
+            if (i < n) {
+                high = pages_key_of(page, i);
+            }
+
+            number = pages_u64(pages_node_of(page, i - 1)) & PAGES_NUMBER;
             continue;
         }
 
-        i = pages_behind(page, 0, n, key);
+        i = pages_behind(page, 0, n, key, low, high);
 
-        if (i == 0) {
+        if (i == 0 || pages_key_of(page, i - 1) != key) {
             return RFL_NOT_FOUND;
         }
 
         node = pages_node_of(page, i - 1);
-
-        if (pages_u64(node + NODE_HEAD) != key) {
-            return RFL_NOT_FOUND;
-        }
 
         value->len = pages_u32(node);
         value->data = node + NODE_HEAD + sizeof(uint64_t);
@@ -1035,34 +1051,78 @@ pages_node_of(const u_char *page, size_t i)
 }
 
 
+static inline uint64_t
+pages_key_of(const u_char *page, size_t i)
+{
+    return pages_u64(pages_node_of(page, i) + NODE_HEAD);
+}
+
+
 /*
- * Of the nodes first to n the first whose key is greater, or n.  Without a
- * branch on the comparison: whether a hash is greater cannot be foretold.
+ * Of the nodes first to n the first whose key is greater, or n; keys lie
+ * between low and high.  Keys that are hashes lie evenly: it is looked for
+ * where it should be, then a few to either side, then, for keys that are
+ * none, by halves.
  */
 
 static inline size_t
-pages_behind(const u_char *page, size_t first, size_t n, uint64_t key)
+pages_behind(const u_char *page, size_t first, size_t n, uint64_t key,
+    uint64_t low, uint64_t high)
 {
-    size_t         half;
-    const u_char  *offsets, *middle;
+    size_t    i, begin, end;
+    uint64_t  range;
 
-    offsets = page + PAGE_HEAD + 2 * first;
-
-    for (n -= first; n > 1; n -= half) {
-        half = n / 2;
-        middle = offsets + 2 * half;
-
-        offsets = pages_u64(page + pages_u16(middle - 2) + NODE_HEAD) <= key
-                  ? middle : offsets;
+    if (first >= n) {
+        return n;
     }
 
-    if (n == 1
-        && pages_u64(page + pages_u16(offsets) + NODE_HEAD) <= key)
-    {
-        offsets += 2;
+    range = ((high - low) >> 32) + 1;
+    i = first + (size_t) (((key - low) >> 32) * (n - first) / range);
+
+    if (i >= n) {
+        i = n - 1;
     }
 
-    return (size_t) (offsets - page - PAGE_HEAD) / 2;
+    if (pages_key_of(page, i) <= key) {
+
+        end = i + PAGES_NEAR < n ? i + PAGES_NEAR : n;
+
+        for (i++; i < end; i++) {
+            if (pages_key_of(page, i) > key) {
+                return i;
+            }
+        }
+
+        begin = end;
+        end = n;
+
+    } else {
+
+        begin = i > first + PAGES_NEAR ? i - PAGES_NEAR : first;
+        end = i;
+
+        for ( /* void */ ; i > begin; i--) {
+            if (pages_key_of(page, i - 1) <= key) {
+                return i;
+            }
+        }
+
+        end = begin;
+        begin = first;
+    }
+
+    while (begin < end) {
+        i = begin + (end - begin) / 2;
+
+        if (pages_key_of(page, i) <= key) {
+            begin = i + 1;
+
+        } else {
+            end = i;
+        }
+    }
+
+    return begin;
 }
 
 

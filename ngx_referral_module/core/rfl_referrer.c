@@ -330,7 +330,9 @@ rfl_referrer_is_name_of(rfl_str_t name, rfl_str_t host)
     rfl_url_t  url;
 
     if (host.len == 0 || host.data[0] != '[') {
-        return rfl_str_caseeq(name, rfl_url_bare_host(host));
+        host = rfl_url_bare_host(host);
+
+        return name.len == host.len && rfl_str_caseeq(name, host);
     }
 
     rc = rfl_url_parse_host(host, &url, NULL);

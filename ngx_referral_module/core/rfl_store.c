@@ -87,6 +87,8 @@ struct rfl_store_s {
     unsigned           depth;            /* of nested begins */
     unsigned           writing;
     unsigned           broken;           /* of no use until opened again */
+    uint64_t           reading;          /* the current transaction's snapshot,
+                                            unless it writes */
     size_t             page_size;
     off_t              size;             /* of data.mdb; it never shrinks */
     off_t              lock_size;        /* nor does lock.mdb */
@@ -1222,6 +1224,7 @@ store_txn(rfl_store_t *s, int write)
     }
 
     s->txn = s->read_txn;
+    s->reading = mdb_txn_id(s->txn);
 
     return 0;
 }
@@ -1482,15 +1485,13 @@ rfl_rc_t
 rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t *value)
 {
     rfl_rc_t            rc;
-    uint64_t            id;
     rfl_store_table_t  *t;
 
     if (s->txn != NULL && !s->writing) {
         t = &s->tables[dbi];
-        id = mdb_txn_id(s->txn);
 
-        if (t->txn_id != id) {
-            t->txn_id = id;
+        if (t->txn_id != s->reading) {
+            t->txn_id = s->reading;
             t->rc = store_find_table(s, dbi, &t->table);
         }
 
