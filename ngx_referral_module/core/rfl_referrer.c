@@ -14,6 +14,9 @@
 
 
 static rfl_str_t rfl_referrer_without_port(rfl_str_t host);
+static inline const u_char *rfl_referrer_authority(rfl_str_t referer);
+static inline int rfl_referrer_is_at(const u_char *p, const u_char *end,
+    rfl_str_t host);
 static inline int rfl_referrer_host_ends(const u_char *p, const u_char *end);
 static int rfl_referrer_is_digit(u_char c);
 static int rfl_referrer_is_letter(u_char c);
@@ -160,25 +163,85 @@ invalid:
 int
 rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host)
 {
-    const u_char  *p, *end;
+    const u_char  *p;
 
+    p = rfl_referrer_authority(referer);
+
+    return p != NULL && rfl_referrer_is_at(p, referer.data + referer.len, host);
+}
+
+
+int
+rfl_referrer_is_ours(rfl_str_t referer, rfl_str_t host,
+    const rfl_own_hosts_t *own)
+{
+    size_t         i;
+    rfl_str_t      name;
+    const u_char  *p, *end, *bare, *at;
+
+    p = rfl_referrer_authority(referer);
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    end = referer.data + referer.len;
+
+    if (rfl_referrer_is_at(p, end, host)) {
+        return 1;
+    }
+
+    bare = p;
+
+    if (end - p > 4 && memcmp(p, "www.", 4) == 0) {
+        bare += 4;
+    }
+
+    for (i = 0; i < own->n; i++) {
+        name = own->hosts[i].name;
+
+        /* an IPv6 address has no trailing dot */
+
+        if (own->hosts[i].wildcard || name.data[0] == '[') {
+            continue;
+        }
+
+        /* "www.192.0.2.1" is neither a name nor that address */
+
+        at = rfl_referrer_is_digit(name.data[name.len - 1]) ? p : bare;
+
+        if (name.len <= (size_t) (end - at)
+            && rfl_str_same(at, name.data, name.len)
+            && rfl_referrer_host_ends(at + name.len, end))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* What stands behind "https://" or "http://"; NULL: it begins otherwise. */
+
+static inline const u_char *
+rfl_referrer_authority(rfl_str_t referer)
+{
     if (referer.len < sizeof("https://") - 1 || referer.len > RFL_URL_MAX) {
-        return 0;
+        return NULL;
     }
 
-    p = referer.data;
-    end = p + referer.len;
-
-    if (memcmp(p, "https://", 8) == 0) {
-        p += 8;
-
-    } else if (memcmp(p, "http://", 7) == 0) {
-        p += 7;
-
-    } else {
-        return 0;
+    if (memcmp(referer.data, "https://", 8) == 0) {
+        return referer.data + 8;
     }
 
+    return memcmp(referer.data, "http://", 7) == 0 ? referer.data + 7 : NULL;
+}
+
+
+static inline int
+rfl_referrer_is_at(const u_char *p, const u_char *end, rfl_str_t host)
+{
     /* nearly every host ends in a letter: no port, no address, no dot */
 
     if (host.len == 0 || !rfl_referrer_is_letter(host.data[host.len - 1])) {

@@ -103,6 +103,8 @@ static ngx_uint_t ngx_http_referral_is_true(ngx_str_t *value);
 static ngx_uint_t ngx_http_referral_status_code(ngx_http_request_t *r);
 static void ngx_http_referral_find_headers(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers);
+static ngx_inline void ngx_http_referral_no_headers(
+    ngx_http_referral_headers_t *headers);
 static ngx_inline rfl_str_t ngx_http_referral_known(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_referral_hash_names(void);
 static ngx_inline ngx_http_referral_header_t **ngx_http_referral_place(
@@ -300,7 +302,7 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
         referer = ngx_http_referral_str(&r->headers_in.referer->value);
         host = ngx_http_referral_str(&r->headers_in.server);
 
-        if (rfl_referrer_is_site(referer, host)) {
+        if (rfl_referrer_is_ours(referer, host, &rlcf->own_hosts)) {
             rfl_record_internal(rlcf->registry->runtime.zone);
             return NGX_OK;
         }
@@ -814,7 +816,7 @@ ngx_http_referral_find_headers(ngx_http_request_t *r,
         return;
     }
 
-    ngx_memzero(headers, offsetof(ngx_http_referral_headers_t, ready));
+    ngx_http_referral_no_headers(headers);
     headers->ready = 1;
 
     for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
@@ -839,6 +841,35 @@ ngx_http_referral_find_headers(ngx_http_request_t *r,
             }
         }
     }
+}
+
+
+/* One by one: ngx_memzero() of all that is as long as the search behind it. */
+
+static ngx_inline void
+ngx_http_referral_no_headers(ngx_http_referral_headers_t *headers)
+{
+    rfl_str_t           none;
+    rfl_class_input_t  *in;
+
+    none = rfl_str(NULL, 0);
+    in = &headers->class;
+
+    in->sec_purpose = none;
+    in->purpose = none;
+    in->x_purpose = none;
+    in->x_moz = none;
+    in->sec_fetch_dest = none;
+    in->accept = none;
+    in->cache_control = none;
+    in->follow_up_matches = 0;
+
+    headers->edge.via = none;
+    headers->edge.cdn_loop = none;
+    headers->edge.x_varnish = none;
+    headers->edge.cookie = none;
+
+    headers->sec_fetch_site = none;
 }
 
 

@@ -439,7 +439,7 @@ static void
 random_referers_are_judged_as_by_parsing(void **state)
 {
     char                  text[256];
-    size_t                i, n, internal;
+    size_t                i, n, internal, ours;
     const char           *host;
     rfl_url_t             url;
     unsigned int          seed;
@@ -460,8 +460,15 @@ random_referers_are_judged_as_by_parsing(void **state)
         "http://", "https://", "https://", "HTTP://", "android-app://", "http:"
     };
 
+    static const rfl_own_host_t   own_hosts[] = {
+        { rfl_string(".wild.example"), 1 }, { rfl_string("own.example"), 0 },
+        { rfl_string("192.0.2.1"), 0 }, { rfl_string("[::1]"), 0 }
+    };
+    static const rfl_own_hosts_t  own = { own_hosts, 4 };
+
     seed = 5;
     internal = 0;
+    ours = 0;
 
     for (i = 0; i < RANDOM_REFERERS; i++) {
 
@@ -478,6 +485,18 @@ random_referers_are_judged_as_by_parsing(void **state)
 
         kind = rfl_referrer(rfl_cstr(text), rfl_cstr(host), NULL, &url);
 
+        /* a glance at own hosts, too, finds nothing that parsing would not */
+
+        if (rfl_referrer_is_ours(rfl_cstr(text), rfl_cstr(host), &own)) {
+            ours++;
+
+            if (rfl_referrer_parse(rfl_cstr(text), rfl_cstr(host), &own, &url)
+                != INTERNAL)
+            {
+                fail_msg("\"%s\" at \"%s\" is not ours", text, host);
+            }
+        }
+
         if (kind != naive_kind(text, host)) {
             fail_msg("\"%s\" at \"%s\": %d is not %d", text, host, kind,
                      naive_kind(text, host));
@@ -487,6 +506,7 @@ random_referers_are_judged_as_by_parsing(void **state)
     }
 
     assert_in_range(internal, RANDOM_REFERERS / 100, RANDOM_REFERERS);
+    assert_in_range(ours, internal + 100, RANDOM_REFERERS);
 }
 
 
