@@ -43,9 +43,8 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                        name;        /* lower case */
-    size_t                           offset;      /* of a rfl_str_t in
-                                                     ngx_http_referral_headers_t
-                                                   */
+    size_t                           offset;      /* where its value goes, in
+                                                     the struct above */
     ngx_uint_t                       hash;        /* set at the start */
 } ngx_http_referral_header_t;
 
@@ -153,7 +152,7 @@ static ngx_http_referral_header_t  ngx_http_referral_headers[] = {
 };
 
 
-/* Of this process, made when it begins.  An empty place has a header of none. */
+/* Of this process, made when it begins.  No place is NULL. */
 
 static ngx_http_referral_header_t   ngx_http_referral_no_header;
 static ngx_http_referral_header_t  *ngx_http_referral_places[
