@@ -37,7 +37,9 @@ static int rfl_surt_is_dropped(rfl_str_t param, const rfl_names_t *without);
 static u_char *rfl_surt_write_encoded(u_char *out, rfl_str_t text);
 static size_t rfl_surt_plain_run(const u_char *p, const u_char *end);
 #if (RFL_SURT_VECTORS)
-static inline int rfl_surt_special16(const u_char *p);
+static inline int rfl_surt_any(__m128i a, __m128i b);
+static inline __m128i rfl_surt_suspect16(const u_char *p);
+static inline __m128i rfl_surt_special16(const u_char *p);
 #endif
 
 
@@ -655,12 +657,12 @@ rfl_surt_write_encoded(u_char *out, rfl_str_t text)
             if ((high | low) < RFL_SURT_NO_HEX) {
                 c = (u_char) (high << 4 | low);
                 p += 2;
-            }
 
-            if (rfl_surt_unreserved[c]) {
-                *out++ = c;
-                p++;
-                continue;
+                if (rfl_surt_unreserved[c]) {
+                    *out++ = c;
+                    p++;
+                    continue;
+                }
             }
         }
 
@@ -674,7 +676,7 @@ rfl_surt_write_encoded(u_char *out, rfl_str_t text)
 }
 
 
-/* How many bytes from p on can be copied, at least one; 16 at a time. */
+/* How many bytes from p on can be copied, at least one; 32 at a time. */
 
 static size_t
 rfl_surt_plain_run(const u_char *p, const u_char *end)
@@ -685,10 +687,18 @@ rfl_surt_plain_run(const u_char *p, const u_char *end)
 
 #if (RFL_SURT_VECTORS)
 
+    while (end - p >= 32
+           && (!rfl_surt_any(rfl_surt_suspect16(p), rfl_surt_suspect16(p + 16))
+               || !rfl_surt_any(rfl_surt_special16(p),
+                                rfl_surt_special16(p + 16))))
+    {
+        p += 32;
+    }
+
     while (end - p >= 16) {
         int  mask;
 
-        mask = rfl_surt_special16(p);
+        mask = _mm_movemask_epi8(rfl_surt_special16(p));
 
         if (mask != 0) {
             return (size_t) (p - start) + (size_t) __builtin_ctz(mask);
@@ -709,12 +719,39 @@ rfl_surt_plain_run(const u_char *p, const u_char *end)
 
 #if (RFL_SURT_VECTORS)
 
+static inline int
+rfl_surt_any(__m128i a, __m128i b)
+{
+    return _mm_movemask_epi8(_mm_or_si128(a, b)) != 0;
+}
+
+
+/* With "!", "#", "$" and "~", which are rare in URLs, it takes half the time. */
+
+static inline __m128i
+rfl_surt_suspect16(const u_char *p)
+{
+    __m128i  b, pair;
+
+    b = _mm_loadu_si128((const __m128i *) (const void *) p);
+    pair = _mm_or_si128(b, _mm_set1_epi8(2));
+
+    return _mm_or_si128(
+               _mm_or_si128(
+                   _mm_or_si128(_mm_cmplt_epi8(b, _mm_set1_epi8('&')),
+                                _mm_cmpgt_epi8(b, _mm_set1_epi8('z'))),
+                   _mm_or_si128(_mm_cmpeq_epi8(pair, _mm_set1_epi8('>')),
+                                _mm_cmpeq_epi8(pair, _mm_set1_epi8('^')))),
+               _mm_cmpeq_epi8(b, _mm_set1_epi8('`')));
+}
+
+
 /*
- * A bit for each byte that rfl_surt_special has: bytes of a signed comparison,
- * so that those from 0x80 on are less than a space.
+ * The bytes that rfl_surt_special has are set: by signed comparisons, to which
+ * those from 0x80 on are less than a space.
  */
 
-static inline int
+static inline __m128i
 rfl_surt_special16(const u_char *p)
 {
     __m128i  b, found, braces;
@@ -742,7 +779,7 @@ rfl_surt_special16(const u_char *p)
     found = _mm_or_si128(found, _mm_cmpeq_epi8(b, _mm_set1_epi8('%')));
     found = _mm_or_si128(found, _mm_cmpeq_epi8(b, _mm_set1_epi8('`')));
 
-    return _mm_movemask_epi8(found);
+    return found;
 }
 
 #endif

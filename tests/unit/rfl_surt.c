@@ -24,7 +24,7 @@
 
 #define RANDOM_URLS  100000
 #define TEXT         512
-#define PLAIN_RUN    17          /* two words and a byte */
+#define PLAIN_RUN    70          /* two blocks of 32, and some */
 #define CANARY       0xa5
 
 
@@ -591,9 +591,11 @@ static void
 every_byte_is_treated_alike_at_every_place_of_a_run(void **state)
 {
     int         c;
-    char        text[TEXT], wanted[TEXT], byte[4];
+    char        text[TEXT], wanted[TEXT], byte[4], run[PLAIN_RUN];
     size_t      at;
     rfl_surt_t  surt;
+
+    memset(run, 'x', sizeof(run));
 
     for (c = 1; c < 256; c++) {
 
@@ -610,12 +612,12 @@ every_byte_is_treated_alike_at_every_place_of_a_run(void **state)
         for (at = 0; at < PLAIN_RUN; at++) {
 
             (void) snprintf(text, sizeof(text), "http://a/%.*s%c%.*s",
-                            (int) at, "xxxxxxxxxxxxxxxxx", c,
-                            (int) (PLAIN_RUN - at), "xxxxxxxxxxxxxxxxx");
+                            (int) at, run, c,
+                            (int) (PLAIN_RUN - at), run);
 
             (void) snprintf(wanted, sizeof(wanted), "a)/%.*s%s%.*s",
-                            (int) at, "xxxxxxxxxxxxxxxxx", byte,
-                            (int) (PLAIN_RUN - at), "xxxxxxxxxxxxxxxxx");
+                            (int) at, run, byte,
+                            (int) (PLAIN_RUN - at), run);
 
             transform(text, &surt);
             assert_surt(&surt, wanted, text);
