@@ -19,7 +19,8 @@ package Referral::Instructions;
 use strict;
 use warnings;
 
-use Digest::MD5 qw(md5_hex);
+use Digest::MD5;
+use Fcntl qw(LOCK_EX);
 use File::Path qw(make_path remove_tree);
 
 use Referral::Connection;
@@ -87,6 +88,8 @@ sub setting {
 
 sub new {
     my ($class, %arg) = @_;
+
+    die "the large list must not be the small one\n" if $arg{links} == SMALL;
 
     my $self = bless {
         links   => $arg{links},
@@ -187,7 +190,7 @@ sub ask {
 }
 
 
-# Made once and kept; its name says what is in it.
+# Made once and kept; its name says what is in it.  One run at a time has it.
 
 sub registry {
     my ($self, $kind, $n, $rows) = @_;
@@ -197,6 +200,10 @@ sub registry {
     my $list = "$root/build/bench/$kind-$n.csv";
 
     make_path("$root/build/bench");
+
+    open my $lock, '>', "$dir.lock" or die "$dir.lock: $!\n";
+    flock $lock, LOCK_EX or die "$dir.lock: $!\n";
+    push @{ $self->{locks} }, $lock;
 
     open my $f, '>', "$list.$$" or die "$list: $!\n";
     $rows->($f, $n);
@@ -232,8 +239,6 @@ sub registry {
     return $dir;
 }
 
-
-# The list, and who made a registry of it.
 
 sub stamp {
     my ($list) = @_;
