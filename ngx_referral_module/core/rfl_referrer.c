@@ -15,8 +15,6 @@
 
 static rfl_str_t rfl_referrer_without_port(rfl_str_t host);
 static inline const u_char *rfl_referrer_authority(rfl_str_t referer);
-static inline int rfl_referrer_is_at(const u_char *p, const u_char *end,
-    rfl_str_t host);
 static inline int rfl_referrer_host_ends(const u_char *p, const u_char *end);
 static int rfl_referrer_is_digit(u_char c);
 static int rfl_referrer_is_letter(u_char c);
@@ -163,32 +161,64 @@ invalid:
 int
 rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host)
 {
-    const u_char  *p;
+    const u_char  *p, *end;
 
     p = rfl_referrer_authority(referer);
+    end = referer.data + referer.len;
 
-    return p != NULL && rfl_referrer_is_at(p, referer.data + referer.len, host);
+    if (p == NULL) {
+        return 0;
+    }
+
+    /* nearly every host ends in a letter: no port, no address, no dot */
+
+    if (host.len == 0 || !rfl_referrer_is_letter(host.data[host.len - 1])) {
+
+        host = rfl_referrer_without_port(host);
+
+        if (host.len > 0 && host.data[host.len - 1] == '.') {
+            host.len--;
+        }
+
+        /* an IPv6 address has many spellings and no trailing dot */
+
+        if (host.len == 0 || host.data[0] == '[') {
+            return 0;
+        }
+    }
+
+    /* "www.192.0.2.1" is neither a name nor that address */
+
+    if (!rfl_referrer_is_digit(host.data[host.len - 1])) {
+
+        if (end - p > 4 && memcmp(p, "www.", 4) == 0) {
+            p += 4;
+        }
+
+        if (host.len > 4 && memcmp(host.data, "www.", 4) == 0) {
+            host.data += 4;
+            host.len -= 4;
+        }
+    }
+
+    return host.len <= (size_t) (end - p)
+           && rfl_str_same(p, host.data, host.len)
+           && rfl_referrer_host_ends(p + host.len, end);
 }
 
 
 int
-rfl_referrer_is_ours(rfl_str_t referer, rfl_str_t host,
-    const rfl_own_hosts_t *own)
+rfl_referrer_is_own(rfl_str_t referer, const rfl_own_hosts_t *own)
 {
     size_t         i;
     rfl_str_t      name;
     const u_char  *p, *end, *bare, *at;
 
     p = rfl_referrer_authority(referer);
-
-    if (p == NULL) {
-        return 0;
-    }
-
     end = referer.data + referer.len;
 
-    if (rfl_referrer_is_at(p, end, host)) {
-        return 1;
+    if (p == NULL || p == end) {
+        return 0;
     }
 
     bare = p;
@@ -199,6 +229,12 @@ rfl_referrer_is_ours(rfl_str_t referer, rfl_str_t host,
 
     for (i = 0; i < own->n; i++) {
         name = own->hosts[i].name;
+
+        /* most begin otherwise, wildcards always do: with a dot */
+
+        if (name.data[0] != *bare && name.data[0] != *p) {
+            continue;
+        }
 
         /* an IPv6 address has no trailing dot */
 
@@ -236,46 +272,6 @@ rfl_referrer_authority(rfl_str_t referer)
     }
 
     return memcmp(referer.data, "http://", 7) == 0 ? referer.data + 7 : NULL;
-}
-
-
-static inline int
-rfl_referrer_is_at(const u_char *p, const u_char *end, rfl_str_t host)
-{
-    /* nearly every host ends in a letter: no port, no address, no dot */
-
-    if (host.len == 0 || !rfl_referrer_is_letter(host.data[host.len - 1])) {
-
-        host = rfl_referrer_without_port(host);
-
-        if (host.len > 0 && host.data[host.len - 1] == '.') {
-            host.len--;
-        }
-
-        /* an IPv6 address has many spellings and no trailing dot */
-
-        if (host.len == 0 || host.data[0] == '[') {
-            return 0;
-        }
-    }
-
-    /* "www.192.0.2.1" is neither a name nor that address */
-
-    if (!rfl_referrer_is_digit(host.data[host.len - 1])) {
-
-        if (end - p > 4 && memcmp(p, "www.", 4) == 0) {
-            p += 4;
-        }
-
-        if (host.len > 4 && memcmp(host.data, "www.", 4) == 0) {
-            host.data += 4;
-            host.len -= 4;
-        }
-    }
-
-    return host.len <= (size_t) (end - p)
-           && rfl_str_same(p, host.data, host.len)
-           && rfl_referrer_host_ends(p + host.len, end);
 }
 
 

@@ -62,10 +62,9 @@ rfl_referrer_kind_t rfl_referrer(rfl_str_t referer, rfl_str_t host,
 
 int rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host);
 
-/* The same with the names of own that are no wildcards; own is not NULL. */
+/* The same of the names of own that are no wildcards; own is not NULL. */
 
-int rfl_referrer_is_ours(rfl_str_t referer, rfl_str_t host,
-    const rfl_own_hosts_t *own);
+int rfl_referrer_is_own(rfl_str_t referer, const rfl_own_hosts_t *own);
 
 /* The rest: of one that is not recognised so. */
 

@@ -301,7 +301,10 @@ ngx_http_referral_log_handler(ngx_http_request_t *r)
         referer = ngx_http_referral_str(&r->headers_in.referer->value);
         host = ngx_http_referral_str(&r->headers_in.server);
 
-        if (rfl_referrer_is_ours(referer, host, &rlcf->own_hosts)) {
+        if (rfl_referrer_is_site(referer, host)
+            || (rlcf->own_hosts.n != 0
+                && rfl_referrer_is_own(referer, &rlcf->own_hosts)))
+        {
             rfl_record_internal(rlcf->registry->runtime.zone);
             return NGX_OK;
         }
