@@ -9,7 +9,7 @@
 #ifndef CLI_H
 #define CLI_H
 
-#include "rfl_report.h"
+#include "rfl_issue.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -129,8 +129,6 @@ rfl_rc_t cli_number(const char *text, uint64_t min, uint64_t max,
 typedef struct {
     rfl_registry_t  *registry;
     rfl_totals_t     totals;
-    uint32_t         floor;
-    unsigned         writable:1;     /* the counters can be extended */
 } cli_env_t;
 
 int cli_open(cli_t *cli, cli_env_t *env, unsigned flags);
@@ -146,9 +144,9 @@ int cli_has_data(const cli_t *cli, const char *name);
 
 
 /*
- * Write transactions that may issue ids.  begin tells the registry which ids
- * are taken; commit makes cells for the new ones before anyone can see them,
- * so that none of their counts overflows.
+ * A write transaction that changes links: rfl_issue_begin() and _commit(), with
+ * a word where cells are missing.  RFL_DENIED: the links are those of a file
+ * that nginx follows.
  */
 
 rfl_rc_t cli_begin_write(cli_env_t *env, rfl_error_t *err);
@@ -257,15 +255,6 @@ int cli_screen_show(rfl_buf_t *frame);
 
 void cli_keep_messages(rfl_buf_t *b);
 
-
-/* A decoded link that outlives its transaction, and the next write. */
-
-typedef struct {
-    rfl_link_t  link;
-    u_char      record[RFL_LINK_RECORD_MAX];
-} cli_link_t;
-
-rfl_rc_t cli_link_keep(cli_link_t *kept, const rfl_link_t *link);
 
 /* What people know a link by: its source, or its tag if it has none. */
 

@@ -28,7 +28,6 @@ static rfl_rc_t open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
 static rfl_rc_t counter_file(cli_env_t *env, char **path, rfl_error_t *err);
 static void open_counters(cli_env_t *env, unsigned flags, const char *path,
     const rfl_registry_meta_t *meta);
-static uint64_t clicks_of(void *data, uint32_t id);
 static rfl_rc_t walk_batch(cli_env_t *env, const cli_walk_t *walk,
     rfl_registry_place_t *place, uint64_t *left, rfl_buf_t *out,
     rfl_error_t *err);
@@ -261,13 +260,12 @@ open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
 }
 
 
-/* The path of the live counter file, or NULL; also which ids were counted. */
+/* The path of the live counter file, or NULL. */
 
 static rfl_rc_t
 counter_file(cli_env_t *env, char **path, rfl_error_t *err)
 {
     rfl_rc_t            rc;
-    uint32_t            max_id;
     rfl_ledger_t       *ledger;
     rfl_ledger_file_t   file;
 
@@ -279,12 +277,7 @@ counter_file(cli_env_t *env, char **path, rfl_error_t *err)
         return rc;
     }
 
-    rc = rfl_ledger_max_id(ledger, &max_id);
-
-    if (rc == RFL_OK) {
-        env->floor = max_id + 1;
-        rc = rfl_ledger_last_file(ledger, &file);
-    }
+    rc = rfl_ledger_last_file(ledger, &file);
 
     if (rc == RFL_OK && file.path.len != 0) {
         *path = strndup((const char *) file.path.data, file.path.len);
@@ -314,7 +307,6 @@ open_counters(cli_env_t *env, unsigned flags, const char *path,
     const rfl_registry_meta_t *meta)
 {
     rfl_rc_t         rc;
-    uint32_t         next_id;
     rfl_error_t      err;
     rfl_counters_t  *counters;
 
@@ -326,13 +318,11 @@ open_counters(cli_env_t *env, unsigned flags, const char *path,
                                RFL_COUNTERS_MAX_IDS, RFL_COUNTERS_GROW,
                                (uint64_t) time(NULL), &err);
 
-        if (rc == RFL_OK) {
-            env->writable = 1;
-
-        } else if (rc == RFL_NOT_FOUND) {
+        if (rc == RFL_NOT_FOUND) {
             return;
+        }
 
-        } else {
+        if (rc != RFL_OK) {
             cli_warn(path, "new links may count as overflow until nginx "
                      "makes room: %s", err.text);
         }
@@ -359,12 +349,6 @@ open_counters(cli_env_t *env, unsigned flags, const char *path,
     }
 
     env->totals.counters = counters;
-
-    next_id = __atomic_load_n(&counters->header->next_id, __ATOMIC_ACQUIRE);
-
-    if (env->floor < next_id) {
-        env->floor = next_id;
-    }
 }
 
 
@@ -373,67 +357,34 @@ cli_begin_write(cli_env_t *env, rfl_error_t *err)
 {
     rfl_rc_t  rc;
 
-    rc = rfl_registry_begin(env->registry, 1, err);
+    rc = rfl_issue_begin(env->registry, &env->totals, err);
     if (rc != RFL_OK) {
         return rc;
     }
 
-    rfl_registry_set_floor(env->registry, env->floor);
-    rfl_registry_set_clicks(env->registry, clicks_of, env);
-
-    return RFL_OK;
-}
-
-
-/* It cannot report a failure; a group's clicks before are then taken as 0. */
-
-static uint64_t
-clicks_of(void *data, uint32_t id)
-{
-    cli_env_t *env = data;
-
-    rfl_rc_t    rc;
-    rfl_cell_t  cell;
-
-    memset(&cell, 0, sizeof(rfl_cell_t));
-
-    if (env->totals.ledger != NULL
-        && rfl_ledger_begin(env->totals.ledger, NULL) != RFL_OK)
-    {
-        return 0;
+    rc = rfl_registry_may_edit(env->registry, err);
+    if (rc != RFL_OK) {
+        rfl_registry_end(env->registry);
     }
 
-    rc = rfl_totals_cell(&env->totals, id, &cell);
-
-    if (env->totals.ledger != NULL) {
-        rfl_ledger_end(env->totals.ledger);
-    }
-
-    return rc == RFL_OK ? cell.n[RFL_CELL_CLICKS] : 0;
+    return rc;
 }
 
 
 rfl_rc_t
 cli_commit(cli_env_t *env, rfl_error_t *err)
 {
-    rfl_rc_t             rc;
-    rfl_error_t          why;
-    rfl_registry_meta_t  meta;
+    rfl_rc_t     rc;
+    rfl_error_t  room;
 
-    rc = rfl_registry_meta(env->registry, &meta);
-    if (rc != RFL_OK) {
-        return rfl_fail(err, rc, "the registry's meta data cannot be read");
+    rc = rfl_issue_commit(env->registry, &env->totals, &room, err);
+
+    if (rc == RFL_OK && room.rc != RFL_OK) {
+        cli_warn("counters", "some links will count as overflow: %s",
+                 room.text);
     }
 
-    if (env->writable) {
-        rc = rfl_counters_reserve(env->totals.counters, meta.next_id, &why);
-        if (rc != RFL_OK) {
-            cli_warn("counters", "some links will count as overflow: %s",
-                     why.text);
-        }
-    }
-
-    return rfl_registry_commit(env->registry, err);
+    return rc;
 }
 
 
@@ -776,18 +727,4 @@ cli_write(cli_t *cli, rfl_buf_t *b)
     b->len = 0;
 
     return CLI_OK;
-}
-
-
-rfl_rc_t
-cli_link_keep(cli_link_t *kept, const rfl_link_t *link)
-{
-    size_t  len;
-
-    len = rfl_link_encode(link, kept->record, sizeof(kept->record));
-    if (len == 0) {
-        return RFL_FULL;
-    }
-
-    return rfl_link_decode(rfl_str(kept->record, len), &kept->link);
 }

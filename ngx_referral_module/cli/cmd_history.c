@@ -42,7 +42,7 @@ static int parse_time(cli_t *cli, const char *option, const char *text,
 static int show(cli_t *cli, cli_env_t *env, history_t *history,
     const char *which);
 static int find_link(cli_t *cli, cli_env_t *env, history_t *history,
-    cli_link_t *link, const char *prefix);
+    rfl_link_copy_t *link, const char *prefix);
 static int show_json(cli_t *cli, cli_env_t *env, history_t *history,
     uint32_t id);
 static int show_table(cli_t *cli, cli_env_t *env, history_t *history,
@@ -231,8 +231,8 @@ parse_time(cli_t *cli, const char *option, const char *text,
 static int
 show(cli_t *cli, cli_env_t *env, history_t *history, const char *which)
 {
-    int         status;
-    cli_link_t  link;
+    int              status;
+    rfl_link_copy_t  link;
 
     link.link.id = 0;
 
@@ -256,8 +256,8 @@ show(cli_t *cli, cli_env_t *env, history_t *history, const char *which)
 
 
 static int
-find_link(cli_t *cli, cli_env_t *env, history_t *history, cli_link_t *kept,
-    const char *prefix)
+find_link(cli_t *cli, cli_env_t *env, history_t *history,
+    rfl_link_copy_t *kept, const char *prefix)
 {
     rfl_rc_t     rc;
     rfl_link_t   link;
@@ -273,7 +273,7 @@ find_link(cli_t *cli, cli_env_t *env, history_t *history, cli_link_t *kept,
     rc = rfl_registry_by_prefix(env->registry, rfl_cstr(prefix), &link, &err);
 
     if (rc == RFL_OK) {
-        rc = cli_link_keep(kept, &link);
+        rc = rfl_link_copy(kept, &link);
     }
 
     rfl_registry_end(env->registry);

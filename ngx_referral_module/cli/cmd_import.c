@@ -27,6 +27,7 @@ static int open_files(import_t *im, char **names, size_t n,
     import_file_t *files);
 static void close_files(import_file_t *files, size_t n);
 static int import_files(import_t *im, import_file_t *files, size_t n);
+static rfl_rc_t begin(import_t *im, rfl_error_t *err);
 static int read_files(import_t *im, import_file_t *files, size_t n);
 static int finish(import_t *im);
 
@@ -105,7 +106,9 @@ run(cli_t *cli, int argc, char **argv)
     cli_as_caller(cli);
 
     close_files(files, n);
-    import_free(im);
+    rfl_import_free(&im->import);
+    rfl_buf_free(&im->bad_header);
+    free(im->hosts.places);
     free(im);
 
     return status == CLI_STOPPED ? cli->status : status;
@@ -171,7 +174,7 @@ read_option(import_t *im, int opt)
         return read_set(im, optarg);
 
     case OPTION_UPDATE:
-        im->update = 1;
+        im->import.update = 1;
         break;
 
     case OPTION_SYNC:
@@ -279,7 +282,7 @@ read_set(import_t *im, const char *text)
         return cli_wrong_usage(im->cli, "--set: %s", err.text);
     }
 
-    im->defaults[field - rfl_link_fields] = rfl_str_trim(value);
+    im->import.defaults[field - rfl_link_fields] = rfl_str_trim(value);
     im->set_texts[field - rfl_link_fields] = text;
 
     return CLI_OK;
@@ -342,7 +345,6 @@ import_files(import_t *im, import_file_t *files, size_t n)
     rfl_error_t  err;
 
     im->cli->keep_caller = 1;
-    im->now = (uint64_t) time(NULL);
 
     status = cli_open(im->cli, &im->env, im->dry_run ? CLI_OPEN_WRITE
                                                      : CLI_OPEN_CREATE);
@@ -350,11 +352,7 @@ import_files(import_t *im, import_file_t *files, size_t n)
         return status;
     }
 
-    rc = cli_begin_write(&im->env, &err);
-
-    if (rc == RFL_OK) {
-        rc = rfl_registry_bulk(im->env.registry, &err);
-    }
+    rc = begin(im, &err);
 
     if (rc != RFL_OK) {
         status = cli_fail("import", "%s", err.text);
@@ -374,6 +372,43 @@ import_files(import_t *im, import_file_t *files, size_t n)
     cli_close(&im->env);
 
     return status;
+}
+
+
+/*
+ * A file that nginx follows may be tried before it takes its place.  With
+ * --sync the links will be those of the files: more may be there on the way.
+ */
+
+static rfl_rc_t
+begin(import_t *im, rfl_error_t *err)
+{
+    rfl_rc_t             rc;
+    rfl_registry_meta_t  meta;
+
+    rc = im->dry_run ? rfl_issue_begin(im->env.registry, &im->env.totals, err)
+                     : cli_begin_write(&im->env, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    im->import.registry = im->env.registry;
+    im->import.now = (uint64_t) time(NULL);
+    im->import.named = import_named;
+    im->import.data = im;
+
+    if (im->sync) {
+        rc = rfl_registry_meta(im->env.registry, &meta);
+        if (rc != RFL_OK) {
+            return rfl_fail(err, rc, "the registry's meta data cannot be "
+                            "read");
+        }
+
+        im->import.max_links = meta.max_links;
+        rfl_registry_pass_max_links(im->env.registry);
+    }
+
+    return rfl_registry_bulk(im->env.registry, err);
 }
 
 
@@ -424,7 +459,7 @@ finish(import_t *im)
     }
 
     if (rc == RFL_OK && im->sync) {
-        rc = import_retire(im, &err);
+        rc = rfl_import_remove_others(&im->import, &err);
     }
 
     if (rc == RFL_OK) {

@@ -54,7 +54,7 @@ run(cli_t *cli, int argc, char **argv)
         return status;
     }
 
-    rc = rfl_registry_begin(env.registry, 1, &err);
+    rc = cli_begin_write(&env, &err);
 
     if (rc == RFL_OK) {
         rc = remove_links(&env, argc - optind, argv + optind, cli->json, &out,
@@ -95,7 +95,7 @@ remove_links(cli_env_t *env, int n, char **keys, int json, rfl_buf_t *out,
         rfl_buf_text(out, "]}\n");
     }
 
-    return rfl_registry_commit(env->registry, err);
+    return cli_commit(env, err);
 }
 
 

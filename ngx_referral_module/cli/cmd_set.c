@@ -147,16 +147,16 @@ static rfl_rc_t
 store_changes(cli_env_t *env, const char *key, const change_t *changes, int n,
     uint64_t *changed, rfl_error_t *err)
 {
-    int         i;
-    u_char      scratch[RFL_LABELS_TEXT_MAX];
-    rfl_rc_t    rc;
-    cli_link_t  kept;
-    rfl_link_t  link;
+    int              i;
+    u_char           scratch[RFL_LABELS_TEXT_MAX];
+    rfl_rc_t         rc;
+    rfl_link_t       link;
+    rfl_link_copy_t  kept;
 
     rc = rfl_registry_by_prefix(env->registry, rfl_cstr(key), &link, err);
 
     if (rc == RFL_OK) {
-        rc = cli_link_keep(&kept, &link);
+        rc = rfl_link_copy(&kept, &link);
 
         if (rc != RFL_OK) {
             rc = rfl_fail(err, rc, "the link's record cannot be read");

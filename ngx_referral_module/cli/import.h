@@ -1,13 +1,14 @@
 /*
- * import, in the order in which a row comes through:
+ * import, in the order in which a row comes through; what a followed file
+ * needs as well is in core:
  *
- *     import_file.c      a file: archives refused, UTF-16 decoded, peeked at
+ *     import_file.c      a file: archives refused; rfl_input.h decodes it
  *     import_format.c    which format it has, which field each column is
- *     import_read.c      CSV, rows to fields
+ *     import_read.c      a file of any format; rfl_rows.h reads CSV and JSON
  *     import_list.c      lists of URLs, disavow lists
- *     import_json.c      our JSON
  *     import_value.c     what other tools write, as our fields have it
- *     import_store.c     a row to a link of the registry
+ *     rfl_import.h       a row to a link of the registry
+ *     import_count.c     what the report says of links beside
  *     import_bad.c       rows that are refused, and FILE.bad.csv
  *     import_report.c    what was done, and how to go on; the bar
  *     cmd_import.c       options and the one transaction
@@ -21,18 +22,14 @@
 
 #include "cli.h"
 
-#include "rfl_csv.h"
+#include "rfl_import.h"
 
 
-#define IMPORT_FIELDS_MAX  32
 #define IMPORT_MAPS_MAX    64
-#define IMPORT_RAW         16384     /* bytes of a file, as they are */
-#define IMPORT_PEEK        16384     /* bytes of text that are looked at */
 #define IMPORT_LINE_MAX    (2 * RFL_URL_MAX)
 
 #define IMPORT_BAD_SHOWN   20
 #define IMPORT_BAD_SUFFIX  ".bad.csv"
-#define IMPORT_BAD_COLUMN  "error"   /* why: ignored when it is read again */
 
 #define IMPORT_TARGETS_MAX    64     /* target hosts that are told apart */
 #define IMPORT_TARGETS_SHOWN  5
@@ -61,14 +58,11 @@ typedef enum {
 extern const char *const  import_format_names[IMPORT_FORMATS];
 
 
-/* What a column is.  LENIENT and behind: only in exports of other tools. */
+/* What a column is in exports of other tools, beside a field and the like. */
 
 typedef enum {
-    IMPORT_IGNORED = 0,
-    IMPORT_REASON,                   /* of a list of refused rows */
-    IMPORT_CREATED,                  /* of our export */
-    IMPORT_FIELD,
-    IMPORT_DATE,                     /* a field, however the tool writes it */
+    IMPORT_FIELD = RFL_COLUMN_FIELD,
+    IMPORT_DATE = RFL_COLUMN_ROLES,  /* a field, however the tool writes it */
     IMPORT_RATING,
     IMPORT_TEXT,
     IMPORT_COST,
@@ -81,48 +75,12 @@ typedef enum {
 } import_role_t;
 
 
-typedef struct {
-    import_role_t  role;
-    int            field;            /* number of the field table, or -1 */
-} import_column_t;
-
-
-typedef struct {
-    import_format_t  format;
-    size_t           n;
-    unsigned         is_ours:1;      /* cells are as rfl_csv_field() wrote */
-    import_column_t  columns[RFL_CSV_FIELDS_MAX];
-} import_columns_t;
-
-
 /* A column of the user's: its field, NULL to ignore it. */
 
 typedef struct {
     rfl_str_t                column;
     const rfl_link_field_t  *field;
 } import_map_t;
-
-
-/*
- * What a tool says of a link beside its fields.  A link is labelled "lost"
- * when a row says so and none says that it lives.
- */
-
-#define IMPORT_MARK_LOST       0x01
-#define IMPORT_MARK_LIVE       0x02
-#define IMPORT_MARK_DISAVOWED  0x04
-
-#define IMPORT_MARKS_ROOM      32    /* bytes the labels may take */
-
-
-/* A row by number of the field table.  given: the file has the column. */
-
-typedef struct {
-    rfl_str_t  values[IMPORT_FIELDS_MAX];
-    unsigned   given[IMPORT_FIELDS_MAX];
-    unsigned   marks;
-    rfl_str_t  created;              /* a time, or empty: now */
-} import_row_t;
 
 
 /* What becomes of a row's cells on their way to fields. */
@@ -136,43 +94,21 @@ typedef struct {
 } import_cells_t;
 
 
-typedef enum {
-    IMPORT_UTF8 = 0,
-    IMPORT_UTF16LE,
-    IMPORT_UTF16BE
-} import_encoding_t;
-
-
 typedef struct {
-    const char         *name;
-    const char         *shown;       /* in messages */
-    int                 fd;
-    int                 error;       /* errno of a read that failed */
-    uint64_t            size;        /* 0: not known */
-    uint64_t            done;
-    import_format_t     format;      /* as it was found to be */
-    import_encoding_t   encoding;
-    unsigned            regular:1;
-    unsigned            ended:1;
-    unsigned            has_bad:1;   /* FILE.bad.csv was written */
-    size_t              raw_pos;
-    size_t              raw_len;
-    size_t              peek_pos;
-    size_t              peek_len;
-    u_char              raw[IMPORT_RAW];
-    u_char              peek[IMPORT_PEEK];
+    const char       *name;
+    const char       *shown;         /* in messages */
+    int               fd;
+    uint64_t          size;          /* 0: not known */
+    import_format_t   format;        /* as it was found to be */
+    unsigned          regular:1;
+    unsigned          has_bad:1;     /* FILE.bad.csv was written */
+    rfl_input_t       input;
 } import_file_t;
 
 
 typedef struct {
     uint64_t  rows;
-    uint64_t  links;                 /* that the rows name */
-    uint64_t  hosts;                 /* of these */
-    uint64_t  added;
-    uint64_t  merged;                /* rows equal to an earlier one */
-    uint64_t  registered;            /* were there, and stay as they are */
-    uint64_t  updated;
-    uint64_t  retired;
+    uint64_t  hosts;                 /* of the links they name */
     uint64_t  grouped;               /* links that only their group names */
     uint64_t  bad;
 } import_counts_t;
@@ -202,9 +138,7 @@ typedef struct {
     import_map_t      maps[IMPORT_MAPS_MAX];
     size_t            nmaps;
     const char       *map_texts[IMPORT_MAPS_MAX];
-    rfl_str_t         defaults[IMPORT_FIELDS_MAX];
-    const char       *set_texts[IMPORT_FIELDS_MAX];
-    unsigned          update:1;
+    const char       *set_texts[RFL_ROW_FIELDS_MAX];
     unsigned          sync:1;
     unsigned          dry_run:1;
     unsigned          skip_bad:1;
@@ -212,17 +146,14 @@ typedef struct {
     import_file_t    *files;
     size_t            nfiles;
 
+    import_file_t    *reading;       /* one of them */
+    rfl_import_t      import;
     import_counts_t   counts;
     import_target_t   targets[IMPORT_TARGETS_MAX];
     size_t            ntargets;
     uint64_t          other_targets; /* links of target hosts beyond these */
-    uint64_t          now;
-    u_char           *seen;          /* a byte of bits per id */
-    size_t            seen_size;
     import_set_t      hosts;
-    rfl_identity_t    identity;      /* scratch: they are large */
-    cli_link_t        kept;
-    u_char            labels[RFL_LABELS_TEXT_MAX];       /* of kept */
+    rfl_identity_t    identity;      /* scratch: it is large */
     rfl_csv_reader_t  reader;
     import_cells_t    cells;
     u_char            line[IMPORT_LINE_MAX];
@@ -240,20 +171,11 @@ typedef struct {
 /*
  * import_file.c.  open says what is wrong and returns an exit code.  begin
  * looks at the first bytes: RFL_INVALID for what is no text, with a hint.
- * peek reads up to a line that is neither empty nor a comment, and returns
- * it without what surrounds it; reading begins with the first byte after it.
- * read has rfl_csv_read_pt's form and gives UTF-8 without a byte order mark.
  */
 
 int import_file_open(const char *name, import_file_t *file);
 void import_file_close(import_file_t *file);
 rfl_rc_t import_file_begin(import_file_t *file, rfl_error_t *err);
-rfl_str_t import_file_peek(import_file_t *file, const char *comments);
-ssize_t import_file_read(void *data, u_char *buf, size_t size);
-
-/* For rfl_csv_init(): a text, of which is read. */
-
-ssize_t import_text_read(void *text, u_char *buf, size_t size);
 
 
 /*
@@ -263,21 +185,19 @@ ssize_t import_text_read(void *text, u_char *buf, size_t size);
 
 rfl_rc_t import_detect(import_t *im, import_file_t *file, u_char *delimiter,
     rfl_error_t *err);
-rfl_rc_t import_columns(import_t *im, const rfl_str_t *names,
-    import_columns_t *columns, rfl_error_t *err);
+rfl_rc_t import_columns(import_t *im, import_format_t format,
+    const rfl_str_t *names, rfl_columns_t *columns, rfl_error_t *err);
 
 int import_is_url(import_t *im, rfl_str_t text);
 
 
 /*
- * Reads one file, row by row, into import_row().  RFL_OK, or why it had to
- * stop; what it says of bad rows it has said by then.
+ * Reads one file, row by row.  RFL_OK, or why it had to stop; what it says of
+ * bad rows it has said by then.
  */
 
 rfl_rc_t import_read(import_t *im, import_file_t *file, rfl_error_t *err);
 rfl_rc_t import_read_list(import_t *im, import_file_t *file,
-    rfl_error_t *err);
-rfl_rc_t import_read_json(import_t *im, import_file_t *file,
     rfl_error_t *err);
 
 /*
@@ -286,27 +206,19 @@ rfl_rc_t import_read_json(import_t *im, import_file_t *file,
  * (a date in words, a rating beyond 100) is left out.
  */
 
-void import_value_begin(import_cells_t *cells, import_row_t *row);
-void import_value(import_cells_t *cells, import_row_t *row,
-    const import_column_t *column, rfl_str_t value);
-void import_value_end(const import_cells_t *cells, import_row_t *row);
+void import_value_begin(import_cells_t *cells);
+void import_value(import_cells_t *cells, rfl_row_t *row,
+    const rfl_column_t *column, rfl_str_t value);
+void import_value_end(const import_cells_t *cells, rfl_row_t *row);
 
 /*
- * One row to one link.  RFL_OK, RFL_INVALID (a bad row, and why), or an error
- * that ends the import.
+ * import_count.c.  named: rfl_import_t's, counts hosts and target hosts.
+ * groups: sets counts.grouped.
  */
 
-rfl_rc_t import_row(import_t *im, const import_row_t *row, rfl_error_t *err);
-
-/* Removes every registered link no row has named. */
-
-rfl_rc_t import_retire(import_t *im, rfl_error_t *err);
-
-/* Sets counts.grouped. */
-
+rfl_rc_t import_named(void *data, const rfl_identity_t *identity,
+    rfl_error_t *err);
 rfl_rc_t import_count_groups(import_t *im, rfl_error_t *err);
-
-void import_free(import_t *im);
 
 
 /*

@@ -114,7 +114,7 @@ open_bad(import_t *im, import_file_t *file)
     file->has_bad = 1;
     im->bad_files++;
 
-    rfl_csv_field(&im->bad_header, rfl_cstr(IMPORT_BAD_COLUMN));
+    rfl_csv_field(&im->bad_header, rfl_cstr(RFL_COLUMN_REASON_NAME));
     rfl_csv_end_row(&im->bad_header);
 
     write_bad(im, &im->bad_header);

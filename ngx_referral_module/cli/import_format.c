@@ -16,7 +16,6 @@
 
 
 #define NAME_MAX_LEN    64           /* of a column, letters and digits */
-#define SHOWN_MAX       300          /* of a header, in a message */
 #define WANTED_MAX      3
 #define COLUMNS_KNOWN   24
 
@@ -41,8 +40,16 @@ typedef struct {
 } signature_t;
 
 
-static const signature_t *recognise(import_t *im, rfl_str_t line,
-    u_char delimiter, size_t *known);
+/* The header that was recognised best. */
+
+typedef struct {
+    import_t           *im;
+    const signature_t  *found;           /* NULL: ours */
+    size_t              most;
+} recognised_t;
+
+
+static size_t recognise(void *data, const rfl_str_t *names, size_t n);
 static const signature_t *find_signature(const rfl_str_t *names, size_t n);
 static int has_signature(const signature_t *s, const rfl_str_t *names,
     size_t n);
@@ -53,25 +60,25 @@ static int is_disavow(const import_file_t *file);
 static int begins_with(rfl_str_t text, const char *word);
 static rfl_rc_t unknown_header(import_t *im, import_file_t *file,
     rfl_str_t line, rfl_error_t *err);
-static int lists_own_pages(const rfl_str_t *names, size_t n);
+static size_t is_of_own_pages(void *data, const rfl_str_t *names, size_t n);
+static size_t count_names(void *data, const rfl_str_t *names, size_t n);
 static void hint(import_t *im, import_file_t *file, rfl_str_t line);
 
 static int find_column(import_t *im, const signature_t *s, rfl_str_t name,
-    import_column_t *column);
-static int find_mapped(import_t *im, rfl_str_t name, import_column_t *column);
-static import_role_t lenient(const import_column_t *column);
+    rfl_column_t *column);
+static int find_mapped(import_t *im, rfl_str_t name, rfl_column_t *column);
+static unsigned lenient(const rfl_column_t *column);
 static int find_known(const signature_t *s, rfl_str_t name,
-    import_column_t *column);
-static int find_ours(rfl_str_t name, import_column_t *column);
-static int is_own_column(rfl_str_t name);
+    rfl_column_t *column);
 static int number_of(size_t offset);
-static rfl_rc_t check_unknown(import_t *im, const rfl_str_t *names,
-    const import_columns_t *columns, const int *known, rfl_error_t *err);
-static rfl_rc_t check_twice(import_t *im, const rfl_str_t *names,
-    import_columns_t *columns, rfl_error_t *err);
-static rfl_rc_t check_needed(import_t *im, const rfl_str_t *names,
-    const import_columns_t *columns, rfl_error_t *err);
-static int has_field(const import_columns_t *columns, size_t offset);
+static rfl_rc_t check_ours(const rfl_str_t *names,
+    const rfl_columns_t *columns, rfl_error_t *err);
+static rfl_rc_t check_export(import_t *im, import_format_t format,
+    const rfl_str_t *names, rfl_columns_t *columns, rfl_error_t *err);
+static rfl_rc_t take_one(import_t *im, const rfl_str_t *names,
+    rfl_columns_t *columns, size_t k, size_t i, rfl_error_t *err);
+static rfl_rc_t check_maps(import_t *im, const rfl_str_t *names, size_t n,
+    rfl_error_t *err);
 
 
 const char *const  import_format_names[IMPORT_FORMATS] = {
@@ -164,33 +171,12 @@ static const signature_t  signatures[] = {
 #define NSIGNATURES  (sizeof(signatures) / sizeof(signatures[0]))
 
 
-/*
- * Columns of our exports and lists that say nothing about what a link is,
- * beside those of the counters.
- */
-
-static const rfl_str_t  own_columns[] = {
-    rfl_string("key"),
-    rfl_string("group"),
-    rfl_string("groups"),
-    rfl_string("first_seen"),
-    rfl_string("last_seen"),
-    rfl_string("state"),
-    rfl_string("state_since"),
-    rfl_string("errors")
-};
-
-
-static const u_char  delimiters[] = { ',', ';', '\t' };
-
-
 rfl_rc_t
 import_detect(import_t *im, import_file_t *file, u_char *delimiter,
     rfl_error_t *err)
 {
-    size_t              i, known, most;
-    rfl_str_t           line, url;
-    const signature_t  *s, *found;
+    rfl_str_t     line, url;
+    recognised_t  header;
 
     *delimiter = ',';
     file->format = im->format;
@@ -201,26 +187,22 @@ import_detect(import_t *im, import_file_t *file, u_char *delimiter,
         return RFL_OK;
     }
 
-    line = import_file_peek(file, "");
-    found = NULL;
-    most = 0;
+    line = rfl_input_peek(&file->input, "");
 
-    for (i = 0; i < sizeof(delimiters); i++) {
-        s = recognise(im, line, delimiters[i], &known);
+    header.im = im;
+    header.found = NULL;
+    header.most = 0;
 
-        if (known > most) {
-            most = known;
-            found = s;
-            *delimiter = delimiters[i];
-        }
-    }
+    (void) rfl_rows_delimiter(&im->reader, line, recognise, &header,
+                              delimiter);
 
     if (file->format != IMPORT_AUTO) {
         return RFL_OK;
     }
 
-    if (most != 0) {
-        file->format = found != NULL ? found->format : IMPORT_CSV;
+    if (header.most != 0) {
+        file->format = header.found != NULL ? header.found->format
+                                            : IMPORT_CSV;
         return RFL_OK;
     }
 
@@ -234,7 +216,7 @@ import_detect(import_t *im, import_file_t *file, u_char *delimiter,
         return RFL_OK;
     }
 
-    url = import_file_peek(file, "#");
+    url = rfl_input_peek(&file->input, "#");
 
     if (is_disavow(file)) {
         file->format = IMPORT_DISAVOW;
@@ -251,41 +233,41 @@ import_detect(import_t *im, import_file_t *file, u_char *delimiter,
 
 
 /*
- * *known: how many columns of the line are known to the signature, or, without
- * one, to us.  A line that begins with a URL is no header.
+ * How many columns are known to the signature, or, without one, to us.  A line
+ * that begins with a URL is no header.
  */
 
-static const signature_t *
-recognise(import_t *im, rfl_str_t line, u_char delimiter, size_t *known)
+static size_t
+recognise(void *data, const rfl_str_t *names, size_t n)
 {
-    size_t              i, n;
-    uint64_t            number;
-    import_column_t     column;
-    const rfl_str_t    *names;
+    recognised_t *header = data;
+
+    size_t              i, known;
+    import_t           *im;
+    rfl_column_t        column;
     const signature_t  *s;
 
-    *known = 0;
+    im = header->im;
 
-    rfl_csv_init(&im->reader, delimiter, import_text_read, &line);
-
-    if (rfl_csv_next(&im->reader, &names, &n, &number, NULL) != RFL_OK
-        || memmem(names[0].data, names[0].len, "://", 3) != NULL)
-    {
-        return NULL;
+    if (memmem(names[0].data, names[0].len, "://", 3) != NULL) {
+        return 0;
     }
 
-    s = im->format <= IMPORT_CSV ? find_signature(names, n)
-                                 : signature_of(im->format);
-
-    if (im->format == IMPORT_CSV) {
-        s = NULL;
-    }
+    s = im->format == IMPORT_CSV ? NULL
+        : im->format == IMPORT_AUTO ? find_signature(names, n)
+                                    : signature_of(im->format);
+    known = 0;
 
     for (i = 0; i < n; i++) {
-        *known += find_column(im, s, names[i], &column) != 0;
+        known += find_column(im, s, names[i], &column) != 0;
     }
 
-    return s;
+    if (known > header->most) {
+        header->most = known;
+        header->found = s;
+    }
+
+    return known;
 }
 
 
@@ -395,8 +377,8 @@ is_disavow(const import_file_t *file)
     rfl_str_t      line;
     const u_char  *p, *end, *eol;
 
-    p = file->peek;
-    end = p + file->peek_len;
+    p = file->input.peek;
+    end = p + file->input.peek_len;
 
     while (p < end) {
         eol = memchr(p, '\n', (size_t) (end - p));
@@ -444,23 +426,16 @@ static rfl_rc_t
 unknown_header(import_t *im, import_file_t *file, rfl_str_t line,
     rfl_error_t *err)
 {
-    size_t            i, n;
-    uint64_t          number;
-    rfl_str_t         text;
-    const rfl_str_t  *names;
+    u_char  delimiter;
 
-    for (i = 0; i < sizeof(delimiters); i++) {
-        text = line;
-        rfl_csv_init(&im->reader, delimiters[i], import_text_read, &text);
-
-        if (rfl_csv_next(&im->reader, &names, &n, &number, NULL) == RFL_OK
-            && lists_own_pages(names, n))
-        {
-            return rfl_fail(err, RFL_INVALID, "it lists your own pages, not "
-                            "those that link to them: in Search Console's "
-                            "Links report export \"Latest links\", \"More "
-                            "sample links\" or \"Top linking sites\"");
-        }
+    if (rfl_rows_delimiter(&im->reader, line, is_of_own_pages, NULL,
+                           &delimiter)
+        != 0)
+    {
+        return rfl_fail(err, RFL_INVALID, "it lists your own pages, not "
+                        "those that link to them: in Search Console's "
+                        "Links report export \"Latest links\", \"More "
+                        "sample links\" or \"Top linking sites\"");
     }
 
     hint(im, file, line);
@@ -473,8 +448,8 @@ unknown_header(import_t *im, import_file_t *file, rfl_str_t line,
 
 /* Search Console: "Top linked pages", or what a site links to. */
 
-static int
-lists_own_pages(const rfl_str_t *names, size_t n)
+static size_t
+is_of_own_pages(void *data, const rfl_str_t *names, size_t n)
 {
     return has_name(names, n, "targetpage")
            && (has_name(names, n, "incominglinks")
@@ -483,41 +458,35 @@ lists_own_pages(const rfl_str_t *names, size_t n)
 }
 
 
+static size_t
+count_names(void *data, const rfl_str_t *names, size_t n)
+{
+    return n;
+}
+
+
 /* The delimiter that makes most columns, and the first row's cells. */
 
 static void
 hint(import_t *im, import_file_t *file, rfl_str_t line)
 {
-    size_t            i, n, most, nvalues;
+    size_t            i, n, nvalues;
     u_char            delimiter;
     uint64_t          number;
     rfl_str_t         text, names[RFL_CSV_FIELDS_MAX];
     rfl_buf_t         header = rfl_buf_init;
     const rfl_str_t  *fields;
 
-    most = 0;
-    delimiter = ',';
-
-    for (i = 0; i < sizeof(delimiters); i++) {
-        text = line;
-        rfl_csv_init(&im->reader, delimiters[i], import_text_read, &text);
-
-        if (rfl_csv_next(&im->reader, &fields, &n, &number, NULL) == RFL_OK
-            && n > most)
-        {
-            most = n;
-            delimiter = delimiters[i];
-        }
-    }
-
-    if (most == 0) {
+    if (rfl_rows_delimiter(&im->reader, line, count_names, NULL, &delimiter)
+        == 0)
+    {
         return;
     }
 
     /* the names must outlive the next row: they are read from a copy */
 
-    text = rfl_str(file->peek, file->peek_len);
-    rfl_csv_init(&im->reader, delimiter, import_text_read, &text);
+    text = rfl_str(file->input.peek, file->input.peek_len);
+    rfl_csv_init(&im->reader, delimiter, rfl_input_slice, &text);
 
     if (rfl_csv_next(&im->reader, &fields, &n, &number, NULL) != RFL_OK) {
         return;
@@ -545,45 +514,35 @@ hint(import_t *im, import_file_t *file, rfl_str_t line)
 
 
 rfl_rc_t
-import_columns(import_t *im, const rfl_str_t *names, import_columns_t *columns,
-    rfl_error_t *err)
+import_columns(import_t *im, import_format_t format, const rfl_str_t *names,
+    rfl_columns_t *columns, rfl_error_t *err)
 {
-    int                 known[RFL_CSV_FIELDS_MAX];
     size_t              i;
     rfl_rc_t            rc;
     const signature_t  *s;
 
     s = NULL;
 
-    if (columns->format != IMPORT_CSV) {
+    if (format != IMPORT_CSV) {
         s = find_signature(names, columns->n);
 
-        if (s == NULL || s->format != columns->format) {
-            s = signature_of(columns->format);
+        if (s == NULL || s->format != format) {
+            s = signature_of(format);
         }
     }
 
     columns->is_ours = (s == NULL);
 
     for (i = 0; i < columns->n; i++) {
-        known[i] = find_column(im, s, names[i], &columns->columns[i]);
+        (void) find_column(im, s, names[i], &columns->columns[i]);
 
-        columns->is_ours |= (columns->columns[i].role == IMPORT_REASON);
+        columns->is_ours |= (columns->columns[i].role == RFL_COLUMN_REASON);
     }
 
-    if (s == NULL) {
-        rc = check_unknown(im, names, columns, known, err);
-        if (rc != RFL_OK) {
-            return rc;
-        }
-    }
+    rc = s == NULL ? check_ours(names, columns, err)
+                   : check_export(im, format, names, columns, err);
 
-    rc = check_twice(im, names, columns, err);
-    if (rc != RFL_OK) {
-        return rc;
-    }
-
-    return check_needed(im, names, columns, err);
+    return rc == RFL_OK ? check_maps(im, names, columns->n, err) : rc;
 }
 
 
@@ -594,12 +553,9 @@ import_columns(import_t *im, const rfl_str_t *names, import_columns_t *columns,
 
 static int
 find_column(import_t *im, const signature_t *s, rfl_str_t name,
-    import_column_t *column)
+    rfl_column_t *column)
 {
     name = rfl_str_trim(name);
-
-    column->role = IMPORT_IGNORED;
-    column->field = -1;
 
     if (find_mapped(im, name, column)) {
         column->role = s != NULL ? lenient(column) : column->role;
@@ -607,14 +563,14 @@ find_column(import_t *im, const signature_t *s, rfl_str_t name,
     }
 
     return (s != NULL && find_known(s, name, column))
-           || find_ours(name, column);
+           || rfl_column_find(name, column);
 }
 
 
 /* What a tool wrote under this name, too, it wrote for its own use. */
 
-static import_role_t
-lenient(const import_column_t *column)
+static unsigned
+lenient(const rfl_column_t *column)
 {
     const rfl_link_field_t  *field;
 
@@ -643,7 +599,7 @@ lenient(const import_column_t *column)
 
 
 static int
-find_mapped(import_t *im, rfl_str_t name, import_column_t *column)
+find_mapped(import_t *im, rfl_str_t name, rfl_column_t *column)
 {
     size_t  i;
 
@@ -652,6 +608,10 @@ find_mapped(import_t *im, rfl_str_t name, import_column_t *column)
         if (!rfl_str_caseeq(name, im->maps[i].column)) {
             continue;
         }
+
+        column->role = RFL_COLUMN_IGNORED;
+        column->field = -1;
+        column->known = 1;
 
         if (im->maps[i].field != NULL) {
             column->role = IMPORT_FIELD;
@@ -666,7 +626,7 @@ find_mapped(import_t *im, rfl_str_t name, import_column_t *column)
 
 
 static int
-find_known(const signature_t *s, rfl_str_t name, import_column_t *column)
+find_known(const signature_t *s, rfl_str_t name, rfl_column_t *column)
 {
     size_t  i;
 
@@ -675,54 +635,7 @@ find_known(const signature_t *s, rfl_str_t name, import_column_t *column)
         if (is_name(name, s->columns[i].name)) {
             column->role = s->columns[i].role;
             column->field = number_of(s->columns[i].offset);
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-find_ours(rfl_str_t name, import_column_t *column)
-{
-    size_t  i;
-
-    for (i = 0; i < rfl_link_nfields; i++) {
-        if (rfl_str_caseeq(name, rfl_link_fields[i].name)) {
-            column->role = IMPORT_FIELD;
-            column->field = (int) i;
-            return 1;
-        }
-    }
-
-    if (rfl_str_caseeq(name, rfl_cstr(IMPORT_BAD_COLUMN))) {
-        column->role = IMPORT_REASON;
-        return 1;
-    }
-
-    if (rfl_str_caseeq(name, rfl_cstr("created"))) {
-        column->role = IMPORT_CREATED;
-        return 1;
-    }
-
-    return is_own_column(name);
-}
-
-
-static int
-is_own_column(rfl_str_t name)
-{
-    size_t  i;
-
-    for (i = 0; i < sizeof(own_columns) / sizeof(own_columns[0]); i++) {
-        if (rfl_str_caseeq(name, own_columns[i])) {
-            return 1;
-        }
-    }
-
-    for (i = 0; i < RFL_CELL_SUMS; i++) {
-        if (rfl_str_caseeq(name, rfl_counter_table[i].name)) {
+            column->known = 1;
             return 1;
         }
     }
@@ -746,51 +659,33 @@ number_of(size_t offset)
 }
 
 
-/* All that is wrong at once: unknown columns are many. */
-
 static rfl_rc_t
-check_unknown(import_t *im, const rfl_str_t *names,
-    const import_columns_t *columns, const int *known, rfl_error_t *err)
+check_ours(const rfl_str_t *names, const rfl_columns_t *columns,
+    rfl_error_t *err)
 {
-    size_t     i;
-    rfl_rc_t   rc;
-    rfl_buf_t  unknown = rfl_buf_init;
+    rfl_rc_t     rc;
+    rfl_error_t  why;
 
-    for (i = 0; i < columns->n; i++) {
-        if (!known[i]) {
-            rfl_buf_fmt(&unknown, "%s\"%.*s\"", unknown.len != 0 ? ", " : "",
-                        (int) names[i].len, (const char *) names[i].data);
-        }
+    rc = rfl_columns_check_known(names, columns, &why);
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "%s: use --map COLUMN=FIELD, or --map "
+                        "COLUMN= to ignore it", why.text);
     }
 
-    if (unknown.len == 0) {
-        return RFL_OK;
-    }
-
-    rc = rfl_fail(err, RFL_INVALID, "no field for the column %.*s: use --map "
-                  "COLUMN=FIELD, or --map COLUMN= to ignore it",
-                  (int) (unknown.len < SHOWN_MAX ? unknown.len : SHOWN_MAX),
-                  (const char *) unknown.data);
-
-    rfl_buf_free(&unknown);
-
-    return rc;
+    return rfl_columns_check(columns, err);
 }
 
 
-/*
- * Two columns of one field: of those --map names and a CSV of ours an error;
- * else what is mapped, or stands first, is taken.
- */
+/* Two columns of one field are no error where --map names at most one. */
 
 static rfl_rc_t
-check_twice(import_t *im, const rfl_str_t *names, import_columns_t *columns,
-    rfl_error_t *err)
+check_export(import_t *im, import_format_t format, const rfl_str_t *names,
+    rfl_columns_t *columns, rfl_error_t *err)
 {
-    int                      a, b;
-    size_t                   i, k;
-    import_column_t         *one, *two, mapped;
-    const rfl_link_field_t  *field;
+    size_t         i, k;
+    rfl_rc_t       rc;
+    rfl_column_t  *one, *two;
 
     for (i = 0; i < columns->n; i++) {
         for (k = 0; k < i; k++) {
@@ -803,54 +698,64 @@ check_twice(import_t *im, const rfl_str_t *names, import_columns_t *columns,
                 continue;
             }
 
-            a = find_mapped(im, rfl_str_trim(names[k]), &mapped);
-            b = find_mapped(im, rfl_str_trim(names[i]), &mapped);
-
-            if ((a && b) || columns->format == IMPORT_CSV) {
-                field = &rfl_link_fields[two->field];
-
-                return rfl_fail(err, RFL_INVALID, "two columns are the field "
-                                "\"%.*s\"", (int) field->name.len,
-                                (const char *) field->name.data);
+            rc = take_one(im, names, columns, k, i, err);
+            if (rc != RFL_OK) {
+                return rc;
             }
-
-            one = b ? one : two;
-            one->role = IMPORT_IGNORED;
-            one->field = -1;
         }
+    }
+
+    if (!rfl_columns_have(columns, field_of(source))
+        && !rfl_columns_have(columns, field_of(tag)))
+    {
+        return rfl_fail(err, RFL_INVALID, "it has not the columns of %s's "
+                        "export: leave out --format, or use --map",
+                        signature_of(format)->shown);
     }
 
     return RFL_OK;
 }
 
 
-/* The source (or the tag, where all are tag links), and what --map names. */
+/* Of k and i, which comes later: what is mapped, else what stands first. */
 
 static rfl_rc_t
-check_needed(import_t *im, const rfl_str_t *names,
-    const import_columns_t *columns, rfl_error_t *err)
+take_one(import_t *im, const rfl_str_t *names, rfl_columns_t *columns,
+    size_t k, size_t i, rfl_error_t *err)
+{
+    int            a, b;
+    rfl_column_t  *other, mapped;
+
+    a = find_mapped(im, rfl_str_trim(names[k]), &mapped);
+    b = find_mapped(im, rfl_str_trim(names[i]), &mapped);
+
+    if (a && b) {
+        return rfl_columns_twice(&columns->columns[i], err);
+    }
+
+    other = &columns->columns[b ? k : i];
+
+    other->role = RFL_COLUMN_IGNORED;
+    other->field = -1;
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+check_maps(import_t *im, const rfl_str_t *names, size_t n, rfl_error_t *err)
 {
     size_t  i, k;
 
-    if (!has_field(columns, field_of(source))
-        && !has_field(columns, field_of(tag)))
-    {
-        return columns->format == IMPORT_CSV
-               ? rfl_fail(err, RFL_INVALID, "there is no column \"source\"")
-               : rfl_fail(err, RFL_INVALID, "it has not the columns of %s's "
-                          "export: leave out --format, or use --map",
-                          signature_of(columns->format)->shown);
-    }
-
     for (k = 0; k < im->nmaps; k++) {
 
-        for (i = 0; i < columns->n; i++) {
+        for (i = 0; i < n; i++) {
             if (rfl_str_caseeq(rfl_str_trim(names[i]), im->maps[k].column)) {
                 break;
             }
         }
 
-        if (i == columns->n) {
+        if (i == n) {
             return rfl_fail(err, RFL_INVALID, "there is no column \"%.*s\" "
                             "to map", (int) im->maps[k].column.len,
                             (const char *) im->maps[k].column.data);
@@ -858,19 +763,4 @@ check_needed(import_t *im, const rfl_str_t *names,
     }
 
     return RFL_OK;
-}
-
-
-static int
-has_field(const import_columns_t *columns, size_t offset)
-{
-    size_t  i;
-
-    for (i = 0; i < columns->n; i++) {
-        if (columns->columns[i].field == number_of(offset)) {
-            return 1;
-        }
-    }
-
-    return 0;
 }

@@ -27,12 +27,12 @@ static rfl_rc_t next_line(import_t *im, lines_t *lines, rfl_str_t *line,
 static rfl_rc_t list_row(import_t *im, lines_t *lines, rfl_str_t line,
     int too_long, rfl_error_t *err);
 static rfl_rc_t make_row(import_t *im, lines_t *lines, rfl_str_t line,
-    import_row_t *row, rfl_error_t *err);
+    rfl_row_t *row, rfl_error_t *err);
 static int is_domain(rfl_str_t line);
-static void set(import_row_t *row, const char *name, rfl_str_t value);
-static void refuse(import_t *im, lines_t *lines, const import_row_t *row,
+static void set(rfl_row_t *row, const char *name, rfl_str_t value);
+static void refuse(import_t *im, lines_t *lines, const rfl_row_t *row,
     const char *why);
-static rfl_str_t get(const import_row_t *row, const char *name);
+static rfl_str_t get(const rfl_row_t *row, const char *name);
 
 
 rfl_rc_t
@@ -85,7 +85,7 @@ next_line(import_t *im, lines_t *lines, rfl_str_t *line, int *too_long)
     for ( ;; ) {
 
         if (lines->pos == lines->len) {
-            got = import_file_read(lines->file, lines->chunk,
+            got = rfl_input_read(&lines->file->input, lines->chunk,
                                    sizeof(lines->chunk));
 
             if (got < 0) {
@@ -132,7 +132,7 @@ list_row(import_t *im, lines_t *lines, rfl_str_t line, int too_long,
     rfl_error_t *err)
 {
     rfl_rc_t      rc;
-    import_row_t  row;
+    rfl_row_t  row;
 
     line = rfl_str_trim(line);
 
@@ -142,14 +142,15 @@ list_row(import_t *im, lines_t *lines, rfl_str_t line, int too_long,
 
     im->counts.rows++;
 
-    memset(&row, 0, sizeof(import_row_t));
+    memset(&row, 0, sizeof(rfl_row_t));
+    row.line = lines->line;
 
     rc = make_row(im, lines, line, &row, err);
 
     if (rc == RFL_OK) {
         rc = too_long ? rfl_fail(err, RFL_INVALID, "the line is longer than "
                                  "%d bytes", IMPORT_LINE_MAX)
-                      : import_row(im, &row, err);
+                      : rfl_import_row(&im->import, &row, err);
     }
 
     if (rc == RFL_INVALID) {
@@ -168,7 +169,7 @@ list_row(import_t *im, lines_t *lines, rfl_str_t line, int too_long,
  */
 
 static rfl_rc_t
-make_row(import_t *im, lines_t *lines, rfl_str_t line, import_row_t *row,
+make_row(import_t *im, lines_t *lines, rfl_str_t line, rfl_row_t *row,
     rfl_error_t *err)
 {
     const char  *type;
@@ -186,7 +187,7 @@ make_row(import_t *im, lines_t *lines, rfl_str_t line, import_row_t *row,
         return RFL_OK;
     }
 
-    row->marks = IMPORT_MARK_DISAVOWED;
+    row->marks = RFL_IMPORT_DISAVOWED;
 
     if (!is_domain(line)) {
         set(row, "source", line);
@@ -218,7 +219,7 @@ is_domain(rfl_str_t line)
 
 
 static void
-set(import_row_t *row, const char *name, rfl_str_t value)
+set(rfl_row_t *row, const char *name, rfl_str_t value)
 {
     size_t  i;
 
@@ -230,7 +231,7 @@ set(import_row_t *row, const char *name, rfl_str_t value)
 
 
 static void
-refuse(import_t *im, lines_t *lines, const import_row_t *row, const char *why)
+refuse(import_t *im, lines_t *lines, const rfl_row_t *row, const char *why)
 {
     rfl_str_t  fields[3];
 
@@ -243,7 +244,7 @@ refuse(import_t *im, lines_t *lines, const import_row_t *row, const char *why)
 
 
 static rfl_str_t
-get(const import_row_t *row, const char *name)
+get(const rfl_row_t *row, const char *name)
 {
     return row->values[rfl_link_field(rfl_cstr(name)) - rfl_link_fields];
 }

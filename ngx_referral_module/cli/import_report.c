@@ -71,9 +71,11 @@ import_report(import_t *im, int imported)
 static void
 report_text(import_t *im, rfl_buf_t *b)
 {
-    const import_counts_t  *n;
+    const import_counts_t      *n;
+    const rfl_import_counts_t  *l;
 
     n = &im->counts;
+    l = &im->import.counts;
 
     if (im->dry_run) {
         rfl_buf_text(b, "dry run: ");
@@ -81,27 +83,27 @@ report_text(import_t *im, rfl_buf_t *b)
 
     count(b, n->rows, " row", " rows");
     rfl_buf_text(b, " \xe2\x86\x92 ");
-    count(b, n->links, " link", " links");
+    count(b, l->links, " link", " links");
     rfl_buf_text(b, " on ");
     count(b, n->hosts, " host", " hosts");
 
     report_known(im, b);
 
     rfl_buf_text(b, ", ");
-    thousands(b, n->merged);
+    thousands(b, l->merged);
     rfl_buf_text(b, " merged, ");
     thousands(b, n->bad);
     rfl_buf_text(b, " bad");
 
     if (im->sync) {
         rfl_buf_text(b, ", ");
-        thousands(b, n->retired);
+        thousands(b, l->removed);
         rfl_buf_text(b, " removed");
     }
 
-    if (n->links != 0) {
+    if (l->links != 0) {
         rfl_buf_text(b, "; ");
-        thousands(b, n->links - n->grouped);
+        thousands(b, l->links - n->grouped);
         rfl_buf_text(b, " nameable one by one, ");
         thousands(b, n->grouped);
         rfl_buf_text(b, " in groups");
@@ -120,24 +122,24 @@ report_text(import_t *im, rfl_buf_t *b)
 static void
 report_known(const import_t *im, rfl_buf_t *b)
 {
-    const import_counts_t  *n;
+    const rfl_import_counts_t  *l;
 
-    n = &im->counts;
+    l = &im->import.counts;
 
-    if (n->added == n->links) {
+    if (l->added == l->links) {
         return;
     }
 
     rfl_buf_text(b, " (");
-    thousands(b, n->added);
+    thousands(b, l->added);
     rfl_buf_text(b, " new, ");
 
-    if (im->update) {
-        thousands(b, n->updated);
+    if (im->import.update) {
+        thousands(b, l->updated);
         rfl_buf_text(b, " updated, ");
     }
 
-    thousands(b, n->registered);
+    thousands(b, l->registered);
     rfl_buf_text(b, " registered before)");
 }
 
@@ -181,23 +183,25 @@ report_targets(const import_t *im, rfl_buf_t *b)
 static void
 report_json(import_t *im, int imported, rfl_buf_t *b)
 {
-    const import_counts_t  *n;
+    const import_counts_t      *n;
+    const rfl_import_counts_t  *l;
 
     n = &im->counts;
+    l = &im->import.counts;
 
     rfl_buf_fmt(b, "{\"imported\":%s,\"dry_run\":%s",
                 imported ? "true" : "false", im->dry_run ? "true" : "false");
 
     json_number(b, "rows", n->rows);
-    json_number(b, "links", n->links);
+    json_number(b, "links", l->links);
     json_number(b, "hosts", n->hosts);
-    json_number(b, "merged", n->merged);
+    json_number(b, "merged", l->merged);
     json_number(b, "bad", n->bad);
-    json_number(b, "added", n->added);
-    json_number(b, "updated", n->updated);
-    json_number(b, "registered", n->registered);
-    json_number(b, "removed", n->retired);
-    json_number(b, "nameable", n->links - n->grouped);
+    json_number(b, "added", l->added);
+    json_number(b, "updated", l->updated);
+    json_number(b, "registered", l->registered);
+    json_number(b, "removed", l->removed);
+    json_number(b, "nameable", l->links - n->grouped);
     json_number(b, "grouped", n->grouped);
 
     json_targets(im, b);
@@ -433,7 +437,7 @@ command(const import_t *im, retry_t retry, rfl_buf_t *b)
         }
     }
 
-    if (im->update) {
+    if (im->import.update) {
         argument(b, "", "--update", "");
     }
 
@@ -636,8 +640,8 @@ import_progress(import_t *im, const import_file_t *file, int end)
         return;
     }
 
-    done = file->done >= file->size
-           ? 100 : (unsigned) (file->done * 100 / file->size);
+    done = file->input.done >= file->size
+           ? 100 : (unsigned) (file->input.done * 100 / file->size);
 
     if (done + 1 == im->shown) {
         return;

@@ -34,26 +34,25 @@ static unsigned rel_word(rfl_str_t value);
 
 
 void
-import_value_begin(import_cells_t *cells, import_row_t *row)
+import_value_begin(import_cells_t *cells)
 {
     memset(cells, 0, offsetof(import_cells_t, bytes));
-    memset(row, 0, sizeof(import_row_t));
 }
 
 
 void
-import_value(import_cells_t *cells, import_row_t *row,
-    const import_column_t *column, rfl_str_t value)
+import_value(import_cells_t *cells, rfl_row_t *row,
+    const rfl_column_t *column, rfl_str_t value)
 {
     value = rfl_str_trim(value);
 
     switch (column->role) {
 
-    case IMPORT_IGNORED:
-    case IMPORT_REASON:
+    case RFL_COLUMN_IGNORED:
+    case RFL_COLUMN_REASON:
         return;
 
-    case IMPORT_CREATED:
+    case RFL_COLUMN_CREATED:
         row->created = value;
         return;
 
@@ -74,7 +73,7 @@ import_value(import_cells_t *cells, import_row_t *row,
         break;
 
     case IMPORT_LOST:
-        row->marks |= is_set(value) ? IMPORT_MARK_LOST : IMPORT_MARK_LIVE;
+        row->marks |= is_set(value) ? RFL_IMPORT_LOST : RFL_IMPORT_LIVE;
         return;
 
     case IMPORT_FOLLOW:
@@ -91,7 +90,7 @@ import_value(import_cells_t *cells, import_row_t *row,
         cells->rel_flags |= rel_word(value);
         return;
 
-    case IMPORT_FIELD:
+    case RFL_COLUMN_FIELD:
         break;
     }
 
@@ -106,7 +105,7 @@ import_value(import_cells_t *cells, import_row_t *row,
  */
 
 void
-import_value_end(const import_cells_t *cells, import_row_t *row)
+import_value_end(const import_cells_t *cells, rfl_row_t *row)
 {
     size_t     i;
     rfl_str_t  value;

@@ -169,7 +169,8 @@ sample(top_t *top)
 static rfl_rc_t
 prepare_ids(top_t *top, rfl_error_t *err)
 {
-    uint32_t               next, floor;
+    uint32_t               next;
+    rfl_rc_t               rc;
     uint64_t               file_id;
     top_id_t              *ids;
     const rfl_counters_t  *c;
@@ -178,11 +179,10 @@ prepare_ids(top_t *top, rfl_error_t *err)
 
     top->counting = c != NULL;
     file_id = c != NULL ? c->header->file_id : 0;
-    next = top->env.floor;
 
-    if (c != NULL) {
-        floor = __atomic_load_n(&c->header->next_id, __ATOMIC_ACQUIRE);
-        next = next > floor ? next : floor;
+    rc = rfl_issue_floor(&top->env.totals, &next, err);
+    if (rc != RFL_OK) {
+        return rc;
     }
 
     next = next < RFL_COUNTERS_MAX_IDS ? next : RFL_COUNTERS_MAX_IDS;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rfl_issue.h"
+
 
 /* All there is to one edit while it runs. */
 
@@ -20,7 +22,7 @@ typedef struct {
     uint32_t           *ids;             /* of the links added so far */
     rfl_identity_t      identity;
     u_char              scratch[RFL_LABELS_TEXT_MAX];
-    u_char              record[RFL_LINK_RECORD_MAX];
+    rfl_link_copy_t     kept;            /* the link that is changed */
     rfl_error_t         err;
 } rfl_edit_run_t;
 
@@ -36,8 +38,6 @@ static rfl_edit_run_t *rfl_edit_create(const rfl_edit_t *edit,
     rfl_edit_answer_t *answer);
 static void rfl_edit_free(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_begin(rfl_edit_run_t *run);
-static rfl_rc_t rfl_edit_floor(rfl_edit_run_t *run, uint32_t *floor);
-static uint64_t rfl_edit_clicks(void *data, uint32_t id);
 static rfl_rc_t rfl_edit_apply(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_add(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_new_link(rfl_edit_run_t *run, rfl_link_t *link);
@@ -45,7 +45,7 @@ static rfl_rc_t rfl_edit_add_link(rfl_edit_run_t *run, rfl_link_t *link);
 static rfl_rc_t rfl_edit_exists(rfl_edit_run_t *run, const rfl_link_t *link);
 static rfl_rc_t rfl_edit_change(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_read_change(rfl_edit_run_t *run);
-static rfl_rc_t rfl_edit_find(rfl_edit_run_t *run, rfl_link_t *link);
+static rfl_rc_t rfl_edit_find(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_set_fields(rfl_edit_run_t *run, rfl_link_t *link);
 static rfl_rc_t rfl_edit_set(rfl_edit_run_t *run, rfl_link_t *link,
     const rfl_json_change_t *change);
@@ -65,6 +65,7 @@ static const rfl_edit_status_t  rfl_edit_statuses[] = {
     { RFL_INVALID,    400, "FieldInvalid" },
     { RFL_NOT_FOUND,  404, "LinkUnknown" },
     { RFL_EXISTS,     409, "LinkExists" },
+    { RFL_DENIED,     409, "ReadOnly" },
     { RFL_FULL,       507, "RegistryFull" },
     { RFL_NO_MEMORY,  500, "NoMemory" },
     { RFL_ERROR,      503, "RegistryUnavailable" }
@@ -166,100 +167,24 @@ rfl_edit_free(rfl_edit_run_t *run)
 }
 
 
-/* The lock first: what was counted and issued is read when it is ours. */
-
 static rfl_rc_t
 rfl_edit_begin(rfl_edit_run_t *run)
 {
     rfl_rc_t  rc;
-    uint32_t  floor;
 
-    rc = rfl_registry_begin(run->registry, 1, &run->err);
+    rc = rfl_issue_begin(run->registry, run->totals, &run->err);
     if (rc != RFL_OK) {
-        return rfl_edit_failed(run, rc);
+        return rfl_edit_failed(run, rc == RFL_DENIED ? RFL_ERROR : rc);
     }
 
-    rc = rfl_edit_floor(run, &floor);
+    rc = rfl_registry_may_edit(run->registry, &run->err);
 
     if (rc != RFL_OK) {
         rfl_registry_end(run->registry);
         return rfl_edit_failed(run, rc);
     }
 
-    rfl_registry_set_floor(run->registry, floor);
-    rfl_registry_set_clicks(run->registry, rfl_edit_clicks, run->totals);
-
     return RFL_OK;
-}
-
-
-/* Ids that were ever counted: a restored registry must not issue them again. */
-
-static rfl_rc_t
-rfl_edit_floor(rfl_edit_run_t *run, uint32_t *floor)
-{
-    rfl_rc_t         rc;
-    uint32_t         id;
-    rfl_ledger_t    *ledger;
-    rfl_counters_t  *counters;
-
-    *floor = 0;
-    ledger = run->totals->ledger;
-    counters = run->totals->counters;
-
-    if (ledger != NULL) {
-        rc = rfl_ledger_begin(ledger, &run->err);
-        if (rc != RFL_OK) {
-            return rc;
-        }
-
-        rc = rfl_ledger_max_id(ledger, &id);
-        rfl_ledger_end(ledger);
-
-        if (rc != RFL_OK) {
-            return rfl_fail(&run->err, RFL_ERROR, "the ledger cannot be read");
-        }
-
-        *floor = id + 1;
-    }
-
-    if (counters != NULL) {
-        id = __atomic_load_n(&counters->header->next_id, __ATOMIC_ACQUIRE);
-
-        if (*floor < id) {
-            *floor = id;
-        }
-    }
-
-    return RFL_OK;
-}
-
-
-/* It cannot report a failure; a group's clicks before are then taken as 0. */
-
-static uint64_t
-rfl_edit_clicks(void *data, uint32_t id)
-{
-    rfl_totals_t *totals = data;
-
-    rfl_rc_t    rc;
-    rfl_cell_t  cell;
-
-    memset(&cell, 0, sizeof(rfl_cell_t));
-
-    if (totals->ledger != NULL
-        && rfl_ledger_begin(totals->ledger, NULL) != RFL_OK)
-    {
-        return 0;
-    }
-
-    rc = rfl_totals_cell(totals, id, &cell);
-
-    if (totals->ledger != NULL) {
-        rfl_ledger_end(totals->ledger);
-    }
-
-    return rc == RFL_OK ? cell.n[RFL_CELL_CLICKS] : 0;
 }
 
 
@@ -417,23 +342,22 @@ rfl_edit_exists(rfl_edit_run_t *run, const rfl_link_t *link)
 static rfl_rc_t
 rfl_edit_change(rfl_edit_run_t *run)
 {
-    rfl_rc_t    rc;
-    rfl_link_t  link;
+    rfl_rc_t  rc;
 
     rc = rfl_edit_read_change(run);
 
     if (rc == RFL_OK) {
-        rc = rfl_edit_find(run, &link);
+        rc = rfl_edit_find(run);
     }
 
     if (rc != RFL_OK) {
         return rc;
     }
 
-    rc = rfl_edit_set_fields(run, &link);
+    rc = rfl_edit_set_fields(run, &run->kept.link);
 
     if (rc == RFL_OK) {
-        rc = rfl_registry_update(run->registry, &link, &run->err);
+        rc = rfl_registry_update(run->registry, &run->kept.link, &run->err);
     }
 
     if (rc != RFL_OK) {
@@ -474,13 +398,13 @@ rfl_edit_read_change(rfl_edit_run_t *run)
 /* A copy: the next write ends the slices of what was read. */
 
 static rfl_rc_t
-rfl_edit_find(rfl_edit_run_t *run, rfl_link_t *link)
+rfl_edit_find(rfl_edit_run_t *run)
 {
-    size_t    len;
-    u_char    key[RFL_KEY_LEN];
-    rfl_rc_t  rc;
+    u_char      key[RFL_KEY_LEN];
+    rfl_rc_t    rc;
+    rfl_link_t  link;
 
-    rc = rfl_registry_by_key(run->registry, run->edit->key, link);
+    rc = rfl_registry_by_key(run->registry, run->edit->key, &link);
 
     if (rc == RFL_NOT_FOUND) {
         rfl_key_text(run->edit->key, key);
@@ -491,9 +415,7 @@ rfl_edit_find(rfl_edit_run_t *run, rfl_link_t *link)
     }
 
     if (rc == RFL_OK) {
-        len = rfl_link_encode(link, run->record, sizeof(run->record));
-        rc = len != 0 ? rfl_link_decode(rfl_str(run->record, len), link)
-                      : RFL_DAMAGED;
+        rc = rfl_link_copy(&run->kept, &link);
     }
 
     if (rc != RFL_OK) {
@@ -663,19 +585,9 @@ rfl_edit_render_link(rfl_edit_run_t *run, uint32_t id)
 static rfl_rc_t
 rfl_edit_commit(rfl_edit_run_t *run)
 {
-    rfl_rc_t              rc;
-    rfl_counters_t       *counters;
-    rfl_registry_meta_t   meta;
+    rfl_rc_t  rc;
 
-    counters = run->totals->counters;
-
-    if (counters != NULL && counters->writable
-        && rfl_registry_meta(run->registry, &meta) == RFL_OK)
-    {
-        (void) rfl_counters_reserve(counters, meta.next_id, NULL);
-    }
-
-    rc = rfl_registry_commit(run->registry, &run->err);
+    rc = rfl_issue_commit(run->registry, run->totals, NULL, &run->err);
 
     return rc == RFL_OK ? RFL_OK : rfl_edit_failed(run, rc);
 }

@@ -770,7 +770,7 @@ rfl_keeper_limit_main(void *data)
                           limit->map_size, NULL)
         == RFL_OK)
     {
-        (void) rfl_registry_set_max_links(registry, limit->max_links, NULL);
+        (void) rfl_registry_set_directive(registry, limit->max_links, rfl_str("", 0), NULL);
         rfl_registry_close(registry);
     }
 

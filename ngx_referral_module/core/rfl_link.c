@@ -1312,3 +1312,17 @@ rfl_link_read_varint(rfl_link_reader_t *r, uint64_t max, uint64_t *n)
 
     return 0;
 }
+
+
+rfl_rc_t
+rfl_link_copy(rfl_link_copy_t *copy, const rfl_link_t *link)
+{
+    size_t  len;
+
+    len = rfl_link_encode(link, copy->record, sizeof(copy->record));
+    if (len == 0) {
+        return RFL_FULL;
+    }
+
+    return rfl_link_decode(rfl_str(copy->record, len), &copy->link);
+}

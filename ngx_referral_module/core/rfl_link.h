@@ -134,4 +134,17 @@ size_t rfl_link_encode(const rfl_link_t *link, u_char *out, size_t size);
 rfl_rc_t rfl_link_decode(rfl_str_t record, rfl_link_t *link);
 
 
+/*
+ * A link that outlives its transaction, and the next write.  RFL_FULL, or as
+ * rfl_link_decode().
+ */
+
+typedef struct {
+    rfl_link_t  link;
+    u_char      record[RFL_LINK_RECORD_MAX];
+} rfl_link_copy_t;
+
+rfl_rc_t rfl_link_copy(rfl_link_copy_t *copy, const rfl_link_t *link);
+
+
 #endif /* RFL_LINK_H */

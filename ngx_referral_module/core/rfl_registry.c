@@ -79,6 +79,7 @@ struct rfl_registry_s {
     unsigned                meta_valid:1;
     unsigned                meta_dirty:1;
     unsigned                writing:1;
+    unsigned                pass_max_links:1;
     unsigned                depth;       /* of nested begins */
     rfl_rc_t                failed;      /* of a write that was half done */
     uint32_t                floor;
@@ -125,6 +126,8 @@ static rfl_rc_t registry_record(rfl_registry_t *r, uint32_t id, u_char state,
     rfl_link_t *link);
 static int registry_is_link(const rfl_key_value_t *value);
 
+static rfl_rc_t registry_put_directive(rfl_registry_t *r, uint32_t max_links,
+    rfl_str_t source, rfl_error_t *err);
 static rfl_rc_t registry_may_write(rfl_registry_t *r, rfl_error_t *err);
 static rfl_rc_t registry_known(rfl_registry_t *r, rfl_link_t *link,
     uint32_t *id, uint32_t *revision, rfl_error_t *err);
@@ -441,8 +444,9 @@ registry_put_numbers(rfl_registry_t *r, rfl_error_t *err)
 static rfl_rc_t
 registry_load_meta(rfl_registry_t *r)
 {
-    u_char    numbers[RFL_NUMBERS_SIZE];
-    rfl_rc_t  rc;
+    u_char     numbers[RFL_NUMBERS_SIZE];
+    rfl_rc_t   rc;
+    rfl_str_t  source;
 
     r->meta_valid = 0;
 
@@ -469,6 +473,17 @@ registry_load_meta(rfl_registry_t *r)
     if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
         return rc;
     }
+
+    rc = rfl_store_get(r->store, RFL_DBI_META, rfl_cstr("source"), &source);
+
+    if (rc == RFL_NOT_FOUND) {
+        source.len = 0;
+
+    } else if (rc != RFL_OK) {
+        return rc;
+    }
+
+    r->meta.source = rfl_registry_source_hash(source);
 
     memcpy(&r->meta.next_id, numbers, 4);
     memcpy(&r->meta.links, numbers + 4, 4);
@@ -548,6 +563,7 @@ rfl_registry_begin(rfl_registry_t *r, int write, rfl_error_t *err)
     }
 
     r->writing = 1;
+    r->pass_max_links = 0;
     r->meta_dirty = 0;
     r->failed = RFL_OK;
 
@@ -1067,8 +1083,8 @@ rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,
 
 
 rfl_rc_t
-rfl_registry_set_max_links(rfl_registry_t *r, uint32_t max_links,
-    rfl_error_t *err)
+rfl_registry_set_directive(rfl_registry_t *r, uint32_t max_links,
+    rfl_str_t source, rfl_error_t *err)
 {
     rfl_rc_t             rc;
     rfl_registry_meta_t  meta;
@@ -1083,7 +1099,10 @@ rfl_registry_set_max_links(rfl_registry_t *r, uint32_t max_links,
 
     /* a write transaction waits for other writers: only where there is need */
 
-    if (rc != RFL_OK || meta.max_links == max_links) {
+    if (rc != RFL_OK
+        || (meta.max_links == max_links
+            && meta.source == rfl_registry_source_hash(source)))
+    {
         return rc;
     }
 
@@ -1092,14 +1111,73 @@ rfl_registry_set_max_links(rfl_registry_t *r, uint32_t max_links,
         return rc;
     }
 
-    rc = rfl_store_put(r->store, RFL_DBI_META, rfl_cstr("max_links"),
-                       rfl_str(&max_links, sizeof(max_links)), 0, err);
+    rc = registry_put_directive(r, max_links, source, err);
     if (rc != RFL_OK) {
         rfl_registry_end(r);
         return rc;
     }
 
     return rfl_registry_commit(r, err);
+}
+
+
+static rfl_rc_t
+registry_put_directive(rfl_registry_t *r, uint32_t max_links,
+    rfl_str_t source, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_store_put(r->store, RFL_DBI_META, rfl_cstr("max_links"),
+                       rfl_str(&max_links, sizeof(max_links)), 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (source.len != 0) {
+        return rfl_store_put(r->store, RFL_DBI_META, rfl_cstr("source"),
+                             source, 0, err);
+    }
+
+    rc = rfl_store_del(r->store, RFL_DBI_META, rfl_cstr("source"), err);
+
+    return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+}
+
+
+uint64_t
+rfl_registry_source_hash(rfl_str_t source)
+{
+    return source.len != 0 ? rfl_hash(source.data, source.len).low | 1 : 0;
+}
+
+
+rfl_rc_t
+rfl_registry_may_edit(rfl_registry_t *r, rfl_error_t *err)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  source;
+
+    rc = rfl_store_get(r->store, RFL_DBI_META, rfl_cstr("source"), &source);
+
+    if (rc == RFL_NOT_FOUND) {
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "source", 0);
+    }
+
+    return rfl_fail(err, RFL_DENIED, "nginx keeps these links equal to %.*s: "
+                    "change them there, or take source= out of "
+                    "referral_registry and reload nginx",
+                    registry_shown(source), (const char *) source.data);
+}
+
+
+void
+rfl_registry_pass_max_links(rfl_registry_t *r)
+{
+    r->pass_max_links = 1;
 }
 
 
@@ -1446,7 +1524,9 @@ registry_same_identity(rfl_registry_t *r, const rfl_link_t *link,
 static rfl_rc_t
 registry_check_room(rfl_registry_t *r, rfl_error_t *err)
 {
-    if (r->meta.max_links != 0 && r->meta.links >= r->meta.max_links) {
+    if (r->meta.max_links != 0 && r->meta.links >= r->meta.max_links
+        && !r->pass_max_links)
+    {
         return rfl_fail(err, RFL_FULL, "%u links are registered and max_links "
                         "is %u; raise it or remove links", r->meta.links,
                         r->meta.max_links);

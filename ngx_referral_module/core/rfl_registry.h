@@ -98,6 +98,7 @@ typedef struct {
     uint32_t  groups;            /* with two members or more */
     uint32_t  domain_links;
     uint32_t  max_links;         /* add refuses more; 0: no limit was set */
+    uint64_t  source;            /* of the file it follows, a hash; 0: none */
     uint64_t  created;           /* seconds */
 } rfl_registry_meta_t;
 
@@ -254,12 +255,26 @@ rfl_rc_t rfl_registry_walk_members(rfl_registry_t *r,
 typedef uint64_t (*rfl_registry_clicks_pt)(void *data, uint32_t id);
 
 /*
- * The limit is stored, so that whoever adds keeps to nginx's directive.  It
- * begins and ends its own transactions and may wait for another writer.
+ * What nginx's directive says is stored, so that whoever adds keeps to it: the
+ * limit, and the file the links are those of, "" for none.  It begins and ends
+ * its own transactions, the writing one only where something is to change, and
+ * may wait for another writer.
+ *
+ * source_hash: what the meta data have of a file's name; 0 for "".
  */
 
-rfl_rc_t rfl_registry_set_max_links(rfl_registry_t *r, uint32_t max_links,
-    rfl_error_t *err);
+rfl_rc_t rfl_registry_set_directive(rfl_registry_t *r, uint32_t max_links,
+    rfl_str_t source, rfl_error_t *err);
+uint64_t rfl_registry_source_hash(rfl_str_t source);
+
+/* RFL_DENIED: its links are those of a file, and err says of which and what to
+ * do. */
+
+rfl_rc_t rfl_registry_may_edit(rfl_registry_t *r, rfl_error_t *err);
+
+/* In this transaction add does not look at max_links: the caller does. */
+
+void rfl_registry_pass_max_links(rfl_registry_t *r);
 
 void rfl_registry_set_floor(rfl_registry_t *r, uint32_t floor);
 void rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,

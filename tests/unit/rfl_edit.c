@@ -567,7 +567,8 @@ test_no_room_and_no_memory(void **state)
     assert_in_range(n, 1, 99);
     rfl_buf_free(&answer.text);
 
-    assert_int_equal(rfl_registry_set_max_links(site.rt.registry, 3, &err),
+    assert_int_equal(rfl_registry_set_directive(site.rt.registry, 3,
+                                                rfl_cstr(""), &err),
                      RFL_OK);
     assert_int_equal(write_to(&site, NULL, RFL_EDIT_ADD, 0,
                               "[{\"tag\":\"c\"},{\"tag\":\"d\"}]", &answer),

@@ -798,7 +798,8 @@ max_links_counts_registered_links(void **state)
 
     f = *state;
 
-    assert_int_equal(rfl_registry_set_max_links(f->registry, 2, &f->err),
+    assert_int_equal(rfl_registry_set_directive(f->registry, 2,
+                                                rfl_cstr(""), &f->err),
                      RFL_OK);
 
     begin(f, 1);

@@ -1,18 +1,17 @@
 /*
- * From a row to a link of the registry: added, merged with an earlier row of
- * this import, updated, or left as it is.
+ * See rfl_import.h.  A byte of bits for each id says what the rows said of its
+ * link: that is all that grows with the list.
  */
 
-#include "import.h"
-
-#include "rfl_hash.h"
-#include "rfl_period.h"
+#include "rfl_import.h"
 
 #include <stdlib.h>
 
+#include "rfl_period.h"
+#include "rfl_utf8.h"
+
 
 #define SEEN_MIN   4096              /* ids */
-#define HOSTS_MIN  1024              /* places */
 
 /* What the rows said of a link. */
 
@@ -20,51 +19,37 @@
 #define OURS     0x02                /* and this import may change it */
 #define LOST     0x04
 #define LIVE     0x08
-#define GROUPED  0x10                /* only its group can be named */
+#define ASKED    0x10                /* rfl_import_has_named_first() */
 
-#define LABELS_ROOM  (RFL_LABELS_TEXT_MAX + IMPORT_MARKS_ROOM)
+#define LABELS_ROOM  (RFL_LABELS_TEXT_MAX + RFL_IMPORT_MARKS_ROOM)
 
 #define LABEL_LOST       "lost"
 #define LABEL_DISAVOWED  "disavowed"
 
 
-/* Of import_count_groups(): the group that is walked. */
-
-typedef struct {
-    import_t  *im;
-    uint32_t   group;
-    unsigned   counts:1;             /* its links can only be named together */
-} grouping_t;
-
-
-static rfl_rc_t make_link(import_t *im, const import_row_t *row,
+static rfl_rc_t make_link(rfl_import_t *im, const rfl_row_t *row,
     rfl_link_t *link, u_char *scratch, rfl_error_t *err);
-static rfl_rc_t set_created(const import_row_t *row, rfl_link_t *link,
+static int is_utf8(rfl_str_t s);
+static rfl_rc_t set_created(const rfl_row_t *row, rfl_link_t *link,
     rfl_error_t *err);
-static rfl_rc_t first_seen(import_t *im, const import_row_t *row,
+static rfl_rc_t first_seen(rfl_import_t *im, const rfl_row_t *row,
     const rfl_link_t *link, unsigned bits, rfl_error_t *err);
-static rfl_rc_t count_target(import_t *im, rfl_error_t *err);
-static size_t plain_host(rfl_str_t surt, u_char *out);
-static rfl_rc_t known(import_t *im, const import_row_t *row, rfl_link_t *link,
+static rfl_rc_t known(rfl_import_t *im, const rfl_row_t *row, rfl_link_t *link,
     rfl_error_t *err);
-static rfl_rc_t change(import_t *im, const import_row_t *row,
+static rfl_rc_t change(rfl_import_t *im, const rfl_row_t *row,
     const rfl_link_t *link, unsigned before, int *changed, rfl_error_t *err);
-static rfl_rc_t change_labels(import_t *im, const import_row_t *row,
+static rfl_rc_t change_labels(rfl_import_t *im, const rfl_row_t *row,
     rfl_str_t want, unsigned before, rfl_error_t *err);
 static rfl_str_t marked(rfl_str_t labels, unsigned marks, u_char *out);
 static void put_label(u_char *out, size_t *len, rfl_str_t label);
-static rfl_rc_t count_member(void *data, uint32_t group, uint32_t link_id);
 static unsigned mark_bits(unsigned marks);
-static unsigned seen(const import_t *im, uint32_t id);
-static rfl_rc_t see(import_t *im, uint32_t id, unsigned bits,
+static unsigned seen(const rfl_import_t *im, uint32_t id);
+static rfl_rc_t see(rfl_import_t *im, uint32_t id, unsigned bits,
     rfl_error_t *err);
-static rfl_rc_t add_host(import_t *im, uint64_t hash, rfl_error_t *err);
-static rfl_rc_t grow_hosts(import_set_t *set, rfl_error_t *err);
-static int put_host(import_set_t *set, uint64_t hash);
 
 
 rfl_rc_t
-import_row(import_t *im, const import_row_t *row, rfl_error_t *err)
+rfl_import_row(rfl_import_t *im, const rfl_row_t *row, rfl_error_t *err)
 {
     u_char      scratch[RFL_LABELS_TEXT_MAX];
     rfl_rc_t    rc;
@@ -75,10 +60,11 @@ import_row(import_t *im, const import_row_t *row, rfl_error_t *err)
         return rc;
     }
 
-    rc = rfl_registry_add(im->env.registry, &link, im->now, err);
+    rc = rfl_registry_add(im->registry, &link, im->now, err);
 
     if (rc == RFL_OK) {
         im->counts.added++;
+        im->changed = 1;
         return first_seen(im, row, &link, SEEN|OURS, err);
     }
 
@@ -90,10 +76,10 @@ import_row(import_t *im, const import_row_t *row, rfl_error_t *err)
 }
 
 
-/* An empty cell takes the default of --set. */
+/* An empty cell takes the default. */
 
 static rfl_rc_t
-make_link(import_t *im, const import_row_t *row, rfl_link_t *link,
+make_link(rfl_import_t *im, const rfl_row_t *row, rfl_link_t *link,
     u_char *scratch, rfl_error_t *err)
 {
     int                      guess;
@@ -113,6 +99,11 @@ make_link(import_t *im, const import_row_t *row, rfl_link_t *link,
 
         if (value.len == 0) {
             value = im->defaults[i];
+        }
+
+        if (im->utf8 && !is_utf8(value)) {
+            return rfl_link_invalid(err, field->name, value, "it is not "
+                                    "UTF-8");
         }
 
         if (field->type == RFL_FIELD_MATCH_TYPE && value.len == 0) {
@@ -153,10 +144,26 @@ make_link(import_t *im, const import_row_t *row, rfl_link_t *link,
 }
 
 
+static int
+is_utf8(rfl_str_t s)
+{
+    int     valid;
+    size_t  pos;
+
+    valid = 1;
+
+    for (pos = 0; pos < s.len && valid; /* void */ ) {
+        pos += rfl_utf8_sequence(s, pos, &valid);
+    }
+
+    return valid;
+}
+
+
 /* So that an export that is read back is the same again. */
 
 static rfl_rc_t
-set_created(const import_row_t *row, rfl_link_t *link, rfl_error_t *err)
+set_created(const rfl_row_t *row, rfl_link_t *link, rfl_error_t *err)
 {
     rfl_str_t  value;
 
@@ -173,29 +180,24 @@ set_created(const import_row_t *row, rfl_link_t *link, rfl_error_t *err)
 }
 
 
-/* A link the rows have not named before.  It is in rfl_registry_added(). */
+/* A link the rows have not named before. */
 
 static rfl_rc_t
-first_seen(import_t *im, const import_row_t *row, const rfl_link_t *link,
+first_seen(rfl_import_t *im, const rfl_row_t *row, const rfl_link_t *link,
     unsigned bits, rfl_error_t *err)
 {
-    rfl_rc_t               rc;
-    const rfl_identity_t  *identity;
-
-    identity = rfl_registry_added(im->env.registry);
+    rfl_rc_t  rc;
 
     im->counts.links++;
 
-    if (identity->source.host_len != 0) {
-        rc = add_host(im, rfl_hash(identity->source.buf,
-                                   identity->source.host_len).low, err);
-        if (rc != RFL_OK) {
-            return rc;
-        }
+    if (im->max_links != 0 && im->counts.links > im->max_links) {
+        return rfl_fail(err, RFL_FULL, "line %llu: more than %u links, which "
+                        "is max_links", (unsigned long long) row->line,
+                        im->max_links);
     }
 
-    if (identity->target_has_host) {
-        rc = count_target(im, err);
+    if (im->named != NULL) {
+        rc = im->named(im->data, rfl_registry_added(im->registry), err);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -206,78 +208,7 @@ first_seen(import_t *im, const import_row_t *row, const rfl_link_t *link,
 
 
 static rfl_rc_t
-count_target(import_t *im, rfl_error_t *err)
-{
-    size_t                 i, len;
-    u_char                 host[RFL_HOST_MAX + 16];
-    const u_char          *end;
-    const rfl_identity_t  *identity;
-
-    identity = rfl_registry_added(im->env.registry);
-
-    end = memchr(identity->target, ')', identity->target_len);
-
-    if (end == NULL || (size_t) (end - identity->target) > sizeof(host)) {
-        return rfl_fail(err, RFL_ERROR, "a target has no host");
-    }
-
-    len = plain_host(rfl_str(identity->target,
-                             (size_t) (end - identity->target)), host);
-
-    for (i = 0; i < im->ntargets; i++) {
-        if (im->targets[i].len == len
-            && memcmp(im->targets[i].host, host, len) == 0)
-        {
-            im->targets[i].links++;
-            return RFL_OK;
-        }
-    }
-
-    if (im->ntargets == IMPORT_TARGETS_MAX) {
-        im->other_targets++;
-        return RFL_OK;
-    }
-
-    memcpy(im->targets[i].host, host, len);
-    im->targets[i].len = len;
-    im->targets[i].links = 1;
-    im->ntargets++;
-
-    return RFL_OK;
-}
-
-
-/* "example,shop" as people write it; addresses have no commas. */
-
-static size_t
-plain_host(rfl_str_t surt, u_char *out)
-{
-    size_t         len, end;
-    const u_char  *comma;
-
-    len = 0;
-    end = surt.len;
-
-    for ( ;; ) {
-        comma = memrchr(surt.data, ',', end);
-
-        if (comma == NULL) {
-            memcpy(out + len, surt.data, end);
-            return len + end;
-        }
-
-        comma++;
-        memcpy(out + len, comma, (size_t) (surt.data + end - comma));
-        len += (size_t) (surt.data + end - comma);
-        out[len++] = '.';
-
-        end = (size_t) (comma - 1 - surt.data);
-    }
-}
-
-
-static rfl_rc_t
-known(import_t *im, const import_row_t *row, rfl_link_t *link,
+known(rfl_import_t *im, const rfl_row_t *row, rfl_link_t *link,
     rfl_error_t *err)
 {
     int       changed;
@@ -325,7 +256,7 @@ known(import_t *im, const import_row_t *row, rfl_link_t *link,
  */
 
 static rfl_rc_t
-change(import_t *im, const import_row_t *row, const rfl_link_t *link,
+change(rfl_import_t *im, const rfl_row_t *row, const rfl_link_t *link,
     unsigned before, int *changed, rfl_error_t *err)
 {
     size_t                   i;
@@ -336,10 +267,10 @@ change(import_t *im, const import_row_t *row, const rfl_link_t *link,
 
     wanted = *link;
 
-    rc = rfl_registry_link(im->env.registry, link->id, &stored);
+    rc = rfl_registry_link(im->registry, link->id, &stored);
 
     if (rc == RFL_OK) {
-        rc = cli_link_keep(&im->kept, &stored);
+        rc = rfl_link_copy(&im->kept, &stored);
     }
 
     if (rc != RFL_OK) {
@@ -384,14 +315,16 @@ change(import_t *im, const import_row_t *row, const rfl_link_t *link,
         return RFL_OK;
     }
 
-    return rfl_registry_update(im->env.registry, &im->kept.link, err);
+    im->changed = 1;
+
+    return rfl_registry_update(im->registry, &im->kept.link, err);
 }
 
 
 /* Sets the labels of im->kept. */
 
 static rfl_rc_t
-change_labels(import_t *im, const import_row_t *row, rfl_str_t want,
+change_labels(rfl_import_t *im, const rfl_row_t *row, rfl_str_t want,
     unsigned before, rfl_error_t *err)
 {
     u_char      labels[LABELS_ROOM], *scratch;
@@ -402,9 +335,9 @@ change_labels(import_t *im, const import_row_t *row, rfl_str_t want,
     scratch = im->labels;
     marks = row->marks;
 
-    if ((before & LIVE) || (marks & IMPORT_MARK_LIVE)) {
-        marks &= ~(unsigned) IMPORT_MARK_LOST;
-        marks |= IMPORT_MARK_LIVE;
+    if ((before & LIVE) || (marks & RFL_IMPORT_LIVE)) {
+        marks &= ~(unsigned) RFL_IMPORT_LOST;
+        marks |= RFL_IMPORT_LIVE;
     }
 
     memset(&link, 0, sizeof(rfl_link_t));
@@ -439,7 +372,7 @@ marked(rfl_str_t labels, unsigned marks, u_char *out)
 
         label = rfl_str_trim(rfl_str(labels.data, n));
 
-        if (!(marks & IMPORT_MARK_LIVE)
+        if (!(marks & RFL_IMPORT_LIVE)
             || !rfl_str_eq(label, rfl_cstr(LABEL_LOST)))
         {
             put_label(out, &len, label);
@@ -449,11 +382,11 @@ marked(rfl_str_t labels, unsigned marks, u_char *out)
         labels = rfl_str(labels.data + n, labels.len - n);
     }
 
-    if (marks & IMPORT_MARK_LOST) {
+    if (marks & RFL_IMPORT_LOST) {
         put_label(out, &len, rfl_cstr(LABEL_LOST));
     }
 
-    if (marks & IMPORT_MARK_DISAVOWED) {
+    if (marks & RFL_IMPORT_DISAVOWED) {
         put_label(out, &len, rfl_cstr(LABEL_DISAVOWED));
     }
 
@@ -473,67 +406,8 @@ put_label(u_char *out, size_t *len, rfl_str_t label)
 }
 
 
-/*
- * Links that a Referer without a path, which is what browsers send, cannot
- * tell apart: page links of a host with the same target, or with none, and
- * tag links alike.  Other groups are not in the way: the landing decides.
- */
-
 rfl_rc_t
-import_count_groups(import_t *im, rfl_error_t *err)
-{
-    rfl_rc_t    rc;
-    grouping_t  grouping;
-
-    grouping.im = im;
-    grouping.group = 0;
-    grouping.counts = 0;
-
-    rc = rfl_registry_walk_members(im->env.registry, count_member, &grouping);
-
-    return rc == RFL_OK ? RFL_OK
-                        : rfl_fail(err, rc, "the groups cannot be read");
-}
-
-
-static rfl_rc_t
-count_member(void *data, uint32_t group_id, uint32_t link_id)
-{
-    grouping_t *grouping = data;
-
-    unsigned      bits;
-    rfl_rc_t      rc;
-    import_t     *im;
-    rfl_group_t   group;
-
-    im = grouping->im;
-
-    if (group_id != grouping->group) {
-        rc = rfl_registry_group(im->env.registry, group_id, &group);
-        if (rc != RFL_OK) {
-            return rc;
-        }
-
-        grouping->group = group_id;
-        grouping->counts = group.links > 1
-                           && (group.kind == RFL_SLOT_LANDING
-                               || group.kind == RFL_SLOT_BLANK
-                               || group.kind == RFL_SLOT_TAG_TARGET);
-    }
-
-    bits = seen(im, link_id);
-
-    if (grouping->counts && (bits & SEEN) && !(bits & GROUPED)) {
-        im->seen[link_id] |= GROUPED;
-        im->counts.grouped++;
-    }
-
-    return RFL_OK;
-}
-
-
-rfl_rc_t
-import_retire(import_t *im, rfl_error_t *err)
+rfl_import_remove_others(rfl_import_t *im, rfl_error_t *err)
 {
     rfl_rc_t    rc;
     uint64_t    key;
@@ -542,7 +416,7 @@ import_retire(import_t *im, rfl_error_t *err)
     key = 0;
 
     for ( ;; ) {
-        rc = rfl_registry_next_key(im->env.registry, key, &link);
+        rc = rfl_registry_next_key(im->registry, key, &link);
 
         if (rc == RFL_NOT_FOUND) {
             return RFL_OK;
@@ -555,12 +429,13 @@ import_retire(import_t *im, rfl_error_t *err)
         key = link.key;
 
         if (seen(im, link.id) == 0) {
-            rc = rfl_registry_remove(im->env.registry, key, err);
+            rc = rfl_registry_remove(im->registry, key, err);
             if (rc != RFL_OK) {
                 return rc;
             }
 
-            im->counts.retired++;
+            im->counts.removed++;
+            im->changed = 1;
         }
 
         if (key == UINT64_MAX) {
@@ -572,23 +447,43 @@ import_retire(import_t *im, rfl_error_t *err)
 }
 
 
-static unsigned
-mark_bits(unsigned marks)
+int
+rfl_import_has_named(const rfl_import_t *im, uint32_t id)
 {
-    return ((marks & IMPORT_MARK_LOST) ? LOST : 0)
-           | ((marks & IMPORT_MARK_LIVE) ? LIVE : 0);
+    return (seen(im, id) & SEEN) != 0;
+}
+
+
+int
+rfl_import_has_named_first(rfl_import_t *im, uint32_t id)
+{
+    if ((seen(im, id) & (SEEN|ASKED)) != SEEN) {
+        return 0;
+    }
+
+    im->seen[id] |= ASKED;
+
+    return 1;
 }
 
 
 static unsigned
-seen(const import_t *im, uint32_t id)
+mark_bits(unsigned marks)
+{
+    return ((marks & RFL_IMPORT_LOST) ? LOST : 0)
+           | ((marks & RFL_IMPORT_LIVE) ? LIVE : 0);
+}
+
+
+static unsigned
+seen(const rfl_import_t *im, uint32_t id)
 {
     return id < im->seen_size ? im->seen[id] : 0;
 }
 
 
 static rfl_rc_t
-see(import_t *im, uint32_t id, unsigned bits, rfl_error_t *err)
+see(rfl_import_t *im, uint32_t id, unsigned bits, rfl_error_t *err)
 {
     size_t   size;
     u_char  *bytes;
@@ -612,79 +507,10 @@ see(import_t *im, uint32_t id, unsigned bits, rfl_error_t *err)
 }
 
 
-static rfl_rc_t
-add_host(import_t *im, uint64_t hash, rfl_error_t *err)
-{
-    rfl_rc_t  rc;
-
-    if (im->hosts.n * 2 >= im->hosts.size) {
-        rc = grow_hosts(&im->hosts, err);
-        if (rc != RFL_OK) {
-            return rc;
-        }
-    }
-
-    if (put_host(&im->hosts, hash != 0 ? hash : 1)) {
-        im->counts.hosts++;
-    }
-
-    return RFL_OK;
-}
-
-
-static rfl_rc_t
-grow_hosts(import_set_t *set, rfl_error_t *err)
-{
-    size_t        i;
-    import_set_t  bigger;
-
-    bigger.n = 0;
-    bigger.size = set->size != 0 ? 2 * set->size : HOSTS_MIN;
-    bigger.places = calloc(bigger.size, sizeof(uint64_t));
-
-    if (bigger.places == NULL) {
-        return rfl_fail(err, RFL_NO_MEMORY, "no memory");
-    }
-
-    for (i = 0; i < set->size; i++) {
-        if (set->places[i] != 0) {
-            (void) put_host(&bigger, set->places[i]);
-        }
-    }
-
-    free(set->places);
-    *set = bigger;
-
-    return RFL_OK;
-}
-
-
-/* Whether it was not there. */
-
-static int
-put_host(import_set_t *set, uint64_t hash)
-{
-    size_t  i;
-
-    for (i = hash & (set->size - 1); set->places[i] != 0;
-         i = (i + 1) & (set->size - 1))
-    {
-        if (set->places[i] == hash) {
-            return 0;
-        }
-    }
-
-    set->places[i] = hash;
-    set->n++;
-
-    return 1;
-}
-
-
 void
-import_free(import_t *im)
+rfl_import_free(rfl_import_t *im)
 {
     free(im->seen);
-    free(im->hosts.places);
-    rfl_buf_free(&im->bad_header);
+    im->seen = NULL;
+    im->seen_size = 0;
 }

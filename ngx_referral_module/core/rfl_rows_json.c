@@ -7,11 +7,11 @@
  * is for one link, whatever the file's size.
  */
 
-#include "import.h"
-
-#include "rfl_json_in.h"
+#include "rfl_rows.h"
 
 #include <stdlib.h>
+
+#include "rfl_json_in.h"
 
 
 #define WINDOW      (2 * RFL_JSON_IN_SIZE)
@@ -19,20 +19,21 @@
 
 
 typedef struct {
-    import_file_t  *file;
-    uint64_t        line;            /* of pos */
-    size_t          pos;
-    size_t          len;
-    unsigned        ended:1;
-    unsigned        is_array:1;
-    unsigned        is_list:1;       /* {"links":[ came before */
-    u_char          buf[WINDOW];
-    rfl_json_in_t   in;
+    rfl_input_t               *input;
+    const rfl_rows_handler_t  *handler;
+    void                      *data;
+    uint64_t                   line;         /* of pos */
+    size_t                     pos;
+    size_t                     len;
+    unsigned                   ended:1;
+    unsigned                   is_array:1;
+    unsigned                   is_list:1;    /* {"links":[ came before */
+    u_char                     buf[WINDOW];
+    rfl_json_in_t              in;
 } json_t;
 
 
-static rfl_rc_t read_items(import_t *im, json_t *json, rfl_error_t *err);
-static void json_header(import_t *im);
+static rfl_rc_t read_items(json_t *json, rfl_error_t *err);
 static rfl_rc_t begin(json_t *json, rfl_error_t *err);
 static size_t list_head(const json_t *json);
 static rfl_rc_t next_item(json_t *json, rfl_str_t *item, uint64_t *line,
@@ -43,10 +44,10 @@ static rfl_rc_t find_end(json_t *json, size_t *end, rfl_error_t *err);
 static int fill(json_t *json);
 static int white(json_t *json);
 static void take(json_t *json, size_t n);
-static rfl_rc_t json_row(import_t *im, json_t *json, rfl_str_t item,
-    uint64_t line, rfl_error_t *err);
-static void set_row(json_t *json, rfl_str_t item, import_row_t *row);
-static void drop_origin(import_row_t *row);
+static rfl_rc_t json_row(json_t *json, rfl_str_t item, uint64_t line,
+    rfl_error_t *err);
+static void set_row(json_t *json, rfl_str_t item, rfl_row_t *row);
+static void drop_origin(rfl_row_t *row);
 static rfl_str_t raw_number(rfl_str_t item, rfl_str_t name);
 static size_t string_end(rfl_str_t s, size_t pos);
 static size_t skip_white(rfl_str_t s, size_t pos);
@@ -55,7 +56,8 @@ static size_t number_of(const char *name);
 
 
 rfl_rc_t
-import_read_json(import_t *im, import_file_t *file, rfl_error_t *err)
+rfl_rows_json(rfl_input_t *in, const rfl_rows_handler_t *handler, void *data,
+    rfl_error_t *err)
 {
     json_t    *json;
     rfl_rc_t   rc;
@@ -66,17 +68,17 @@ import_read_json(import_t *im, import_file_t *file, rfl_error_t *err)
     }
 
     memset(json, 0, offsetof(json_t, buf));
-    json->file = file;
+    json->input = in;
+    json->handler = handler;
+    json->data = data;
     json->line = 1;
-
-    json_header(im);
 
     rfl_json_in_open(&json->in, rfl_str("", 0));
 
     rc = begin(json, err);
 
     if (rc == RFL_OK) {
-        rc = read_items(im, json, err);
+        rc = read_items(json, err);
     }
 
     rfl_json_in_close(&json->in);
@@ -87,7 +89,7 @@ import_read_json(import_t *im, import_file_t *file, rfl_error_t *err)
 
 
 static rfl_rc_t
-read_items(import_t *im, json_t *json, rfl_error_t *err)
+read_items(json_t *json, rfl_error_t *err)
 {
     rfl_rc_t   rc;
     uint64_t   line;
@@ -99,7 +101,11 @@ read_items(import_t *im, json_t *json, rfl_error_t *err)
         rc = next_item(json, &item, &line, err);
 
         if (rc == RFL_OK) {
-            rc = json_row(im, json, item, line, err);
+            rc = json_row(json, item, line, err);
+        }
+
+        if (rc == RFL_OK && json->handler->step != NULL) {
+            rc = json->handler->step(json->data, err);
         }
 
         if (rc == RFL_OK) {
@@ -107,24 +113,9 @@ read_items(import_t *im, json_t *json, rfl_error_t *err)
             rc = item_end(json, err);
         }
 
-        import_progress(im, json->file, 0);
-
     } while (rc == RFL_OK);
 
     return rc;
-}
-
-
-static void
-json_header(import_t *im)
-{
-    size_t  i;
-
-    for (i = 0; i < rfl_link_nfields; i++) {
-        rfl_csv_field(&im->bad_header, rfl_link_fields[i].name);
-    }
-
-    im->bad_columns = rfl_link_nfields;
 }
 
 
@@ -371,7 +362,7 @@ fill(json_t *json)
         return 0;
     }
 
-    n = import_file_read(json->file, json->buf + json->len,
+    n = rfl_input_read(json->input, json->buf + json->len,
                          sizeof(json->buf) - json->len);
 
     if (n <= 0) {
@@ -417,13 +408,10 @@ take(json_t *json, size_t n)
 
 
 static rfl_rc_t
-json_row(import_t *im, json_t *json, rfl_str_t item, uint64_t line,
-    rfl_error_t *err)
+json_row(json_t *json, rfl_str_t item, uint64_t line, rfl_error_t *err)
 {
-    rfl_rc_t      rc;
-    import_row_t  row;
-
-    im->counts.rows++;
+    rfl_rc_t   rc;
+    rfl_row_t  row;
 
     rfl_json_in_close(&json->in);
     rfl_json_in_open(&json->in, item);
@@ -441,32 +429,26 @@ json_row(import_t *im, json_t *json, rfl_str_t item, uint64_t line,
     }
 
     set_row(json, item, &row);
+    row.line = line;
 
-    if (rc == RFL_OK) {
-        rc = import_row(im, &row, err);
+    rc = rc == RFL_OK ? json->handler->row(json->data, &row, err)
+                      : RFL_INVALID;
 
-    } else {
-        rc = RFL_INVALID;
-    }
-
-    if (rc == RFL_INVALID) {
-        import_bad(im, json->file, line, row.values, rfl_link_nfields,
-                   err->text);
-        return RFL_OK;
-    }
-
-    return rc;
+    return rc == RFL_INVALID
+           ? json->handler->bad(json->data, line, row.values,
+                                rfl_link_nfields, err->text, err)
+           : rc;
 }
 
 
 static void
-set_row(json_t *json, rfl_str_t item, import_row_t *row)
+set_row(json_t *json, rfl_str_t item, rfl_row_t *row)
 {
     size_t              i, number;
     rfl_str_t           raw;
     rfl_json_change_t  *change;
 
-    memset(row, 0, sizeof(import_row_t));
+    memset(row, 0, sizeof(rfl_row_t));
 
     for (i = 0; i < json->in.nchanges; i++) {
         change = &json->in.changes[i];
@@ -493,7 +475,7 @@ set_row(json_t *json, rfl_str_t item, import_row_t *row)
 /* Answers show the origin that follows from the channel: it is not set. */
 
 static void
-drop_origin(import_row_t *row)
+drop_origin(rfl_row_t *row)
 {
     size_t      origin, channel;
     u_char      scratch[RFL_LABELS_TEXT_MAX];

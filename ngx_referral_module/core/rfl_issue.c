@@ -1,0 +1,129 @@
+/*
+ * See rfl_issue.h.
+ */
+
+#include "rfl_issue.h"
+
+
+static uint64_t rfl_issue_clicks(void *data, uint32_t id);
+
+
+/* The lock first: what was counted and issued is read when it is ours. */
+
+rfl_rc_t
+rfl_issue_begin(rfl_registry_t *registry, rfl_totals_t *totals,
+    rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+    uint32_t  floor;
+
+    rc = rfl_registry_begin(registry, 1, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_issue_floor(totals, &floor, err);
+    if (rc != RFL_OK) {
+        rfl_registry_end(registry);
+        return rc;
+    }
+
+    rfl_registry_set_floor(registry, floor);
+    rfl_registry_set_clicks(registry, rfl_issue_clicks, totals);
+
+    return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_issue_floor(rfl_totals_t *totals, uint32_t *floor, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+    uint32_t  id;
+
+    *floor = 0;
+
+    if (totals->ledger != NULL) {
+        rc = rfl_ledger_begin(totals->ledger, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        rc = rfl_ledger_max_id(totals->ledger, &id);
+        rfl_ledger_end(totals->ledger);
+
+        if (rc != RFL_OK) {
+            return rfl_fail(err, RFL_ERROR, "the ledger cannot be read");
+        }
+
+        *floor = id + 1;
+    }
+
+    if (totals->counters != NULL) {
+        id = __atomic_load_n(&totals->counters->header->next_id,
+                             __ATOMIC_ACQUIRE);
+
+        if (*floor < id) {
+            *floor = id;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+/* It cannot report a failure; a group's clicks before are then taken as 0. */
+
+static uint64_t
+rfl_issue_clicks(void *data, uint32_t id)
+{
+    rfl_totals_t *totals = data;
+
+    rfl_rc_t    rc;
+    rfl_cell_t  cell;
+
+    memset(&cell, 0, sizeof(rfl_cell_t));
+
+    if (totals->ledger != NULL
+        && rfl_ledger_begin(totals->ledger, NULL) != RFL_OK)
+    {
+        return 0;
+    }
+
+    rc = rfl_totals_cell(totals, id, &cell);
+
+    if (totals->ledger != NULL) {
+        rfl_ledger_end(totals->ledger);
+    }
+
+    return rc == RFL_OK ? cell.n[RFL_CELL_CLICKS] : 0;
+}
+
+
+rfl_rc_t
+rfl_issue_commit(rfl_registry_t *registry, rfl_totals_t *totals,
+    rfl_error_t *room, rfl_error_t *err)
+{
+    rfl_rc_t             rc;
+    rfl_registry_meta_t  meta;
+
+    if (room != NULL) {
+        room->rc = RFL_OK;
+    }
+
+    /* what bulk has still to write may issue ids of groups */
+
+    rc = rfl_registry_settle(registry, err);
+    if (rc != RFL_OK) {
+        rfl_registry_end(registry);
+        return rc;
+    }
+
+    if (totals->counters != NULL && totals->counters->writable
+        && rfl_registry_meta(registry, &meta) == RFL_OK)
+    {
+        (void) rfl_counters_reserve(totals->counters, meta.next_id, room);
+    }
+
+    return rfl_registry_commit(registry, err);
+}
