@@ -4,8 +4,96 @@
 
 #include "rfl_issue.h"
 
+#include <time.h>
 
+
+static void rfl_issue_open_counters(const rfl_runtime_conf_t *conf,
+    const char *path, const u_char *uuid, rfl_totals_t *totals);
 static uint64_t rfl_issue_clicks(void *data, uint32_t id);
+
+
+/*
+ * The ledger is only read.  It is opened for writing all the same, since so
+ * this process has it open: the last process out writes it.
+ */
+
+rfl_rc_t
+rfl_issue_open(const rfl_runtime_conf_t *conf, const char *counters,
+    rfl_registry_t *registry, rfl_totals_t *totals, rfl_error_t *err)
+{
+    rfl_rc_t             rc;
+    rfl_registry_meta_t  meta;
+
+    totals->ledger = NULL;
+    totals->counters = NULL;
+
+    rc = rfl_registry_begin(registry, 0, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_registry_meta(registry, &meta);
+    rfl_registry_end(registry);
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "the registry's meta data cannot be read");
+    }
+
+    rc = rfl_ledger_open(&totals->ledger, conf->path, meta.uuid,
+                         RFL_STORE_WRITE, conf->map_size, err);
+
+    if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
+        totals->ledger = NULL;
+        return rc;
+    }
+
+    rfl_issue_open_counters(conf, counters, meta.uuid, totals);
+
+    return RFL_OK;
+}
+
+
+/*
+ * Mapped without a lock: it is not by this that the process counts.  Without
+ * cells the links count as overflow until the keeper has made them.
+ */
+
+static void
+rfl_issue_open_counters(const rfl_runtime_conf_t *conf, const char *path,
+    const u_char *uuid, rfl_totals_t *totals)
+{
+    rfl_rc_t         rc;
+    uint64_t         now;
+    rfl_counters_t  *counters;
+
+    if (path == NULL) {
+        return;
+    }
+
+    now = (uint64_t) time(NULL);
+
+    if (path[0] == '\0') {
+        rc = rfl_counters_volatile_open(&counters, conf->volatile_fd, uuid,
+                                        0, conf->max_ids, RFL_COUNTERS_GROW,
+                                        now, NULL);
+
+    } else {
+        rc = rfl_counters_open(&counters, path, uuid, 0,
+                               conf->max_ids, RFL_COUNTERS_GROW, now, NULL);
+    }
+
+    if (rc == RFL_OK) {
+        totals->counters = counters;
+    }
+}
+
+
+void
+rfl_issue_close(rfl_totals_t *totals)
+{
+    rfl_counters_close(totals->counters);
+    rfl_ledger_close(totals->ledger);
+}
 
 
 /* The lock first: what was counted and issued is read when it is ours. */

@@ -10,9 +10,19 @@
 #ifndef RFL_ISSUE_H
 #define RFL_ISSUE_H
 
-#include "rfl_registry.h"
-#include "rfl_report.h"
+#include "rfl_runtime.h"
 
+
+/*
+ * In a process of nginx, for a thread that writes: totals that are opened for
+ * this and closed after it.  counters: the path of the counter file that is in
+ * use, "" for the volatile one, NULL for none.  Of conf the path and numbers
+ * are read.  Where there is no ledger yet nothing was ever counted.
+ */
+
+rfl_rc_t rfl_issue_open(const rfl_runtime_conf_t *conf, const char *counters,
+    rfl_registry_t *registry, rfl_totals_t *totals, rfl_error_t *err);
+void rfl_issue_close(rfl_totals_t *totals);
 
 /*
  * begin waits for the writer's lock, as long as it takes.  totals outlive the

@@ -1,11 +1,9 @@
 /*
  * See rfl_keeper.h.
  *
- * The thread shares with its process only what the mutex guards: it opens its
+ * The thread shares with its process only what a mutex guards: it opens its
  * own runtime, from a copy of the configuration.  All it uses is on the heap,
  * so that a process which does not wait for it any longer may free the rest.
- * A fault is told once, and again when a minute has passed and it is still
- * there.
  *
  * Intervals are measured by the monotonic clock: setting the wall clock back
  * must not stop the flushing.
@@ -13,36 +11,38 @@
  * LMDB has no timed lock.  The ledger's writer lock is what this thread is
  * for; the registry's it never asks for once there is a registry: an import
  * may hold it for minutes, and the flush would wait.  What has to be written
- * there is another thread's.
+ * there is another thread's, and so is a file that is followed.
  */
 
 #include "rfl_keeper.h"
 #include "rfl_diagnosis.h"
+#include "rfl_source.h"
 #include "rfl_survey.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 
 #define RFL_KEEPER_TICK_MS    1000
-#define RFL_KEEPER_MESSAGES   4
-#define RFL_KEEPER_REMIND_MS  60000
+
+/* Between two tries to write what the directive says. */
+
+#define RFL_KEEPER_RETRY_MS   5000
 
 /* Folding is work of hours that nobody waits for: so much of it a turn. */
 
 #define RFL_KEEPER_FOLD_MS    500
 
 
-/* The registry's limit is being written; who is last of the two frees it. */
+/* What the directive says is being written; who is last of the two frees it. */
 
 typedef struct {
     char      *path;
+    char      *source;
     size_t     map_size;
     uint32_t   max_links;
     unsigned   users;            /* atomic */
-} rfl_keeper_limit_t;
+} rfl_keeper_directive_t;
 
 
 struct rfl_keeper_s {
@@ -53,10 +53,10 @@ struct rfl_keeper_s {
     pthread_mutex_t     mutex;
     pthread_cond_t      wake;
     unsigned            stop:1;
-    unsigned            nmessages;
-    rfl_error_t         messages[RFL_KEEPER_MESSAGES];
+    rfl_notices_t       notices;
+    rfl_source_t       *source;          /* NULL: no file is followed */
 
-    /* the thread's own; times are rfl_keeper_clock_ms() */
+    /* the thread's own; times are rfl_clock_ms() */
     rfl_runtime_t       rt;
     rfl_ledger_t       *ledger;
     uint32_t            deaths;          /* when the ledger was opened */
@@ -64,14 +64,12 @@ struct rfl_keeper_s {
     rfl_error_t         flush_error;     /* of the last flush; RFL_OK */
     rfl_diagnosis_t    *diagnosis;       /* NULL: no memory for it */
     rfl_survey_t       *survey;          /* NULL: no memory for it */
-    rfl_keeper_limit_t *limit;           /* NULL: nothing is being written */
-    uint64_t            limit_ms;        /* when that was begun */
+    rfl_keeper_directive_t  *directive;  /* NULL: nothing is being written */
+    uint64_t            directive_ms;    /* when that was begun */
+    unsigned            directed;        /* rt.opened of the registry that has
+                                            had it all */
     uint64_t            flushed_ms;      /* 0: never */
     uint64_t            full_ms;         /* 0: a full flush is due */
-    rfl_rc_t            told;
-    rfl_rc_t            fault;           /* told last, and when: one that comes
-                                            and goes is told once a minute */
-    uint64_t            fault_ms;
 };
 
 
@@ -79,7 +77,6 @@ static rfl_keeper_t *rfl_keeper_create(const rfl_runtime_conf_t *conf);
 static int rfl_keeper_copy_conf(rfl_keeper_t *k,
     const rfl_runtime_conf_t *conf);
 static void rfl_keeper_free(rfl_keeper_t *k);
-static rfl_rc_t rfl_keeper_run(rfl_keeper_t *k, void *(*main)(void *));
 static void *rfl_keeper_main(void *data);
 static void rfl_keeper_turn(rfl_keeper_t *k);
 static rfl_rc_t rfl_keeper_open(rfl_keeper_t *k, const rfl_counters_t *c,
@@ -101,20 +98,18 @@ static rfl_rc_t rfl_keeper_flush(rfl_keeper_t *k, rfl_counters_t *c,
 static void rfl_keeper_fold(rfl_keeper_t *k);
 static rfl_rc_t rfl_keeper_survey(rfl_keeper_t *k, uint64_t now,
     rfl_error_t *err);
-static void rfl_keeper_write_limit(rfl_keeper_t *k, uint64_t now);
-static void *rfl_keeper_limit_main(void *data);
-static void rfl_keeper_release_limit(rfl_keeper_limit_t *limit);
-static void rfl_keeper_tell(rfl_keeper_t *k, const rfl_error_t *err,
-    uint64_t now);
-static void rfl_keeper_add_message(rfl_keeper_t *k,
-    const rfl_error_t *message);
+static void rfl_keeper_lead_source(rfl_keeper_t *k);
+static void rfl_keeper_write_directive(rfl_keeper_t *k, uint64_t now);
+static rfl_keeper_directive_t *rfl_keeper_copy_directive(
+    const rfl_keeper_t *k);
+static void *rfl_keeper_directive_main(void *data);
+static void rfl_keeper_release_directive(rfl_keeper_directive_t *directive);
 static int rfl_keeper_wait(rfl_keeper_t *k);
 static int rfl_keeper_must_stop(rfl_keeper_t *k);
 static void rfl_keeper_leave(rfl_keeper_t *k);
 static int rfl_keeper_is_last(rfl_counters_t *c);
 static void rfl_keeper_flush_last(rfl_keeper_t *k);
 static void *rfl_keeper_last_flush(void *data);
-static struct timespec rfl_keeper_timespec(uint64_t ms);
 static uint64_t rfl_keeper_wall_ms(void);
 
 
@@ -122,6 +117,7 @@ rfl_rc_t
 rfl_keeper_start(rfl_keeper_t **kp, const rfl_runtime_conf_t *conf,
     rfl_error_t *err)
 {
+    rfl_error_t    message;
     rfl_keeper_t  *k;
 
     *kp = NULL;
@@ -132,7 +128,15 @@ rfl_keeper_start(rfl_keeper_t **kp, const rfl_runtime_conf_t *conf,
                         conf->path);
     }
 
-    if (rfl_keeper_run(k, rfl_keeper_main) != RFL_OK) {
+    /* without it there is a registry still, and counts to be kept */
+
+    if (conf->source[0] != '\0'
+        && rfl_source_create(&k->source, conf, &message) != RFL_OK)
+    {
+        rfl_notices_add(&k->notices, &message);
+    }
+
+    if (rfl_thread_start(&k->thread, rfl_keeper_main, k) != RFL_OK) {
         rfl_keeper_free(k);
         return rfl_fail(err, RFL_ERROR, "keeper of %s: no thread can be "
                         "started", conf->path);
@@ -147,8 +151,7 @@ rfl_keeper_start(rfl_keeper_t **kp, const rfl_runtime_conf_t *conf,
 static rfl_keeper_t *
 rfl_keeper_create(const rfl_runtime_conf_t *conf)
 {
-    rfl_keeper_t        *k;
-    pthread_condattr_t   attr;
+    rfl_keeper_t  *k;
 
     k = calloc(1, sizeof(rfl_keeper_t));
     if (k == NULL) {
@@ -160,11 +163,9 @@ rfl_keeper_create(const rfl_runtime_conf_t *conf)
         return NULL;
     }
 
-    (void) pthread_condattr_init(&attr);
-    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void) pthread_cond_init(&k->wake, &attr);
-    (void) pthread_condattr_destroy(&attr);
+    rfl_thread_cond_init(&k->wake);
     (void) pthread_mutex_init(&k->mutex, NULL);
+    rfl_notices_init(&k->notices);
 
     return k;
 }
@@ -175,7 +176,7 @@ rfl_keeper_copy_conf(rfl_keeper_t *k, const rfl_runtime_conf_t *conf)
 {
     char         *p;
     size_t        i, len;
-    const char  **strings[4];
+    const char  **strings[5];
 
     k->conf = *conf;
 
@@ -183,8 +184,9 @@ rfl_keeper_copy_conf(rfl_keeper_t *k, const rfl_runtime_conf_t *conf)
     strings[1] = &k->conf.path;
     strings[2] = &k->conf.counters;
     strings[3] = &k->conf.counters_dir;
+    strings[4] = &k->conf.source;
 
-    for (i = 0, len = 0; i < 4; i++) {
+    for (i = 0, len = 0; i < 5; i++) {
         len += strlen(*strings[i]) + 1;
     }
 
@@ -195,7 +197,7 @@ rfl_keeper_copy_conf(rfl_keeper_t *k, const rfl_runtime_conf_t *conf)
 
     k->strings = p;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 5; i++) {
         len = strlen(*strings[i]) + 1;
         *strings[i] = memcpy(p, *strings[i], len);
         p += len;
@@ -210,28 +212,11 @@ rfl_keeper_free(rfl_keeper_t *k)
 {
     (void) pthread_cond_destroy(&k->wake);
     (void) pthread_mutex_destroy(&k->mutex);
+    rfl_notices_destroy(&k->notices);
+    rfl_source_free(k->source);
 
     free(k->strings);
     free(k);
-}
-
-
-/* The process's signals are its event loop's business. */
-
-static rfl_rc_t
-rfl_keeper_run(rfl_keeper_t *k, void *(*main)(void *))
-{
-    int       rc;
-    sigset_t  all, old;
-
-    (void) sigfillset(&all);
-    (void) pthread_sigmask(SIG_SETMASK, &all, &old);
-
-    rc = pthread_create(&k->thread, NULL, main, k);
-
-    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
-
-    return rc == 0 ? RFL_OK : RFL_ERROR;
 }
 
 
@@ -267,10 +252,11 @@ rfl_keeper_turn(rfl_keeper_t *k)
 
     rt = &k->rt;
     err.text[0] = '\0';
-    now = rfl_keeper_clock_ms();
+    now = rfl_clock_ms();
 
     rfl_runtime_tick(rt, rfl_keeper_wall_ms() / 1000);
-    rfl_keeper_write_limit(k, now);
+    rfl_keeper_write_directive(k, now);
+    rfl_keeper_lead_source(k);
 
     rc = rfl_keeper_flush_due(k, now, &err);
     lost = rfl_keeper_flush_lost(k, rc == RFL_OK ? &err : NULL);
@@ -305,7 +291,7 @@ rfl_keeper_turn(rfl_keeper_t *k)
 
     err.rc = rc;
 
-    rfl_keeper_tell(k, &err, now);
+    rfl_notices_tell(&k->notices, &err, now);
 }
 
 
@@ -399,7 +385,7 @@ rfl_keeper_tell_new_ledger(rfl_keeper_t *k)
                     "history, are gone unless a backup of it is put back",
                     k->conf.path);
 
-    rfl_keeper_add_message(k, &message);
+    rfl_notices_add(&k->notices, &message);
 }
 
 
@@ -420,7 +406,7 @@ rfl_keeper_start_trust(rfl_keeper_t *k)
     }
 
     rfl_keeper_trust_start(&k->trust, file.flushed_ms, rfl_keeper_wall_ms(),
-                           rfl_keeper_clock_ms());
+                           rfl_clock_ms());
 }
 
 
@@ -512,7 +498,7 @@ rfl_keeper_flush_counters(rfl_keeper_t *k, int full, rfl_error_t *err)
     rfl_rc_t  rc;
 
     trusts = rfl_keeper_trusts(&k->trust, rfl_keeper_wall_ms(),
-                               rfl_keeper_clock_ms());
+                               rfl_clock_ms());
 
     rc = rfl_keeper_flush(k, k->rt.counters, full,
                           trusts ? &k->conf.keep : NULL, err);
@@ -660,7 +646,7 @@ rfl_keeper_fold(rfl_keeper_t *k)
     uint32_t  folded;
     uint64_t  end;
 
-    end = rfl_keeper_clock_ms() + RFL_KEEPER_FOLD_MS;
+    end = rfl_clock_ms() + RFL_KEEPER_FOLD_MS;
 
     do {
         if (rfl_ledger_fold(k->ledger, k->rt.counters->header->file_id,
@@ -670,7 +656,7 @@ rfl_keeper_fold(rfl_keeper_t *k)
             return;
         }
 
-    } while (folded != 0 && rfl_keeper_clock_ms() < end
+    } while (folded != 0 && rfl_clock_ms() < end
              && !rfl_keeper_must_stop(k));
 }
 
@@ -701,156 +687,157 @@ rfl_keeper_survey(rfl_keeper_t *k, uint64_t now, rfl_error_t *err)
 }
 
 
+/* Not before there is a registry: it makes none. */
+
+static void
+rfl_keeper_lead_source(rfl_keeper_t *k)
+{
+    rfl_runtime_t  *rt;
+
+    rt = &k->rt;
+
+    if (k->source == NULL || rt->registry == NULL) {
+        return;
+    }
+
+    rfl_source_lead(k->source, rt->opened,
+                    rt->counters == NULL ? NULL
+                    : rt->counters == rt->memory ? "" : rt->counters->path);
+}
+
+
 /*
- * Who registers reads the limit in the registry.  Writing it may wait for an
- * import: in a thread that this one does not wait for, and that nobody ends.
+ * Who registers reads the limit, and which file is followed, in the registry.
+ * Writing it may wait for an import: in a thread that this one does not wait
+ * for, and that nobody ends.
+ *
+ * Once a registry has what this process was told, it is left alone: what
+ * another one writes there later is of a newer configuration.
  */
 
 static void
-rfl_keeper_write_limit(rfl_keeper_t *k, uint64_t now)
+rfl_keeper_write_directive(rfl_keeper_t *k, uint64_t now)
 {
-    pthread_t            thread;
-    rfl_keeper_limit_t  *limit;
+    pthread_t                thread;
+    rfl_keeper_directive_t  *directive;
 
-    limit = k->limit;
+    directive = k->directive;
 
-    if (limit != NULL) {
-        if (__atomic_load_n(&limit->users, __ATOMIC_ACQUIRE) == 2) {
+    if (directive != NULL) {
+        if (__atomic_load_n(&directive->users, __ATOMIC_ACQUIRE) == 2) {
             return;
         }
 
-        rfl_keeper_release_limit(limit);
-        k->limit = NULL;
+        rfl_keeper_release_directive(directive);
+        k->directive = NULL;
     }
 
-    if (k->rt.registry == NULL || k->rt.max_links == k->conf.max_links
-        || (k->limit_ms != 0 && now - k->limit_ms < RFL_KEEPER_REMIND_MS))
+    if (k->rt.registry == NULL || k->directed == k->rt.opened) {
+        return;
+    }
+
+    if (k->rt.max_links == k->conf.max_links
+        && k->rt.source == rfl_registry_source_hash(rfl_cstr(k->conf.source)))
     {
+        k->directed = k->rt.opened;
         return;
     }
 
-    k->limit_ms = now;
-
-    limit = calloc(1, sizeof(rfl_keeper_limit_t));
-    if (limit == NULL) {
+    if (k->directive_ms != 0 && now - k->directive_ms < RFL_KEEPER_RETRY_MS) {
         return;
     }
 
-    limit->path = strdup(k->conf.path);
-    limit->map_size = k->conf.map_size;
-    limit->max_links = k->conf.max_links;
-    limit->users = 1;
+    k->directive_ms = now;
 
-    if (limit->path == NULL) {
-        rfl_keeper_release_limit(limit);
+    directive = rfl_keeper_copy_directive(k);
+    if (directive == NULL) {
         return;
     }
 
-    limit->users = 2;
+    directive->users = 2;
 
-    if (pthread_create(&thread, NULL, rfl_keeper_limit_main, limit) != 0) {
-        limit->users = 1;
-        rfl_keeper_release_limit(limit);
+    if (pthread_create(&thread, NULL, rfl_keeper_directive_main, directive)
+        != 0)
+    {
+        directive->users = 1;
+        rfl_keeper_release_directive(directive);
         return;
     }
 
     (void) pthread_detach(thread);
-    k->limit = limit;
+    k->directive = directive;
+}
+
+
+static rfl_keeper_directive_t *
+rfl_keeper_copy_directive(const rfl_keeper_t *k)
+{
+    rfl_keeper_directive_t  *directive;
+
+    directive = calloc(1, sizeof(rfl_keeper_directive_t));
+    if (directive == NULL) {
+        return NULL;
+    }
+
+    directive->path = strdup(k->conf.path);
+    directive->source = strdup(k->conf.source);
+    directive->map_size = k->conf.map_size;
+    directive->max_links = k->conf.max_links;
+    directive->users = 1;
+
+    if (directive->path == NULL || directive->source == NULL) {
+        rfl_keeper_release_directive(directive);
+        return NULL;
+    }
+
+    return directive;
 }
 
 
 static void *
-rfl_keeper_limit_main(void *data)
+rfl_keeper_directive_main(void *data)
 {
-    rfl_keeper_limit_t  *limit = data;
+    rfl_keeper_directive_t  *directive = data;
 
     rfl_registry_t  *registry;
 
-    if (rfl_registry_open(&registry, limit->path, RFL_STORE_WRITE,
-                          limit->map_size, NULL)
+    if (rfl_registry_open(&registry, directive->path, RFL_STORE_WRITE,
+                          directive->map_size, NULL)
         == RFL_OK)
     {
-        (void) rfl_registry_set_directive(registry, limit->max_links, rfl_str("", 0), NULL);
+        (void) rfl_registry_set_directive(registry, directive->max_links,
+                                          rfl_cstr(directive->source), NULL);
         rfl_registry_close(registry);
     }
 
-    rfl_keeper_release_limit(limit);
+    rfl_keeper_release_directive(directive);
 
     return NULL;
 }
 
 
 static void
-rfl_keeper_release_limit(rfl_keeper_limit_t *limit)
+rfl_keeper_release_directive(rfl_keeper_directive_t *directive)
 {
-    if (__atomic_sub_fetch(&limit->users, 1, __ATOMIC_ACQ_REL) == 0) {
-        free(limit->path);
-        free(limit);
+    if (__atomic_sub_fetch(&directive->users, 1, __ATOMIC_ACQ_REL) == 0) {
+        free(directive->path);
+        free(directive->source);
+        free(directive);
     }
-}
-
-
-static void
-rfl_keeper_tell(rfl_keeper_t *k, const rfl_error_t *err, uint64_t now)
-{
-    if (err->rc == RFL_OK) {
-
-        if (k->told == RFL_OK) {
-            return;
-        }
-
-    } else {
-
-        if (err->rc == k->fault && now - k->fault_ms < RFL_KEEPER_REMIND_MS) {
-            return;
-        }
-
-        k->fault = err->rc;
-        k->fault_ms = now;
-    }
-
-    k->told = err->rc;
-
-    rfl_keeper_add_message(k, err);
-}
-
-
-/* With nobody listening the last one is the one to know. */
-
-static void
-rfl_keeper_add_message(rfl_keeper_t *k, const rfl_error_t *message)
-{
-    (void) pthread_mutex_lock(&k->mutex);
-
-    if (k->nmessages == RFL_KEEPER_MESSAGES) {
-        k->nmessages--;
-    }
-
-    k->messages[k->nmessages++] = *message;
-
-    (void) pthread_mutex_unlock(&k->mutex);
 }
 
 
 int
 rfl_keeper_message(rfl_keeper_t *k, rfl_error_t *message)
 {
-    int  has;
+    return rfl_notices_take(&k->notices, message);
+}
 
-    (void) pthread_mutex_lock(&k->mutex);
 
-    has = (k->nmessages != 0);
-
-    if (has) {
-        *message = k->messages[0];
-        k->nmessages--;
-        memmove(k->messages, k->messages + 1,
-                k->nmessages * sizeof(rfl_error_t));
-    }
-
-    (void) pthread_mutex_unlock(&k->mutex);
-
-    return has;
+int
+rfl_keeper_source_message(rfl_keeper_t *k, rfl_error_t *message)
+{
+    return k->source != NULL && rfl_source_message(k->source, message);
 }
 
 
@@ -859,18 +846,16 @@ rfl_keeper_message(rfl_keeper_t *k, rfl_error_t *message)
 static int
 rfl_keeper_wait(rfl_keeper_t *k)
 {
-    int              stop;
-    unsigned         ms;
-    struct timespec  until;
+    int       stop;
+    unsigned  ms;
 
     ms = k->conf.flush_ms < RFL_KEEPER_TICK_MS ? k->conf.flush_ms
                                                : RFL_KEEPER_TICK_MS;
-    until = rfl_keeper_timespec(rfl_keeper_clock_ms() + ms);
 
     (void) pthread_mutex_lock(&k->mutex);
 
     if (!k->stop) {
-        (void) pthread_cond_timedwait(&k->wake, &k->mutex, &until);
+        rfl_thread_cond_wait(&k->wake, &k->mutex, rfl_clock_ms() + ms);
     }
 
     stop = k->stop;
@@ -925,8 +910,8 @@ rfl_keeper_leave(rfl_keeper_t *k)
     rfl_diagnosis_free(k->diagnosis);
     rfl_survey_free(k->survey);
 
-    if (k->limit != NULL) {
-        rfl_keeper_release_limit(k->limit);
+    if (k->directive != NULL) {
+        rfl_keeper_release_directive(k->directive);
     }
 
     rfl_ledger_close(k->ledger);
@@ -986,17 +971,19 @@ rfl_keeper_ask(rfl_keeper_t *k)
     (void) pthread_cond_signal(&k->wake);
 
     (void) pthread_mutex_unlock(&k->mutex);
+
+    if (k->source != NULL) {
+        rfl_source_ask(k->source);
+    }
 }
 
 
 void
 rfl_keeper_join(rfl_keeper_t *k, uint64_t deadline_ms)
 {
-    struct timespec  until;
-
-    until = rfl_keeper_timespec(deadline_ms);
-
-    if (pthread_clockjoin_np(k->thread, NULL, CLOCK_MONOTONIC, &until) == 0) {
+    if (rfl_thread_join(k->thread, deadline_ms)
+        && (k->source == NULL || rfl_source_join(k->source, deadline_ms)))
+    {
         rfl_keeper_free(k);
     }
 }
@@ -1044,7 +1031,7 @@ rfl_keeper_last_out(rfl_runtime_t *rt)
 
     rfl_runtime_init(rt, rt->conf, rt->stripe);
 
-    if (rfl_keeper_run(k, rfl_keeper_last_flush) != RFL_OK) {
+    if (rfl_thread_start(&k->thread, rfl_keeper_last_flush, k) != RFL_OK) {
         rfl_runtime_close(&k->rt);
         rfl_keeper_free(k);
         return NULL;
@@ -1073,17 +1060,6 @@ rfl_keeper_last_flush(void *data)
 }
 
 
-uint64_t
-rfl_keeper_clock_ms(void)
-{
-    struct timespec  now;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &now);
-
-    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
-}
-
-
 static uint64_t
 rfl_keeper_wall_ms(void)
 {
@@ -1092,16 +1068,4 @@ rfl_keeper_wall_ms(void)
     (void) clock_gettime(CLOCK_REALTIME, &now);
 
     return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
-}
-
-
-static struct timespec
-rfl_keeper_timespec(uint64_t ms)
-{
-    struct timespec  ts;
-
-    ts.tv_sec = (time_t) (ms / 1000);
-    ts.tv_nsec = (long) (ms % 1000) * 1000000;
-
-    return ts;
 }

@@ -12,6 +12,7 @@
 #define RFL_KEEPER_H
 
 #include "rfl_runtime.h"
+#include "rfl_thread.h"
 
 
 typedef struct rfl_keeper_s  rfl_keeper_t;
@@ -35,24 +36,24 @@ rfl_rc_t rfl_keeper_start(rfl_keeper_t **kp, const rfl_runtime_conf_t *conf,
     rfl_error_t *err);
 
 /*
- * Takes the message the thread has for the log, if there is a new one:
- * a fault (rc != RFL_OK), or that it is over (rc == RFL_OK).  Returns 1 or 0.
+ * Takes the message there is for the log, if there is a new one: a fault (rc
+ * != RFL_OK), or that it is over (rc == RFL_OK).  Returns 1 or 0.
+ * source_message: likewise of the file that is followed.
  */
 
 int rfl_keeper_message(rfl_keeper_t *k, rfl_error_t *message);
+int rfl_keeper_source_message(rfl_keeper_t *k, rfl_error_t *message);
 
 /*
  * Ending takes two calls, so that several keepers flush at the same time and
  * share one deadline: ask() tells the thread to end, which flushes if this
  * was the last process out; join() waits until deadline_ms of
- * rfl_keeper_clock_ms().  A thread that has not ended then is left to the
+ * rfl_clock_ms().  A thread that has not ended then is left to the
  * process's end, which LMDB survives; all it uses is on the heap.
  */
 
 void rfl_keeper_ask(rfl_keeper_t *k);
 void rfl_keeper_join(rfl_keeper_t *k, uint64_t deadline_ms);
-
-uint64_t rfl_keeper_clock_ms(void);      /* monotonic */
 
 
 /*

@@ -164,6 +164,7 @@ rfl_runtime_registry(rfl_runtime_t *rt)
         return;
     }
 
+    rt->opened++;
     rt->registry_error.rc = RFL_OK;
     (void) rfl_store_reader_check(rfl_registry_store(rt->registry));
 
@@ -271,6 +272,7 @@ rfl_runtime_meta(rfl_runtime_t *rt)
     rt->has_uuid = 1;
     rt->next_id = meta.next_id;
     rt->max_links = meta.max_links;
+    rt->source = meta.source;
 }
 
 

@@ -17,6 +17,7 @@
 #include "rfl_pattern.h"
 #include "rfl_record.h"
 #include "rfl_report.h"
+#include "rfl_shared_text.h"
 
 
 /* Compiled patterns a process keeps; the least recently used one goes. */
@@ -31,6 +32,7 @@ typedef struct {
     const char  *path;           /* the registry's PATH */
     const char  *counters;       /* counter file; empty: in counters_dir */
     const char  *counters_dir;   /* empty: the file is PATH/counters */
+    const char  *source;         /* file the links are those of; empty: none */
     size_t       map_size;
     uint32_t     max_ids;        /* cells to map: links and groups */
     uint32_t     max_links;
@@ -38,6 +40,8 @@ typedef struct {
     rfl_retention_t  keep;       /* of history */
     int          volatile_fd;    /* rfl_counters_volatile_create()'s, or -1 */
     rfl_canary_t    *canary;     /* the master's; NULL: none */
+    rfl_shared_text_t  *source_state;    /* likewise: what is wrong with the
+                                            source */
 } rfl_runtime_conf_t;
 
 
@@ -69,6 +73,9 @@ typedef struct {
     uint32_t                   next_id;          /* of the registry, as it was
                                                     read last */
     uint32_t                   max_links;
+    uint64_t                   source;           /* of the file it follows */
+    unsigned                   opened;           /* how often the registry was
+                                                    opened */
     uint32_t                   deaths;           /* the canary's, when the
                                                     environments were opened */
     uint64_t                   now;              /* seconds; of the last tick */

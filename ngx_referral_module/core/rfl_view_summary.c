@@ -18,6 +18,7 @@ static void rfl_view_health(rfl_view_t *v, rfl_buf_t *b,
     const rfl_zone_t *zone);
 static void rfl_view_health_ledger(rfl_view_t *v, rfl_buf_t *b);
 static void rfl_view_health_counters(rfl_view_t *v, rfl_buf_t *b);
+static void rfl_view_health_source(rfl_view_t *v, rfl_buf_t *b);
 static void rfl_view_health_of(rfl_buf_t *b, const char *name, int is_open,
     const rfl_error_t *err);
 static void rfl_view_diagnosis(rfl_view_t *v, rfl_buf_t *b);
@@ -95,7 +96,8 @@ rfl_view_summary(rfl_view_t *v, rfl_buf_t *b)
     rfl_buf_time(b, (uint64_t) time(NULL));
     rfl_buf_text(b, "\"");
     rfl_json_name(b, "write");
-    rfl_buf_text(b, v->write ? "true" : "false");
+    rfl_buf_text(b, v->write && v->rt->conf->source[0] == '\0' ? "true"
+                                                               : "false");
 
     if (v->period.nranges != 0) {
         rfl_view_period(b, "period", &v->period);
@@ -236,6 +238,7 @@ rfl_view_health(rfl_view_t *v, rfl_buf_t *b, const rfl_zone_t *zone)
                        &rt->registry_error);
     rfl_view_health_ledger(v, b);
     rfl_view_health_counters(v, b);
+    rfl_view_health_source(v, b);
 
     if (rt->counters != NULL) {
         rfl_view_flush(b, rt->counters->header);
@@ -303,6 +306,32 @@ rfl_view_health_counters(rfl_view_t *v, rfl_buf_t *b)
     rfl_json_name(b, "counters");
     rfl_json_string(b, rfl_cstr("volatile: there is no counter file, what is "
                                 "not flushed is lost when nginx ends"));
+}
+
+
+/* Without source= there is nothing to say. */
+
+static void
+rfl_view_health_source(rfl_view_t *v, rfl_buf_t *b)
+{
+    rfl_error_t                state;
+    const rfl_runtime_conf_t  *conf;
+
+    conf = v->rt->conf;
+
+    if (conf->source[0] == '\0') {
+        return;
+    }
+
+    if (conf->source_state != NULL) {
+        rfl_shared_text_get(conf->source_state, &state);
+
+    } else {
+        (void) rfl_fail(&state, RFL_NO_MEMORY, "not known: nginx had no "
+                        "memory for it when it began, see the error log");
+    }
+
+    rfl_view_health_of(b, "source", 1, &state);
 }
 
 

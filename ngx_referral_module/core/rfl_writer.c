@@ -8,12 +8,11 @@
 #include "rfl_writer.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "rfl_issue.h"
 
 
 typedef struct {
@@ -39,7 +38,6 @@ struct rfl_writer_s {
 
 static rfl_writer_t *rfl_writer_create(const rfl_runtime_conf_t *conf);
 static void rfl_writer_free(rfl_writer_t *w);
-static rfl_rc_t rfl_writer_run(rfl_writer_t *w);
 static void *rfl_writer_main(void *data);
 static rfl_write_t *rfl_writer_next(rfl_writer_t *w);
 static void rfl_writer_finish(rfl_writer_t *w, rfl_write_t *write);
@@ -47,10 +45,6 @@ static void rfl_writer_do(rfl_writer_t *w, rfl_write_t *write);
 static rfl_rc_t rfl_writer_read_body(rfl_write_t *write);
 static void rfl_writer_edit(rfl_writer_t *w, rfl_write_t *write,
     rfl_registry_t *registry);
-static rfl_rc_t rfl_writer_totals(rfl_writer_t *w, const rfl_write_t *write,
-    rfl_registry_t *registry, rfl_totals_t *totals, rfl_error_t *err);
-static void rfl_writer_counters(rfl_writer_t *w, const rfl_write_t *write,
-    const u_char *uuid, rfl_totals_t *totals);
 static void rfl_writer_list_add(rfl_writer_list_t *list, rfl_write_t *write);
 static rfl_write_t *rfl_writer_list_take(rfl_writer_list_t *list);
 
@@ -110,7 +104,7 @@ rfl_writer_start(rfl_writer_t **wp, const rfl_runtime_conf_t *conf,
                         conf->path);
     }
 
-    if (rfl_writer_run(w) != RFL_OK) {
+    if (rfl_thread_start(&w->thread, rfl_writer_main, w) != RFL_OK) {
         rfl_writer_free(w);
         return rfl_fail(err, RFL_ERROR, "writer of %s: no thread can be "
                         "started", conf->path);
@@ -179,25 +173,6 @@ rfl_writer_free(rfl_writer_t *w)
 }
 
 
-/* The process's signals are its event loop's business. */
-
-static rfl_rc_t
-rfl_writer_run(rfl_writer_t *w)
-{
-    int       rc;
-    sigset_t  all, old;
-
-    (void) sigfillset(&all);
-    (void) pthread_sigmask(SIG_SETMASK, &all, &old);
-
-    rc = pthread_create(&w->thread, NULL, rfl_writer_main, w);
-
-    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
-
-    return rc == 0 ? RFL_OK : RFL_ERROR;
-}
-
-
 int
 rfl_writer_fd(const rfl_writer_t *w)
 {
@@ -258,12 +233,7 @@ rfl_writer_ask(rfl_writer_t *w)
 void
 rfl_writer_join(rfl_writer_t *w, uint64_t deadline_ms)
 {
-    struct timespec  until;
-
-    until.tv_sec = (time_t) (deadline_ms / 1000);
-    until.tv_nsec = (long) (deadline_ms % 1000) * 1000000;
-
-    if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until) == 0) {
+    if (rfl_thread_join(w->thread, deadline_ms)) {
         rfl_writer_free(w);
     }
 }
@@ -399,91 +369,16 @@ rfl_writer_edit(rfl_writer_t *w, rfl_write_t *write, rfl_registry_t *registry)
     rfl_error_t   err;
     rfl_totals_t  totals;
 
-    if (rfl_writer_totals(w, write, registry, &totals, &err) != RFL_OK) {
+    if (rfl_issue_open(&w->conf, write->counters, registry, &totals, &err)
+        != RFL_OK)
+    {
         (void) rfl_edit_fail(&write->answer, RFL_ERROR, "", &err);
         return;
     }
 
     (void) rfl_edit_run(&write->edit, registry, &totals, &write->answer);
 
-    rfl_counters_close(totals.counters);
-    rfl_ledger_close(totals.ledger);
-}
-
-
-/*
- * The ledger is only read.  It is opened for writing all the same, since so
- * this process has it open: the last process out writes it.
- */
-
-static rfl_rc_t
-rfl_writer_totals(rfl_writer_t *w, const rfl_write_t *write,
-    rfl_registry_t *registry, rfl_totals_t *totals, rfl_error_t *err)
-{
-    rfl_rc_t             rc;
-    rfl_registry_meta_t  meta;
-
-    totals->ledger = NULL;
-    totals->counters = NULL;
-
-    rc = rfl_registry_begin(registry, 0, err);
-    if (rc != RFL_OK) {
-        return rc;
-    }
-
-    rc = rfl_registry_meta(registry, &meta);
-    rfl_registry_end(registry);
-
-    if (rc != RFL_OK) {
-        return rfl_fail(err, rc, "the registry's meta data cannot be read");
-    }
-
-    rc = rfl_ledger_open(&totals->ledger, w->conf.path, meta.uuid,
-                         RFL_STORE_WRITE, w->conf.map_size, err);
-
-    if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
-        totals->ledger = NULL;
-        return rc;
-    }
-
-    rfl_writer_counters(w, write, meta.uuid, totals);
-
-    return RFL_OK;
-}
-
-
-/*
- * Mapped without a lock: it is not by this that the process counts.  Without
- * cells the links count as overflow until the keeper has made them.
- */
-
-static void
-rfl_writer_counters(rfl_writer_t *w, const rfl_write_t *write,
-    const u_char *uuid, rfl_totals_t *totals)
-{
-    rfl_rc_t         rc;
-    uint64_t         now;
-    rfl_counters_t  *counters;
-
-    if (write->counters == NULL) {
-        return;
-    }
-
-    now = (uint64_t) time(NULL);
-
-    if (write->counters[0] == '\0') {
-        rc = rfl_counters_volatile_open(&counters, w->conf.volatile_fd, uuid,
-                                        0, w->conf.max_ids, RFL_COUNTERS_GROW,
-                                        now, NULL);
-
-    } else {
-        rc = rfl_counters_open(&counters, write->counters, uuid, 0,
-                               w->conf.max_ids, RFL_COUNTERS_GROW, now, NULL);
-    }
-
-    if (rc == RFL_OK) {
-        totals->counters = counters;
-    }
+    rfl_issue_close(&totals);
 }
 
 

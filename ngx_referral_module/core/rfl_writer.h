@@ -16,7 +16,8 @@
 #define RFL_WRITER_H
 
 #include "rfl_edit.h"
-#include "rfl_keeper.h"
+#include "rfl_runtime.h"
+#include "rfl_thread.h"
 
 
 #define RFL_WRITER_QUEUE  16

@@ -193,6 +193,8 @@ const HEALTH = [
     ['ledger', 'Ledger', 'The store on disk for totals and history.'],
     ['counters', 'Counters', 'The shared memory in which requests are counted '
                              + 'between two flushes.'],
+    ['source', 'Source', 'The file the links are kept equal to. If it is not '
+                         + 'valid they stay as they were.'],
     ['flush_age_ms', 'Last stored', 'How long ago the counters were stored in '
                                     + 'the ledger.'],
     ['flush_errors', 'Failed flushes', 'If this grows, the disk is full or '

@@ -60,6 +60,7 @@ typedef struct {
 
     ngx_http_referral_told_t         told;        /* of the worker's part */
     ngx_http_referral_told_t         keeper_told;
+    ngx_http_referral_told_t         source_told;
 
     /* where it is named first: what an error message points at */
     u_char                          *file;

@@ -240,6 +240,12 @@ ngx_http_referral_api_may(ngx_http_request_t *r,
                                 "sent this");
     }
 
+    if (ctx->registry->conf.source[0] != '\0') {
+        return rfl_query_refuse(error, NGX_HTTP_CONFLICT, "ReadOnly",
+                                "nginx keeps these links equal to %s: change "
+                                "them there", ctx->registry->conf.source);
+    }
+
     if (ctx->edit.kind != RFL_EDIT_REMOVE
         && !ngx_http_referral_api_is_json(r))
     {
@@ -613,7 +619,7 @@ failed:
                   "nothing can be written", &reg->name);
 
     rfl_writer_ask(reg->writer);
-    rfl_writer_join(reg->writer, rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS);
+    rfl_writer_join(reg->writer, rfl_clock_ms() + RFL_KEEPER_EXIT_MS);
     reg->writer = NULL;
 }
 

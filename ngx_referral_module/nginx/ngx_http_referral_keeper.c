@@ -42,6 +42,7 @@ typedef struct ngx_http_referral_shared_s  ngx_http_referral_shared_t;
 struct ngx_http_referral_shared_s {
     ngx_http_referral_shared_t      *next;
     int                              volatile_fd;
+    rfl_shared_text_t               *source_state;  /* NULL: no source yet */
     char                             path[1];     /* all of it */
 };
 
@@ -256,6 +257,15 @@ ngx_http_referral_share(ngx_cycle_t *cycle, ngx_http_referral_registry_t *reg)
     }
 
     reg->conf.volatile_fd = shared->volatile_fd;
+
+    if (reg->conf.source[0] != '\0') {
+
+        if (shared->source_state == NULL) {
+            shared->source_state = rfl_shared_text_create("not read yet");
+        }
+
+        reg->conf.source_state = shared->source_state;
+    }
 }
 
 
@@ -284,6 +294,7 @@ ngx_http_referral_shared(ngx_http_referral_registry_t *reg)
     ngx_memcpy(shared->path, reg->conf.path, len + 1);
 
     shared->volatile_fd = -1;
+    shared->source_state = NULL;
     shared->next = ngx_http_referral_list;
     ngx_http_referral_list = shared;
 
@@ -395,7 +406,9 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
             ngx_http_referral_start_keeper(reg);
         }
 
-        if (reg->write || rmcf->write_all) {
+        /* who follows a file takes no writes */
+
+        if ((reg->write || rmcf->write_all) && reg->conf.source[0] == '\0') {
             reg->runtime.writes = 1;
             ngx_http_referral_api_start(cycle, reg);
         }
@@ -497,6 +510,12 @@ ngx_http_referral_tell_keeper(ngx_http_referral_registry_t *reg)
     {
         ngx_http_referral_tell(reg, &reg->keeper_told, &message);
     }
+
+    while (reg->keeper != NULL
+           && rfl_keeper_source_message(reg->keeper, &message))
+    {
+        ngx_http_referral_tell(reg, &reg->source_told, &message);
+    }
 }
 
 
@@ -576,7 +595,7 @@ ngx_http_referral_close(void *data)
     ngx_http_referral_events_close();
 
     regs = rmcf->registries.elts;
-    deadline = rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS;
+    deadline = rfl_clock_ms() + RFL_KEEPER_EXIT_MS;
 
     for (i = 0; i < rmcf->registries.nelts; i++) {
         reg = regs[i];

@@ -27,6 +27,8 @@ static char *ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_referral_registry_option(ngx_conf_t *cf,
     ngx_http_referral_registry_t *reg, ngx_str_t *option);
+static char *ngx_http_referral_source(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg, ngx_str_t *file);
 static char *ngx_http_referral_number(ngx_conf_t *cf, ngx_str_t *option,
     ngx_int_t value, ngx_int_t min, ngx_int_t max);
 static char *ngx_http_referral_keep(ngx_conf_t *cf, ngx_str_t *option,
@@ -601,6 +603,17 @@ ngx_http_referral_registry_option(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
+    if (ngx_strncmp(option->data, "source=", 7) == 0) {
+        s.data = option->data + 7;
+        s.len = option->len - 7;
+
+        if (s.len == 0) {
+            goto invalid;
+        }
+
+        return ngx_http_referral_source(cf, reg, &s);
+    }
+
     if (ngx_strncmp(option->data, "flush=", 6) == 0) {
         s.data = option->data + 6;
         s.len = option->len - 6;
@@ -667,6 +680,46 @@ invalid:
                        option);
 
     return NGX_CONF_ERROR;
+}
+
+
+/*
+ * Whether the workers may read it is theirs to find out; it may come later,
+ * and nginx serves without it.
+ */
+
+static char *
+ngx_http_referral_source(ngx_conf_t *cf, ngx_http_referral_registry_t *reg,
+    ngx_str_t *file)
+{
+    ngx_int_t    rc;
+    struct stat  st;
+
+    if (ngx_conf_full_name(cf->cycle, file, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    reg->conf.source = (char *) file->data;
+
+    rc = stat((char *) file->data, &st);
+
+    if (rc == 0 && !S_ISREG(st.st_mode)) {
+        ngx_set_errno(S_ISDIR(st.st_mode) ? NGX_EISDIR : EINVAL);
+        rc = -1;
+    }
+
+    if (rc == 0) {
+        rc = access((char *) file->data, R_OK);
+    }
+
+    if (rc == -1) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
+                           "the source \"%V\" of referral registry \"%V\" "
+                           "cannot be read; the links stay as they are until "
+                           "it can be", file, &reg->name);
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -1223,6 +1276,7 @@ ngx_http_referral_get_registry(ngx_conf_t *cf, ngx_str_t *name)
     reg->conf.path = "";
     reg->conf.counters = "";
     reg->conf.counters_dir = "";
+    reg->conf.source = "";
     reg->conf.flush_ms = 5000;
     reg->conf.max_links = 10000000;
     reg->conf.keep.seconds[RFL_UNIT_MINUTE] = 24 * 3600;

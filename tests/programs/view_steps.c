@@ -66,6 +66,7 @@ main(int argc, char **argv)
     conf.path = argv[1];
     conf.counters = argv[2];
     conf.counters_dir = "";
+    conf.source = "";
     conf.map_size = (size_t) 1 << 34;
     conf.max_ids = 1u << 24;
     conf.max_links = 1u << 23;

@@ -25,6 +25,7 @@ site_init(site_t *site, const char *name)
     site->conf.path = site->dir;
     site->conf.counters = site->counters;
     site->conf.counters_dir = "";
+    site->conf.source = "";
     site->conf.map_size = 64 << 20;
     site->conf.max_ids = 100000;
     site->conf.max_links = 50000;

@@ -73,7 +73,7 @@ keeper_process(site_t *site, int until, int other)
     (void) !read(until, &byte, 1);
 
     rfl_keeper_ask(keeper);
-    rfl_keeper_join(keeper, rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS);
+    rfl_keeper_join(keeper, rfl_clock_ms() + RFL_KEEPER_EXIT_MS);
     _exit(0);
 }
 
@@ -232,7 +232,7 @@ test_the_last_worker_flushes(void **state)
             _exit(1);
         }
 
-        rfl_keeper_join(keeper, rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS);
+        rfl_keeper_join(keeper, rfl_clock_ms() + RFL_KEEPER_EXIT_MS);
         _exit(0);
     }
 
@@ -527,7 +527,7 @@ test_the_last_worker_stores_all_its_files(void **state)
             _exit(1);
         }
 
-        rfl_keeper_join(keeper, rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS);
+        rfl_keeper_join(keeper, rfl_clock_ms() + RFL_KEEPER_EXIT_MS);
         _exit(0);
     }
 
@@ -653,7 +653,7 @@ test_another_registrys_counts_go_to_its_own_ledger(void **state)
     assert_non_null(strstr(message.text, "ledger of another registry"));
 
     rfl_keeper_ask(keeper);
-    rfl_keeper_join(keeper, rfl_keeper_clock_ms() + 60000);
+    rfl_keeper_join(keeper, rfl_clock_ms() + 60000);
 
     memset(&site.rt, 0, sizeof(rfl_runtime_t));
     memset(&other.rt, 0, sizeof(rfl_runtime_t));
@@ -762,10 +762,10 @@ test_an_import_holds_up_neither_flush_nor_end(void **state)
     site_click(&site, id, 1);
     site_close(&site);
 
-    begin = rfl_keeper_clock_ms();
+    begin = rfl_clock_ms();
     (void) close(fds[1]);
     assert_int_equal(wait_for(pid), 0);
-    assert_true(rfl_keeper_clock_ms() - begin < RFL_KEEPER_EXIT_MS);
+    assert_true(rfl_clock_ms() - begin < RFL_KEEPER_EXIT_MS);
     assert_int_equal(ledger_clicks(&site, id), 8);
     (void) close(fds[0]);
 
@@ -821,10 +821,10 @@ test_a_locked_ledger_holds_up_the_end_for_its_time_only(void **state)
     site_click(&site, id, 2);
     site_close(&site);
 
-    begin = rfl_keeper_clock_ms();
+    begin = rfl_clock_ms();
     (void) close(fds[1]);
     assert_int_equal(wait_for(pid), 0);
-    took = rfl_keeper_clock_ms() - begin;
+    took = rfl_clock_ms() - begin;
     assert_true(took >= RFL_KEEPER_EXIT_MS);
     assert_true(took < RFL_KEEPER_EXIT_MS
                        + (getenv("VALGRIND") == NULL ? 800 : 20000));
@@ -1059,7 +1059,7 @@ test_a_fault_is_told_once(void **state)
 
     assert_int_equal(told, 1);
     rfl_keeper_ask(keeper);
-    rfl_keeper_join(keeper, rfl_keeper_clock_ms() + RFL_KEEPER_EXIT_MS);
+    rfl_keeper_join(keeper, rfl_clock_ms() + RFL_KEEPER_EXIT_MS);
 
     site_remove(&site);
 }

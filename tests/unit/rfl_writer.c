@@ -55,7 +55,7 @@ static void
 end(rfl_writer_t *w)
 {
     rfl_writer_ask(w);
-    rfl_writer_join(w, rfl_keeper_clock_ms() + PATIENCE_MS);
+    rfl_writer_join(w, rfl_clock_ms() + PATIENCE_MS);
 }
 
 
@@ -251,14 +251,14 @@ test_queue_is_bounded(void **state)
 
     /* one more than the queue holds, as soon as the thread has taken one */
 
-    until = rfl_keeper_clock_ms() + PATIENCE_MS;
+    until = rfl_clock_ms() + PATIENCE_MS;
 
     for (i = 0; i < RFL_WRITER_QUEUE + 1; i++) {
         (void) snprintf(body, sizeof(body), "{\"tag\":\"%d\"}", i);
         write = add_link(&site, body);
 
         while (rfl_writer_put(w, write) != RFL_OK) {
-            assert_true(rfl_keeper_clock_ms() < until);
+            assert_true(rfl_clock_ms() < until);
             usleep(1000);
         }
     }
@@ -308,7 +308,7 @@ test_ends_with_writes_in_its_queue(void **state)
     rfl_writer_ask(w);
     assert_int_equal(rfl_writer_put(w, NULL), RFL_BUSY);
     rfl_registry_end(site.rt.registry);
-    rfl_writer_join(w, rfl_keeper_clock_ms() + PATIENCE_MS);
+    rfl_writer_join(w, rfl_clock_ms() + PATIENCE_MS);
 
     assert_int_equal(rfl_registry_begin(site.rt.registry, 0, &err), RFL_OK);
     assert_int_equal(rfl_registry_meta(site.rt.registry, &meta), RFL_OK);
@@ -351,10 +351,10 @@ test_leaves_the_lock_to_who_has_it(void **state)
         }
 
         usleep(200000);
-        now = rfl_keeper_clock_ms();
+        now = rfl_clock_ms();
         rfl_writer_ask(w);
         rfl_writer_join(w, now + 300);
-        now = rfl_keeper_clock_ms() - now;
+        now = rfl_clock_ms() - now;
 
         _exit(now >= 250 && now < 5000 ? 0 : 2);
     }
