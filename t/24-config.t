@@ -78,7 +78,7 @@ refused($invalid, "referral_registry main %%DIR%%/referral $_;")
         'max_links=-1', 'max_links=x', 'max_links=33554433',
         'max_links=99999999999999999999', 'map_size=', 'map_size=0',
         'map_size=1023k', 'map_size=x', 'map_size=-1m',
-        'map_size=99999999999999999999', 'counters=', 'nothing=1',
+        'map_size=99999999999999999999', 'counters=', 'source=', 'nothing=1',
         'flush', 'Flush=5s', 'if=1', '%%DIR%%/other', 'minutes=',
         'minutes=59m', 'minutes=x', 'minutes=-1', 'hours=', 'hours=23h',
         'hours=1', 'days=', 'days=23h', 'days=1q', 'days=forever';
@@ -207,6 +207,27 @@ warned("$dir/none/below", 'a path whose parent is missing');
 warned("$dir/file", 'a file');
 warned("$dir/file/below", 'a path below a file');
 warned("/proc/referral", 'a file system where nothing can be made');
+
+# So is a source that cannot be read; a relative one is beside nginx.conf.
+
+for ([ 'none.csv', 'No such file' ], [ "$dir/none.csv", 'No such file' ],
+     [ 'html', 'Is a directory' ], [ '/dev/null', 'Invalid argument' ],
+     [ 'file/below', 'Not a directory' ])
+{
+    my ($file, $why) = @$_;
+
+    my ($exit, $said) = configure("referral_registry main $dir/referral "
+                                  . "source=$file;", 'referral main;');
+    my $full = $file =~ m{^/} ? $file : "$dir/$file";
+
+    is($exit, 0, "source=$file: no error") or diag($said);
+    like($said, qr/\[warn\] the source "\Q$full\E" of .* cannot be read.*$why/,
+         "source=$file: a warning");
+}
+
+my (undef, $unsaid) = configure("referral_registry main $dir/referral "
+                                . 'source=file;', 'referral main;');
+unlike($unsaid, qr/warn.*source/, 'one that can be read is none');
 
 # What -t leaves behind: PATH, and nothing in it.
 

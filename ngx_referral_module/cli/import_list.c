@@ -143,7 +143,6 @@ list_row(import_t *im, lines_t *lines, rfl_str_t line, int too_long,
     im->counts.rows++;
 
     memset(&row, 0, sizeof(rfl_row_t));
-    row.line = lines->line;
 
     rc = make_row(im, lines, line, &row, err);
 

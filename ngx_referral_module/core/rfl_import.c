@@ -191,9 +191,8 @@ first_seen(rfl_import_t *im, const rfl_row_t *row, const rfl_link_t *link,
     im->counts.links++;
 
     if (im->max_links != 0 && im->counts.links > im->max_links) {
-        return rfl_fail(err, RFL_FULL, "line %llu: more than %u links, which "
-                        "is max_links", (unsigned long long) row->line,
-                        im->max_links);
+        return rfl_fail(err, RFL_FULL, "more than %u links, which is "
+                        "max_links", im->max_links);
     }
 
     if (im->named != NULL) {

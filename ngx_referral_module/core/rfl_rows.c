@@ -353,7 +353,6 @@ csv_row(rows_t *rows, const rfl_str_t *fields, size_t n, uint64_t line,
     }
 
     memset(&row, 0, sizeof(rfl_row_t));
-    row.line = line;
 
     if (rows->handler->fill != NULL) {
         rows->handler->fill(rows->data, columns, cells, &row);

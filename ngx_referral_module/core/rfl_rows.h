@@ -34,7 +34,6 @@ typedef struct {
     unsigned   given[RFL_ROW_FIELDS_MAX];
     unsigned   marks;
     rfl_str_t  created;                  /* a time, or empty: now */
-    uint64_t   line;                     /* where it begins, from 1 */
 } rfl_row_t;
 
 

@@ -429,7 +429,6 @@ json_row(json_t *json, rfl_str_t item, uint64_t line, rfl_error_t *err)
     }
 
     set_row(json, item, &row);
-    row.line = line;
 
     rc = rc == RFL_OK ? json->handler->row(json->data, &row, err)
                       : RFL_INVALID;

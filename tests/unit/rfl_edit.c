@@ -580,6 +580,39 @@ test_no_room_and_no_memory(void **state)
 }
 
 
+/* Also where the worker was not told: another nginx follows a file. */
+
+static void
+test_a_followed_registry_is_read_only(void **state)
+{
+    site_t             site;
+    uint64_t           key;
+    rfl_error_t        err;
+    rfl_edit_answer_t  answer;
+
+    site_init(&site, "main");
+    site_open(&site);
+    (void) site_add(&site, "https://a.example/", "", &key);
+
+    assert_int_equal(rfl_registry_set_directive(site.rt.registry, 0,
+                                                rfl_cstr("/etc/links.csv"),
+                                                &err),
+                     RFL_OK);
+
+    assert_int_equal(write_to(&site, NULL, RFL_EDIT_ADD, 0,
+                              "{\"tag\":\"c\"}", &answer), 409);
+    assert_string_equal(answer.result.code, "ReadOnly");
+    assert_non_null(strstr(answer.result.text, "/etc/links.csv"));
+    assert_int_equal(write_to(&site, NULL, RFL_EDIT_CHANGE, key,
+                              "{\"name\":\"c\"}", &answer), 409);
+    assert_int_equal(write_to(&site, NULL, RFL_EDIT_REMOVE, key, "",
+                              &answer), 409);
+    assert_int_equal(registered(&site, NULL), 1);
+
+    site_remove(&site);
+}
+
+
 int
 main(void)
 {
@@ -592,7 +625,8 @@ main(void)
         cmocka_unit_test(test_change),
         cmocka_unit_test(test_joins_a_group_with_clicks),
         cmocka_unit_test(test_ids_in_use_are_not_issued),
-        cmocka_unit_test(test_no_room_and_no_memory)
+        cmocka_unit_test(test_no_room_and_no_memory),
+        cmocka_unit_test(test_a_followed_registry_is_read_only)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -751,6 +751,7 @@ test_an_import_holds_up_neither_flush_nor_end(void **state)
     /* the limit in the registry is another one: it has to be written */
 
     site.conf.max_links = 4321;
+    site.conf.source = "/none/links.csv";
     assert_int_equal(pipe(fds), 0);
     pid = keeper_process(&site, fds[0], fds[1]);
     wait_for_ledger(&site, id, 5);
@@ -788,6 +789,8 @@ test_an_import_holds_up_neither_flush_nor_end(void **state)
     }
 
     assert_int_equal(site.rt.max_links, 4321);
+    assert_int_equal(site.rt.source,
+                     rfl_registry_source_hash(rfl_cstr("/none/links.csv")));
     (void) close(fds[1]);
     assert_int_equal(wait_for(pid), 0);
     (void) close(fds[0]);

@@ -823,6 +823,56 @@ max_links_counts_registered_links(void **state)
 
 
 static void
+a_followed_registry_says_which_file(void **state)
+{
+    uint64_t              before;
+    fixture_t            *f;
+    rfl_registry_meta_t   meta;
+
+    f = *state;
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_may_edit(f->registry, &f->err), RFL_OK);
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.source, 0);
+    rfl_registry_end(f->registry);
+
+    assert_int_equal(rfl_registry_set_directive(f->registry, 7,
+                                                rfl_cstr("/etc/links.csv"),
+                                                &f->err),
+                     RFL_OK);
+
+    begin(f, 0);
+    before = rfl_store_txn_id(rfl_registry_store(f->registry));
+    assert_int_equal(rfl_registry_may_edit(f->registry, &f->err), RFL_DENIED);
+    assert_non_null(strstr(f->err.text, "equal to /etc/links.csv: "));
+    assert_int_equal(rfl_registry_meta(f->registry, &meta), RFL_OK);
+    assert_int_equal(meta.max_links, 7);
+    assert_int_equal(meta.source,
+                     rfl_registry_source_hash(rfl_cstr("/etc/links.csv")));
+    rfl_registry_end(f->registry);
+
+    /* once more, and it is not written */
+
+    assert_int_equal(rfl_registry_set_directive(f->registry, 7,
+                                                rfl_cstr("/etc/links.csv"),
+                                                &f->err),
+                     RFL_OK);
+    begin(f, 0);
+    assert_int_equal(rfl_store_txn_id(rfl_registry_store(f->registry)),
+                     before);
+    rfl_registry_end(f->registry);
+
+    assert_int_equal(rfl_registry_set_directive(f->registry, 7, rfl_cstr(""),
+                                                &f->err),
+                     RFL_OK);
+    begin(f, 0);
+    assert_int_equal(rfl_registry_may_edit(f->registry, &f->err), RFL_OK);
+    rfl_registry_end(f->registry);
+}
+
+
+static void
 update_changes_all_but_the_identity(void **state)
 {
     fixture_t   *f;
@@ -2557,6 +2607,7 @@ main(void)
         test(ids_start_at_the_floor_and_are_never_reused),
         test(ids_end_below_the_counter_files_limit),
         test(max_links_counts_registered_links),
+        test(a_followed_registry_says_which_file),
         test(update_changes_all_but_the_identity),
         test(a_tag_link_is_found_by_its_tag_alone),
         test(links_that_share_a_tag_form_groups),
