@@ -283,8 +283,9 @@ replace($good[0]);
 sleep LOOKS;
 is_deeply([ sources() ], [ $review ], 'nothing is written under its lock');
 cmp_ok(summary($t)->{health}{flush_age_ms}, '<', 10000, 'but flushed');
+write_links(@good);
 release();
-follows('when it is free', $launch);
+follows('when it is free, as the file is by then', $launch, $review);
 
 # A large one: nobody waits for it, and it is one step.
 

@@ -73,6 +73,7 @@ struct rfl_keeper_s {
 };
 
 
+static int rfl_keeper_end_source(rfl_keeper_t *k);
 static rfl_keeper_t *rfl_keeper_create(const rfl_runtime_conf_t *conf);
 static int rfl_keeper_copy_conf(rfl_keeper_t *k,
     const rfl_runtime_conf_t *conf);
@@ -137,7 +138,11 @@ rfl_keeper_start(rfl_keeper_t **kp, const rfl_runtime_conf_t *conf,
     }
 
     if (rfl_thread_start(&k->thread, rfl_keeper_main, k) != RFL_OK) {
-        rfl_keeper_free(k);
+
+        if (k->source == NULL || rfl_keeper_end_source(k)) {
+            rfl_keeper_free(k);
+        }
+
         return rfl_fail(err, RFL_ERROR, "keeper of %s: no thread can be "
                         "started", conf->path);
     }
@@ -145,6 +150,17 @@ rfl_keeper_start(rfl_keeper_t **kp, const rfl_runtime_conf_t *conf,
     *kp = k;
 
     return RFL_OK;
+}
+
+
+/* It waits to be led still.  1: it has ended. */
+
+static int
+rfl_keeper_end_source(rfl_keeper_t *k)
+{
+    rfl_source_ask(k->source);
+
+    return rfl_source_join(k->source, rfl_clock_ms() + RFL_KEEPER_EXIT_MS);
 }
 
 

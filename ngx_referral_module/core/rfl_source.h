@@ -8,8 +8,8 @@
  *
  * A file is taken when it is quiet: nobody wrote into it for a second, by its
  * time of modification or because it looks as it did a second ago.  So whoever
- * writes it in place is not met half-way.  A file that is not valid leaves the registry as it was, and is not read again before it looks
- * different.
+ * writes it in place is not met half-way.  A file that is not valid leaves the
+ * registry as it was, and is not read again before it looks different.
  */
 
 #ifndef RFL_SOURCE_H

@@ -114,6 +114,7 @@ sync_links(run_t *run, rfl_error_t *err)
 {
     rfl_rc_t         rc;
     rfl_sync_t      *sync;
+    rfl_error_t      why;
     rfl_import_t    *import;
     rfl_registry_t  *registry;
 
@@ -149,8 +150,13 @@ sync_links(run_t *run, rfl_error_t *err)
         rc = rfl_import_remove_others(import, err);
     }
 
+    /* what seems to be at fault may be half of what is being written */
+
     if (rc == RFL_OK) {
         rc = look_again(run, err);
+
+    } else if (rc == RFL_INVALID && look_again(run, &why) == RFL_BUSY) {
+        rc = RFL_BUSY;
     }
 
     sync->counts = import->counts;

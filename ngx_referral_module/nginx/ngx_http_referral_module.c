@@ -27,8 +27,11 @@ static char *ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_referral_registry_option(ngx_conf_t *cf,
     ngx_http_referral_registry_t *reg, ngx_str_t *option);
+static char *ngx_http_referral_invalid(ngx_conf_t *cf, ngx_str_t *option);
+static char *ngx_http_referral_counters(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg, ngx_str_t *option);
 static char *ngx_http_referral_source(ngx_conf_t *cf,
-    ngx_http_referral_registry_t *reg, ngx_str_t *file);
+    ngx_http_referral_registry_t *reg, ngx_str_t *option);
 static char *ngx_http_referral_number(ngx_conf_t *cf, ngx_str_t *option,
     ngx_int_t value, ngx_int_t min, ngx_int_t max);
 static char *ngx_http_referral_keep(ngx_conf_t *cf, ngx_str_t *option,
@@ -590,28 +593,11 @@ ngx_http_referral_registry_option(ngx_conf_t *cf,
     ngx_str_t   s;
 
     if (ngx_strncmp(option->data, "counters=", 9) == 0) {
-        s.data = option->data + 9;
-        s.len = option->len - 9;
-
-        if (s.len == 0 || ngx_conf_full_name(cf->cycle, &s, 0) != NGX_OK) {
-            goto invalid;
-        }
-
-        reg->conf.counters = (char *) s.data;
-        reg->default_counters = 0;
-
-        return NGX_CONF_OK;
+        return ngx_http_referral_counters(cf, reg, option);
     }
 
     if (ngx_strncmp(option->data, "source=", 7) == 0) {
-        s.data = option->data + 7;
-        s.len = option->len - 7;
-
-        if (s.len == 0) {
-            goto invalid;
-        }
-
-        return ngx_http_referral_source(cf, reg, &s);
+        return ngx_http_referral_source(cf, reg, option);
     }
 
     if (ngx_strncmp(option->data, "flush=", 6) == 0) {
@@ -673,13 +659,40 @@ ngx_http_referral_registry_option(ngx_conf_t *cf,
         return rv;
     }
 
-invalid:
+    return ngx_http_referral_invalid(cf, option);
+}
 
+
+static char *
+ngx_http_referral_invalid(ngx_conf_t *cf, ngx_str_t *option)
+{
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid parameter \"%V\" in \"referral_registry\"",
                        option);
 
     return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_referral_counters(ngx_conf_t *cf, ngx_http_referral_registry_t *reg,
+    ngx_str_t *option)
+{
+    ngx_str_t  file;
+
+    file.data = option->data + 9;
+    file.len = option->len - 9;
+
+    if (file.len == 0
+        || ngx_conf_full_name(cf->cycle, &file, 0) != NGX_OK)
+    {
+        return ngx_http_referral_invalid(cf, option);
+    }
+
+    reg->conf.counters = (char *) file.data;
+    reg->default_counters = 0;
+
+    return NGX_CONF_OK;
 }
 
 
@@ -690,18 +703,24 @@ invalid:
 
 static char *
 ngx_http_referral_source(ngx_conf_t *cf, ngx_http_referral_registry_t *reg,
-    ngx_str_t *file)
+    ngx_str_t *option)
 {
     ngx_int_t    rc;
+    ngx_str_t    file;
     struct stat  st;
 
-    if (ngx_conf_full_name(cf->cycle, file, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
+    file.data = option->data + 7;
+    file.len = option->len - 7;
+
+    if (file.len == 0
+        || ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK)
+    {
+        return ngx_http_referral_invalid(cf, option);
     }
 
-    reg->conf.source = (char *) file->data;
+    reg->conf.source = (char *) file.data;
 
-    rc = stat((char *) file->data, &st);
+    rc = stat((char *) file.data, &st);
 
     if (rc == 0 && !S_ISREG(st.st_mode)) {
         ngx_set_errno(S_ISDIR(st.st_mode) ? NGX_EISDIR : EINVAL);
@@ -709,14 +728,14 @@ ngx_http_referral_source(ngx_conf_t *cf, ngx_http_referral_registry_t *reg,
     }
 
     if (rc == 0) {
-        rc = access((char *) file->data, R_OK);
+        rc = access((char *) file.data, R_OK);
     }
 
     if (rc == -1) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
                            "the source \"%V\" of referral registry \"%V\" "
                            "cannot be read; the links stay as they are until "
-                           "it can be", file, &reg->name);
+                           "it can be", &file, &reg->name);
     }
 
     return NGX_CONF_OK;
