@@ -10,12 +10,12 @@ use warnings;
 use FindBin;
 use Fcntl qw(SEEK_SET);
 use JSON::PP ();
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(counters_of settled summary);
+use Referral::Hold;
 use Referral::Test qw(wait_until);
 
 
@@ -51,9 +51,6 @@ CONF
 my $t = Referral::Test->new(workers => 1, http => conf('source=links.csv'));
 my $json = JSON::PP->new->utf8->canonical;
 my @last;                        # what the links were made last
-my $writer;
-
-END { local $?; release() if $writer }
 
 write_links([ $launch, '/pricing', 'Launch' ], [ 'news.example', '', 'News' ]);
 $t->write_file('other.json', '{"links":[{"source":"https://a.example/"}]}');
@@ -278,13 +275,13 @@ follows('another keeper', $review);
 
 # Another writer has the registry: flushes go on.
 
-hold();
+my $hold = Referral::Hold->new($t, 'registry');
 replace($good[0]);
 sleep LOOKS;
 is_deeply([ sources() ], [ $review ], 'nothing is written under its lock');
 cmp_ok(summary($t)->{health}{flush_age_ms}, '<', 10000, 'but flushed');
 write_links(@good);
-release();
+$hold->release;
 follows('when it is free, as the file is by then', $launch, $review);
 
 # A large one: nobody waits for it, and it is one step.
@@ -437,39 +434,6 @@ sub txn_id {
     } 0, 1;
 
     return $ids[0] > $ids[1] ? $ids[0] : $ids[1];
-}
-
-
-# A writer of the registry, until release().
-
-sub hold {
-    pipe my $stdin, my $in or die "pipe: $!\n";
-    pipe my $out, my $stdout or die "pipe: $!\n";
-
-    my $program = $t->program('hold');
-    my $pid = fork() // die "fork: $!\n";
-
-    if ($pid == 0) {
-        open STDIN, '<&', $stdin;
-        open STDOUT, '>&', $stdout;
-        exec $program, 'writer', $t->registry_dir . '/registry'
-            or POSIX::_exit(127);
-    }
-
-    close $stdin;
-    close $stdout;
-
-    my $said = <$out> // '';
-    die "hold: $said\n" if $said !~ /^ready/;
-
-    $writer = [ $pid, $in ];
-}
-
-
-sub release {
-    close $writer->[1];
-    waitpid $writer->[0], 0;
-    undef $writer;
 }
 
 

@@ -13,6 +13,7 @@ use Time::HiRes qw(sleep time);
 
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(counters_of settled sum summary);
+use Referral::Hold;
 use Referral::Test qw(wait_until);
 
 
@@ -34,10 +35,8 @@ my $t = Referral::Test->new(workers => 2, keep_ports => 1, http => <<'CONF');
 CONF
 
 my $page = 'https://blog.example/page';
-my $writers;
+my @writers;
 my ($sent, $total) = (0, 0);
-
-END { local $?; release() if $writers }
 
 $t->ctl_ok('init');
 
@@ -236,40 +235,12 @@ sub can_be_read {
 sub hold {
     my (@parts) = @_ ? @_ : qw(registry ledger);
 
-    my $program = $t->program('hold');
-
-    for my $part (@parts) {
-        pipe my $stdin, my $in or die "pipe: $!\n";
-        pipe my $out, my $stdout or die "pipe: $!\n";
-
-        my $pid = fork() // die "fork: $!\n";
-
-        if ($pid == 0) {
-            open STDIN, '<&', $stdin;
-            open STDOUT, '>&', $stdout;
-            exec $program, 'writer', $t->registry_dir . "/$part"
-                or POSIX::_exit(127);
-        }
-
-        close $stdin;
-        close $stdout;
-
-        my $said = <$out> // '';
-        die "hold: $said\n" if $said !~ /^ready/;
-
-        push @$writers, [ $pid, $in ];
-    }
+    push @writers, map { Referral::Hold->new($t, $_) } @parts;
 }
 
 
 sub release {
     my ($signal) = @_;
 
-    for my $writer (@$writers) {
-        kill $signal, $writer->[0] if defined $signal;
-        close $writer->[1];
-        waitpid $writer->[0], 0;
-    }
-
-    undef $writers;
+    $_->release($signal) for splice @writers;
 }

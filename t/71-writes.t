@@ -14,6 +14,7 @@ use Time::HiRes qw(sleep time);
 
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(counters_of settled summary);
+use Referral::Hold;
 use Referral::Test qw(wait_until);
 
 
@@ -50,8 +51,6 @@ CONF
 
 my $json = JSON::PP->new->utf8->canonical;
 my ($writer, $clicks) = (undef, 0);
-
-END { local $?; release() if $writer }
 
 $t->ctl_ok('init');
 $t->start;
@@ -401,7 +400,7 @@ is(counters_of($t, $answer->{json}{links}[9998]{key})->{clicks}, 1,
 
 # The lock is another's: an import, say.
 
-hold();
+$writer = Referral::Hold->new($t, 'registry');
 $start = time;
 refused(write_json('POST', '/status/links', {}), 400, 'FieldInvalid',
         'nonsense does not wait for it');
@@ -444,24 +443,24 @@ $waits->abort;
 sleep 0.3;
 
 $before = registered();
-release();
+$writer->release;
 is(with_json($_->read_response)->{status}, 201, 'who stayed has an answer')
     for @queued;
 is(registered(), $before + 1 + QUEUE, 'who left has a link all the same');
 
 # A stream of HTTP/2 that is cancelled while it waits.
 
-hold();
+$writer = Referral::Hold->new($t, 'registry');
 isnt(http2('{"tag":"gone"}', '--max-time', 1), '201', 'HTTP/2: one leaves');
 ok(summary($t)->{write}, 'nginx serves on');
-release();
+$writer->release;
 is(http2('{"tag":"there"}'), '201', 'HTTP/2: one stays');
 ok(wait_until(sub { registered() == $before + 1 + QUEUE + 2 }, 20),
    'both have their links');
 
 # A reload while one waits.
 
-hold();
+$writer = Referral::Hold->new($t, 'registry');
 $waits = ask('https://reload.example/');
 sleep 0.3;
 
@@ -476,25 +475,25 @@ my $second = ask('https://reload.example/2');
 
 sleep 1.5;
 ok(kill(0, $old), 'the old one waits for its write');
-release();
+$writer->release;
 is(with_json($_->read_response)->{status}, 201, 'it is done')
     for $waits, $second;
 ok(wait_until(sub { !kill 0, $old }, 20), 'and then leaves');
 
 # Stops.
 
-hold();
+$writer = Referral::Hold->new($t, 'registry');
 $waits = ask('https://stop.example/');
 sleep 0.3;
 $start = time;
 is($t->stop('TERM'), 0, 'a stop in haste');
 note(sprintf 'it took %.2f s', time - $start);
 cmp_ok(time - $start, '<', EXIT, 'waits for no writer');
-release();
+$writer->release;
 
 # A start: a worker that may write opens the registry without the lock.
 
-hold();
+$writer = Referral::Hold->new($t, 'registry');
 $start = time;
 $t->start;
 cmp_ok(time - $start, '<', DELAY + 2, 'a start waits for no writer');
@@ -504,7 +503,7 @@ $waits = ask('https://quit.example/');
 sleep 0.3;
 $t->signal('QUIT');
 sleep 1.2;
-release();
+$writer->release;
 is(with_json($waits->read_response)->{status}, 201,
    'a graceful one ends its writes');
 is($t->stop, 0, 'and is over');
@@ -513,14 +512,14 @@ is($t->stop, 0, 'and is over');
 
 $t->set_conf(main => 'worker_shutdown_timeout 1s;');
 $t->start;
-hold();
+$writer = Referral::Hold->new($t, 'registry');
 $waits = ask('https://timeout.example/');
 sleep 0.3;
 $start = time;
 is($t->stop, 0, 'with worker_shutdown_timeout a stop');
 note(sprintf 'it took %.2f s', time - $start);
 cmp_ok(time - $start, '<', 1 + EXIT, 'waits for no writer');
-release();
+$writer->release;
 
 # Several workers, several clients; each link once.
 
@@ -654,36 +653,4 @@ sub has_answer {
 
     return $client->{buffer} ne ''
            || IO::Select->new($client->{socket})->can_read(0);
-}
-
-
-sub hold {
-    pipe my $stdin, my $in or die "pipe: $!\n";
-    pipe my $out, my $stdout or die "pipe: $!\n";
-
-    my $program = $t->program('hold');
-    my $pid = fork() // die "fork: $!\n";
-
-    if ($pid == 0) {
-        open STDIN, '<&', $stdin;
-        open STDOUT, '>&', $stdout;
-        exec $program, 'writer', $t->registry_dir . '/registry'
-            or POSIX::_exit(127);
-    }
-
-    close $stdin;
-    close $stdout;
-
-    my $said = <$out> // '';
-    die "hold: $said\n" if $said !~ /^ready/;
-
-    $writer = [ $pid, $in ];
-}
-
-
-sub release {
-    close $writer->[1];
-    waitpid $writer->[0], 0;
-
-    undef $writer;
 }
