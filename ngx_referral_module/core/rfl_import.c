@@ -42,6 +42,7 @@ static rfl_rc_t change_labels(rfl_import_t *im, const rfl_row_t *row,
     rfl_str_t want, unsigned before, rfl_error_t *err);
 static rfl_str_t marked(rfl_str_t labels, unsigned marks, u_char *out);
 static void put_label(u_char *out, size_t *len, rfl_str_t label);
+static rfl_rc_t remove_link(rfl_import_t *im, uint64_t key, rfl_error_t *err);
 static unsigned mark_bits(unsigned marks);
 static unsigned seen(const rfl_import_t *im, uint32_t id);
 static rfl_rc_t see(rfl_import_t *im, uint32_t id, unsigned bits,
@@ -428,13 +429,10 @@ rfl_import_remove_others(rfl_import_t *im, rfl_error_t *err)
         key = link.key;
 
         if (seen(im, link.id) == 0) {
-            rc = rfl_registry_remove(im->registry, key, err);
+            rc = remove_link(im, key, err);
             if (rc != RFL_OK) {
                 return rc;
             }
-
-            im->counts.removed++;
-            im->changed = 1;
         }
 
         if (key == UINT64_MAX) {
@@ -443,6 +441,26 @@ rfl_import_remove_others(rfl_import_t *im, rfl_error_t *err)
 
         key++;
     }
+}
+
+
+static rfl_rc_t
+remove_link(rfl_import_t *im, uint64_t key, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = im->may_go_on != NULL ? im->may_go_on(im->data, err) : RFL_OK;
+
+    if (rc == RFL_OK) {
+        rc = rfl_registry_remove(im->registry, key, err);
+    }
+
+    if (rc == RFL_OK) {
+        im->counts.removed++;
+        im->changed = 1;
+    }
+
+    return rc;
 }
 
 

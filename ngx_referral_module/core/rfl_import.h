@@ -52,6 +52,10 @@ typedef struct {
                                  rfl_error_t *err);
     void                 *data;
 
+    /* Asked before each link that is removed: it may take minutes.  Or NULL. */
+
+    rfl_rc_t            (*may_go_on)(void *data, rfl_error_t *err);
+
     rfl_import_counts_t   counts;
 
     /* its own */

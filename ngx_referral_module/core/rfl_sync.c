@@ -127,6 +127,8 @@ sync_links(run_t *run, rfl_error_t *err)
     import->update = 1;
     import->utf8 = 1;
     import->max_links = sync->max_links;
+    import->may_go_on = may_go_on;
+    import->data = run;
 
     rfl_registry_pass_max_links(registry);
 

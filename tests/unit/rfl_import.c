@@ -208,6 +208,41 @@ counts_what_became_of_rows(void **state)
 }
 
 
+static rfl_rc_t
+three_times(void *data, rfl_error_t *err)
+{
+    fixture_t *f = data;
+
+    return f->named++ < 3 ? RFL_OK : rfl_fail(err, RFL_BUSY, "enough");
+}
+
+
+static void
+removing_may_be_given_up(void **state)
+{
+    int         i;
+    char        source[32];
+    fixture_t  *f;
+
+    f = *state;
+
+    begin(f, 0);
+
+    for (i = 0; i < 9; i++) {
+        (void) snprintf(source, sizeof(source), "h%d.example", i);
+        must(f, source, NULL, 0);
+    }
+
+    end(f);
+
+    begin(f, 0);
+    f->import.may_go_on = three_times;
+    assert_int_equal(rfl_import_remove_others(&f->import, &f->err), RFL_BUSY);
+    assert_int_equal(f->import.counts.removed, 3);
+    rfl_registry_end(f->import.registry);
+}
+
+
 static void
 labels_tell_what_is_lost(void **state)
 {
@@ -293,6 +328,8 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(counts_what_became_of_rows, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(removing_may_be_given_up, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(labels_tell_what_is_lost, setup,
                                         teardown),
