@@ -18,12 +18,15 @@ my $t = Referral::Test->new(user => undef, single => 1,
                             main => "master_process off;\n",
                             http => <<'CONF');
     %%REGISTRY%%
+    referral_registry other %%DIR%%/other counters=%%SHM%%/other.counters
+                      source=links.csv;
 
     server {
         listen 127.0.0.1:%%PORT%%;
         referral main;
         location / { return 200; }
         location /status { referral_status main; }
+        location /other { referral_status other; }
     }
 CONF
 
@@ -33,9 +36,15 @@ sub visit {
     $t->get('/', Referer => $page) for 1 .. 10;
 }
 
+$t->write_file('links.csv', "source\nnews.example\n");
 $t->start;
 ok(wait_until(sub { summary($t)->{health}{registry} eq 'ok' }, 10),
    'it makes the registry');
+ok(wait_until(sub {
+    my $summary = summary($t, '/other');
+    return $summary->{links}{registered} == 1
+           && $summary->{health}{source} eq 'ok';
+}, 30), 'and follows a file');
 
 my $key = $t->ctl_ok('add', $page);
 

@@ -923,6 +923,7 @@ describe('what goes wrong', () => {
     withTree('faults stand above all', { links: 5 }, async (d, tree) => {
         assert.equal(await d.text('#faults'), '');
         tree.health.ledger = 'the last flush failed';
+        tree.health.source = 'links.csv: line 7: it is not UTF-8';
         tree.health.overflow = 12;
         tree.health.diagnosis.push('no Referer arrives: let the CDN forward');
         await d.go('#/health');
@@ -931,8 +932,9 @@ describe('what goes wrong', () => {
 
         assert.match(text, /no Referer arrives/);
         assert.match(text, /Ledger: the last flush failed/);
+        assert.match(text, /Source: links\.csv: line 7/);
         assert.match(text, /Matches without room: 12/);
-        assert.match(await d.text('main'), /3 things to look at/);
+        assert.match(await d.text('main'), /4 things to look at/);
         await d.go('#/');
         assert.match(await d.text('#faults'), /no Referer arrives/);
     });
