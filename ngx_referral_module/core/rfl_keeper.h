@@ -29,8 +29,8 @@ typedef struct rfl_keeper_s  rfl_keeper_t;
 #define RFL_KEEPER_FULL_MS   600000
 
 
-/* Starts the thread with all signals blocked; conf is copied.  RFL_ERROR or
- * RFL_NO_MEMORY. */
+/* Starts the thread, and where conf names a source the one that follows it,
+ * with all signals blocked; conf is copied.  RFL_ERROR or RFL_NO_MEMORY. */
 
 rfl_rc_t rfl_keeper_start(rfl_keeper_t **kp, const rfl_runtime_conf_t *conf,
     rfl_error_t *err);
