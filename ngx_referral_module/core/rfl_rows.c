@@ -217,6 +217,22 @@ rfl_columns_have(const rfl_columns_t *columns, size_t offset)
 
 
 size_t
+rfl_columns_known(void *data, const rfl_str_t *names, size_t n)
+{
+    size_t        i, known;
+    rfl_column_t  column;
+
+    known = 0;
+
+    for (i = 0; i < n; i++) {
+        known += rfl_column_find(rfl_str_trim(names[i]), &column) != 0;
+    }
+
+    return known;
+}
+
+
+size_t
 rfl_rows_delimiter(rfl_csv_reader_t *reader, rfl_str_t header,
     rfl_rows_rate_pt rate, void *data, u_char *delimiter)
 {

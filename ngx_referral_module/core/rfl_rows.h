@@ -98,6 +98,10 @@ int rfl_columns_have(const rfl_columns_t *columns, size_t offset);
 typedef size_t (*rfl_rows_rate_pt)(void *data, const rfl_str_t *names,
     size_t n);
 
+/* A rate: how many of the names are columns of ours. */
+
+size_t rfl_columns_known(void *data, const rfl_str_t *names, size_t n);
+
 size_t rfl_rows_delimiter(rfl_csv_reader_t *reader, rfl_str_t header,
     rfl_rows_rate_pt rate, void *data, u_char *delimiter);
 

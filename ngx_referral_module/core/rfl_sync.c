@@ -25,7 +25,6 @@ static rfl_rc_t sync_links(run_t *run, rfl_error_t *err);
 static rfl_rc_t look_again(run_t *run, rfl_error_t *err);
 static rfl_rc_t read_file(run_t *run, rfl_error_t *err);
 static rfl_rc_t read_csv(run_t *run, rfl_str_t line, rfl_error_t *err);
-static size_t known_names(void *data, const rfl_str_t *names, size_t n);
 static rfl_rc_t header(void *data, const rfl_str_t *names,
     rfl_columns_t *columns, rfl_error_t *err);
 static rfl_rc_t take_row(void *data, const rfl_row_t *row, rfl_error_t *err);
@@ -222,7 +221,8 @@ read_csv(run_t *run, rfl_str_t line, rfl_error_t *err)
     u_char    delimiter;
     rfl_rc_t  rc;
 
-    (void) rfl_rows_delimiter(&run->csv, line, known_names, NULL, &delimiter);
+    (void) rfl_rows_delimiter(&run->csv, line, rfl_columns_known, NULL,
+                              &delimiter);
 
     rc = rfl_rows_csv(&run->csv, delimiter, &run->input, &handler, run, err);
 
@@ -234,22 +234,6 @@ read_csv(run_t *run, rfl_str_t line, rfl_error_t *err)
     }
 
     return rc;
-}
-
-
-static size_t
-known_names(void *data, const rfl_str_t *names, size_t n)
-{
-    size_t        i, known;
-    rfl_column_t  column;
-
-    known = 0;
-
-    for (i = 0; i < n; i++) {
-        known += rfl_column_find(rfl_str_trim(names[i]), &column) != 0;
-    }
-
-    return known;
 }
 
 

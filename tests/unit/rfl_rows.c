@@ -177,22 +177,6 @@ static const rfl_rows_handler_t  handler = {
 };
 
 
-static size_t
-known(void *data, const rfl_str_t *names, size_t n)
-{
-    size_t        i, found;
-    rfl_column_t  column;
-
-    found = 0;
-
-    for (i = 0; i < n; i++) {
-        found += (size_t) rfl_column_find(rfl_str_trim(names[i]), &column);
-    }
-
-    return found;
-}
-
-
 static void
 reads(const row_t *row, int is_json)
 {
@@ -223,7 +207,8 @@ reads(const row_t *row, int is_json)
 
     } else {
         line = rfl_input_peek(&in, "");
-        (void) rfl_rows_delimiter(reader, line, known, NULL, &delimiter);
+        (void) rfl_rows_delimiter(reader, line, rfl_columns_known, NULL,
+                                  &delimiter);
         rc = rfl_rows_csv(reader, delimiter, &in, &handler, &seen, &err);
     }
 
