@@ -37,7 +37,8 @@ my @not_run = (
     [ 'docs/directives.md', qr/^Syntax: /, 'syntax; t/90-docs.t' ],
     [ 'docs/operations.md', qr/tmpfiles\.d/, 't/96-examples.t' ],
     [ 'docs/operations.md', qr/^\[Service\]/, 't/96-examples.t' ],
-    [ 'docs/operations.md', qr/^securityContext:/, 'a part of a pod' ]
+    [ 'docs/operations.md', qr/^securityContext:/, 'a part of a pod' ],
+    [ 'docs/operations.md', qr/^volumeMounts:/, 'a part of a pod' ]
 );
 
 my $root = root_dir();
@@ -286,6 +287,9 @@ sub run_configuration {
     $text =~ s/^load_module .*\n//m;
     $text =~ s/^http \{\n/http {\n%%HTTP%%\n/m;
     $text =~ s{/var/lib/nginx/referral|/run/ngx-referral}{$dir/conf}g;
+
+    $text =~ s{\bsource=[^\s;]+}{source=$dir/links.csv};
+    $t->write_file('links.csv', "source\n");
 
     my $registry = $text =~ /referral_registry/ ? ''
                    : "referral_registry main $dir/conf;\n";
