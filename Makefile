@@ -50,7 +50,7 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
 
 
 .PHONY: help run stop test unit browser lint module cli man asan valgrind \
-        bench portability deb install clean FORCE
+        bench portability picture deb install clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -90,6 +90,9 @@ unit:  ## the tests of core alone
 
 browser: module cli build/plain/helpers build/browser/installed  ## what Chromium sends, counted
 	@node --test $(wildcard tests/browser/*.test.mjs)
+
+picture: build/browser/installed  ## docs/dashboard.png, of made-up links
+	@node tests/browser/picture.mjs
 
 lint: module  ## the rules of the code, and clang
 	@prove -v t/01-style.t

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Every example of README.md, docs/ and the manual pages is run: commands in a shell beside a
-# real nginx, configurations by nginx -t, lists by an import, and what is shown
+# Every example of README.md, docs/ and the manual pages is run: commands in a
+# shell beside a real nginx, configurations by nginx -t, lists by an import, and what is shown
 # as an answer has to be like the real one.  What cannot be run is listed here,
 # with the reason; an example that is neither is a fault.
 
@@ -437,12 +437,18 @@ SH
                    . "https://partner.example/,/,Acme\n");
 
     # two of each kind that the report tells of
-    $t->write_file('home/backlinks.csv', join '', map { "$_\n" }
-        'Referring page URL,Target URL,Anchor',
-        (map { "https://one.example/$_,https://shop.example/$_,here" } 1 .. 3),
-        (map { "https://two.example/$_,https://shop.example/,there" } 1 .. 3),
-        (map { "https://two.example/$_,https://shop.example/,there" } 1 .. 2),
-        (map { "ftp://three.example/$_,https://shop.example/,bad" } 1 .. 2));
+    for my $name (qw(backlinks ahrefs)) {
+        my ($one, $two) = ("https://one.$name.example",
+                           "https://two.$name.example");
+
+        $t->write_file("home/$name.csv", join '', map { "$_\n" }
+            'Referring page URL,Target URL,Anchor',
+            (map { "$one/$_,https://shop.example/$_,here" } 1 .. 3),
+            (map { "$two/$_,https://shop.example/,there" } 1 .. 3),
+            (map { "$two/$_,https://shop.example/,there" } 1 .. 2),
+            (map { "ftp://three.example/$_,https://shop.example/,bad" }
+                 1 .. 2));
+    }
 
     chmod 0777, $home;
 }
