@@ -131,7 +131,10 @@ rfl_csv_is_defused(rfl_str_t s, size_t apostrophes)
 }
 
 
-/* Some readers cut white space off fields that are not quoted. */
+/*
+ * Some readers cut white space off fields that are not quoted, and all of them
+ * a byte order mark, which begins with 0xef, off the first one.
+ */
 
 static int
 rfl_csv_needs_quotes(rfl_str_t s)
@@ -139,7 +142,7 @@ rfl_csv_needs_quotes(rfl_str_t s)
     size_t  i;
     u_char  c;
 
-    if (s.data[0] <= ' ' || s.data[s.len - 1] <= ' ') {
+    if (s.data[0] <= ' ' || s.data[s.len - 1] <= ' ' || s.data[0] == 0xef) {
         return 1;
     }
 

@@ -63,6 +63,7 @@ static const write_row_t  write_rows[] = {
     { bytes("a "),             "\"a \"" },
     { bytes("caf\xc3\xa9"),    "caf\xc3\xa9" },
     { bytes("\xff\xfe"),       "\xff\xfe" },
+    { bytes("\xef\xbb\xbf" "a"), "\"\xef\xbb\xbf" "a\"" },
     { bytes("=1+1"),           "'=1+1" },
     { bytes("+49 30"),         "'+49 30" },
     { bytes("-1"),             "'-1" },
