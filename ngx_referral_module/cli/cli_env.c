@@ -497,7 +497,6 @@ cli_walk(cli_t *cli, cli_env_t *env, const cli_walk_t *walk)
     memset(&err, 0, sizeof(rfl_error_t));
     start_at(&place, walk->host);
     left = walk->limit;
-    status = CLI_OK;
 
     do {
         rc = walk_batch(env, walk, &place, &left, &out, &err);

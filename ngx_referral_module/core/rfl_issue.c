@@ -160,8 +160,6 @@ rfl_issue_floor(rfl_totals_t *totals, uint32_t *floor, rfl_error_t *err)
 }
 
 
-/* It cannot report a failure; a group's clicks before are then taken as 0. */
-
 static uint64_t
 rfl_issue_clicks(void *data, uint32_t id)
 {
@@ -175,7 +173,7 @@ rfl_issue_clicks(void *data, uint32_t id)
     if (totals->ledger != NULL
         && rfl_ledger_begin(totals->ledger, NULL) != RFL_OK)
     {
-        return 0;
+        return RFL_CLICKS_UNKNOWN;
     }
 
     rc = rfl_totals_cell(totals, id, &cell);
@@ -184,7 +182,7 @@ rfl_issue_clicks(void *data, uint32_t id)
         rfl_ledger_end(totals->ledger);
     }
 
-    return rc == RFL_OK ? cell.n[RFL_CELL_CLICKS] : 0;
+    return rc == RFL_OK ? cell.n[RFL_CELL_CLICKS] : RFL_CLICKS_UNKNOWN;
 }
 
 

@@ -119,6 +119,8 @@ static rfl_rc_t registry_new_uuid(u_char uuid[16], rfl_error_t *err);
 
 static rfl_rc_t registry_get_key(rfl_registry_t *r, uint64_t key,
     rfl_key_value_t *value);
+static rfl_rc_t registry_link_of_key(rfl_registry_t *r, uint64_t key,
+    uint32_t id, rfl_link_t *link);
 static rfl_rc_t registry_parse_key(rfl_str_t stored, rfl_key_value_t *value);
 static rfl_rc_t registry_put_key(rfl_registry_t *r, uint64_t key, uint32_t id,
     u_char state, rfl_error_t *err);
@@ -763,7 +765,28 @@ rfl_registry_by_key(rfl_registry_t *r, uint64_t key, rfl_link_t *link)
         return RFL_NOT_FOUND;
     }
 
-    return rfl_registry_link(r, value.id, link);
+    return registry_link_of_key(r, key, value.id, link);
+}
+
+
+/*
+ * The link a key leads to has that key: who goes from key to key would
+ * otherwise come back to where it was, for ever.
+ */
+
+static rfl_rc_t
+registry_link_of_key(rfl_registry_t *r, uint64_t key, uint32_t id,
+    rfl_link_t *link)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_registry_link(r, id, link);
+
+    if (rc == RFL_NOT_FOUND || (rc == RFL_OK && link->key != key)) {
+        return RFL_DAMAGED;
+    }
+
+    return rc;
 }
 
 
@@ -860,7 +883,14 @@ rfl_registry_next_key(rfl_registry_t *r, uint64_t key, rfl_link_t *link)
         }
 
         if (registry_is_link(&value)) {
-            rc = rfl_registry_link(r, value.id, link);
+
+            if (found.len != sizeof(key)) {
+                rc = RFL_DAMAGED;
+                break;
+            }
+
+            memcpy(&key, found.data, sizeof(key));
+            rc = registry_link_of_key(r, key, value.id, link);
             break;
         }
 
@@ -3053,7 +3083,7 @@ group_forget(rfl_registry_t *r, rfl_slot_kind_t kind, uint32_t link_id,
         return RFL_OK;
     }
 
-    if (rc != RFL_OK || group.links == 0) {
+    if (rc != RFL_OK || group.links == 0) {      /* NOLINT: group is found */
         return rc;
     }
 
@@ -3084,6 +3114,11 @@ group_put_member(rfl_registry_t *r, uint32_t id, uint32_t link_id,
     uint64_t  clicks;
 
     clicks = r->clicks != NULL ? r->clicks(r->clicks_data, id) : 0;
+
+    if (clicks == RFL_CLICKS_UNKNOWN) {
+        return rfl_fail(err, RFL_ERROR, "%s: the clicks of group %u cannot be "
+                        "read from the ledger", r->dir, (unsigned) id);
+    }
 
     rc = rfl_store_put_u64(r->store, RFL_DBI_MEMBERS,
                            rfl_member_key(id, link_id),

@@ -249,10 +249,13 @@ rfl_rc_t rfl_registry_walk_members(rfl_registry_t *r,
  * set_floor: ids below floor are taken elsewhere (ledger, counter file); a
  * registry restored from a backup must not issue them again.
  * set_clicks: how to read a group's clicks when a link joins it; without it
- * they are taken as 0.
+ * they are taken as 0.  Where they cannot be read the link does not join:
+ * RFL_CLICKS_UNKNOWN makes the write fail.
  */
 
 typedef uint64_t (*rfl_registry_clicks_pt)(void *data, uint32_t id);
+
+#define RFL_CLICKS_UNKNOWN  UINT64_MAX
 
 /*
  * What nginx's directive says is stored, so that whoever adds keeps to it: the

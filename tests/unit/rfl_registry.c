@@ -1568,29 +1568,93 @@ a_key_prefix_names_one_link_only(void **state)
 }
 
 
+/* Gives the link another key, in its record too where record is set. */
+
+static void
+forge_key(fixture_t *f, const rfl_link_t *link, uint64_t key, int record)
+{
+    u_char        value[5], bytes[RFL_LINK_RECORD_MAX], *p;
+    rfl_str_t     stored;
+    rfl_store_t  *store;
+
+    store = rfl_registry_store(f->registry);
+
+    memcpy(value, &link->id, 4);
+    value[4] = 1;
+
+    assert_int_equal(rfl_store_put_u64(store, KEYS, key, rfl_str(value, 5), 0,
+                                       &f->err), RFL_OK);
+
+    if (!record) {
+        return;
+    }
+
+    assert_int_equal(rfl_store_get_u32(store, RECORDS, link->id,
+                                       &stored), RFL_OK);
+    memcpy(bytes, stored.data, stored.len);
+
+    p = memmem(bytes, stored.len, &link->key, 8);
+    assert_non_null(p);
+    memcpy(p, &key, 8);
+
+    assert_int_equal(rfl_store_put_u32(store, RECORDS, link->id,
+                                       rfl_str(bytes, stored.len), 0, &f->err),
+                     RFL_OK);
+}
+
+
 static void
 the_highest_key_is_found_and_ends_the_walk(void **state)
 {
-    u_char        value[5];
-    fixture_t    *f;
-    rfl_link_t    link, found;
-    rfl_store_t  *store;
+    fixture_t   *f;
+    rfl_link_t   link, found;
 
     f = *state;
-    store = rfl_registry_store(f->registry);
 
     begin(f, 1);
 
     link = must_add(f, RFL_MATCH_HOST, "a.example", "");
-    memcpy(value, &link.id, 4);
-    value[4] = 1;
+    forge_key(f, &link, UINT64_MAX, 1);
 
-    assert_int_equal(rfl_store_put_u64(store, KEYS, UINT64_MAX,
-                                       rfl_str(value, 5), 0, &f->err),
-                     RFL_OK);
     assert_int_equal(rfl_registry_next_key(f->registry, UINT64_MAX, &found),
                      RFL_OK);
     assert_int_equal(found.id, link.id);
+
+    rfl_registry_end(f->registry);
+}
+
+
+/* A walk by keys would come back to the lower one, for ever. */
+
+static void
+a_key_that_leads_to_a_link_of_another_key_is_damage(void **state)
+{
+    fixture_t   *f;
+    rfl_link_t   link, found;
+
+    f = *state;
+
+    begin(f, 1);
+
+    link = must_add(f, RFL_MATCH_HOST, "a.example", "");
+    forge_key(f, &link, link.key + 1, 0);
+
+    assert_int_equal(rfl_registry_by_key(f->registry, link.key, &found),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_by_key(f->registry, link.key + 1, &found),
+                     RFL_DAMAGED);
+    assert_int_equal(rfl_registry_next_key(f->registry, link.key + 1, &found),
+                     RFL_DAMAGED);
+
+    /* so is one that leads to none */
+
+    assert_int_equal(rfl_store_del_u32(rfl_registry_store(f->registry),
+                                       RECORDS, link.id, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_by_key(f->registry, link.key, &found),
+                     RFL_DAMAGED);
+    assert_int_equal(rfl_registry_next_key(f->registry, 0, &found),
+                     RFL_DAMAGED);
 
     rfl_registry_end(f->registry);
 }
@@ -2624,6 +2688,7 @@ main(void)
         test(a_slots_text_is_limited),
         test(a_key_prefix_names_one_link_only),
         test(the_highest_key_is_found_and_ends_the_walk),
+        test(a_key_that_leads_to_a_link_of_another_key_is_damage),
         test(sources_longer_than_a_key_are_cut_and_stay_apart),
         test(a_reader_sees_what_another_process_commits),
         test(random_operations_agree_with_a_naive_model),
