@@ -1380,7 +1380,11 @@ rfl_ledger_fold_zone(rfl_ledger_fold_t *f, rfl_error_t *err)
 }
 
 
-/* got is what reading the stored value gave; none is zeroes. */
+/*
+ * got is what reading the stored value gave; none is zeroes.  RFL_DAMAGED is
+ * the value's alone: where its page cannot be read the folding must not go on
+ * without it.
+ */
 
 static rfl_rc_t
 rfl_ledger_fold_read(rfl_ledger_t *l, rfl_rc_t got, rfl_str_t value,
@@ -1393,9 +1397,13 @@ rfl_ledger_fold_read(rfl_ledger_t *l, rfl_rc_t got, rfl_str_t value,
         return RFL_OK;
     }
 
-    rc = got == RFL_OK ? rfl_ledger_decode(value, n, fields) : got;
+    if (got != RFL_OK) {
+        return rfl_ledger_fail(l, RFL_ERROR, "stored counters", err);
+    }
 
-    if (rc == RFL_OK || (got == RFL_OK && rc == RFL_DAMAGED)) {
+    rc = rfl_ledger_decode(value, n, fields);
+
+    if (rc == RFL_OK || rc == RFL_DAMAGED) {
         return rc;
     }
 
