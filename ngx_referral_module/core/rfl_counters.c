@@ -72,6 +72,8 @@ static rfl_rc_t rfl_counters_volatile_try(rfl_counters_t *c, int fd,
 static rfl_rc_t rfl_counters_volatile_make(rfl_counters_t *c,
     const u_char uuid[16], uint64_t now, rfl_error_t *err);
 static int rfl_counters_is_made(rfl_counters_t *c);
+static void rfl_counters_host_write(rfl_counters_host_t *slot, uint32_t hash,
+    rfl_str_t host);
 static uint32_t rfl_counters_host_hash(rfl_str_t host);
 static int rfl_counters_fill(int fd, const u_char uuid[16], uint64_t now);
 static int rfl_counters_grow(rfl_counters_t *c, uint32_t wanted);
@@ -1031,7 +1033,8 @@ rfl_counters_mark_dirty(rfl_counters_t *c, uint32_t id)
 /*
  * A slot is claimed, filled and then published; whoever dies in between leaves
  * one slot less.  A name that is forgotten and replaced while it is compared
- * compares unequal, which costs a slot: the sample bears both.
+ * compares unequal, which costs a slot, or equal, which costs a note: the
+ * sample bears both.
  */
 
 void
@@ -1039,7 +1042,7 @@ rfl_counters_note_host(rfl_counters_t *c, rfl_str_t host)
 {
     unsigned              i;
     uint32_t              hash, state;
-    rfl_counters_host_t  *slot;
+    rfl_counters_host_t  *slot, copy;
 
     if (host.len == 0 || host.len > sizeof(c->hosts[0].name)) {
         return;
@@ -1055,20 +1058,67 @@ rfl_counters_note_host(rfl_counters_t *c, rfl_str_t host)
             && __atomic_compare_exchange_n(&slot->state, &state, 1, 0,
                                            __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
         {
-            slot->hash = hash;
-            slot->len = (uint8_t) host.len;
-            memcpy(slot->name, host.data, host.len);
+            rfl_counters_host_write(slot, hash, host);
 
             __atomic_store_n(&slot->state, 2, __ATOMIC_RELEASE);
             return;
         }
 
-        if (state == 2 && slot->hash == hash && slot->len == host.len
-            && memcmp(slot->name, host.data, host.len) == 0)
+        if (state == 2
+            && __atomic_load_n(&slot->hash, __ATOMIC_RELAXED) == hash)
         {
-            return;
+            rfl_counters_read_host(slot, &copy);
+
+            if (copy.len == host.len
+                && memcmp(copy.name, host.data, host.len) == 0)
+            {
+                return;
+            }
         }
     }
+}
+
+
+/* Others may read it meanwhile, word by word: rfl_counters_read_host(). */
+
+static void
+rfl_counters_host_write(rfl_counters_host_t *slot, uint32_t hash,
+    rfl_str_t host)
+{
+    size_t               i;
+    uint64_t             words[RFL_COUNTERS_HOST_WORDS], *to;
+    rfl_counters_host_t  copy;
+
+    memset(&copy, 0, sizeof(rfl_counters_host_t));
+    copy.len = (uint8_t) host.len;
+    memcpy(copy.name, host.data, host.len);
+    memcpy(words, &copy, sizeof(words));
+
+    to = (uint64_t *) (void *) slot;
+
+    __atomic_store_n(&slot->hash, hash, __ATOMIC_RELAXED);
+
+    for (i = 1; i < RFL_COUNTERS_HOST_WORDS; i++) {
+        __atomic_store_n(&to[i], words[i], __ATOMIC_RELAXED);
+    }
+}
+
+
+void
+rfl_counters_read_host(const rfl_counters_host_t *slot,
+    rfl_counters_host_t *copy)
+{
+    size_t           i;
+    uint64_t         words[RFL_COUNTERS_HOST_WORDS];
+    const uint64_t  *from;
+
+    from = (const uint64_t *) (const void *) slot;
+
+    for (i = 0; i < RFL_COUNTERS_HOST_WORDS; i++) {
+        words[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+    }
+
+    memcpy(copy, words, sizeof(words));
 }
 
 

@@ -137,7 +137,11 @@ typedef struct {
     uint32_t  hash;
     uint8_t   len;
     u_char    name[71];
-} rfl_counters_host_t;
+} __attribute__((aligned(8))) rfl_counters_host_t;
+
+#define RFL_COUNTERS_HOST_WORDS  (sizeof(rfl_counters_host_t) / 8)
+
+_Static_assert(sizeof(rfl_counters_host_t) == 80, "it is read by words");
 
 
 typedef struct rfl_counters_s  rfl_counters_t;
@@ -303,6 +307,12 @@ void rfl_counters_mark_dirty(rfl_counters_t *c, uint32_t id);
  */
 
 void rfl_counters_note_host(rfl_counters_t *c, rfl_str_t host);
+
+/* A copy; of one that is being replaced it may be half of each. */
+
+void rfl_counters_read_host(const rfl_counters_host_t *slot,
+    rfl_counters_host_t *copy);
+
 void rfl_counters_forget_hosts(rfl_counters_t *c);
 
 

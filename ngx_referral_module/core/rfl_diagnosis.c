@@ -456,8 +456,8 @@ rfl_diagnosis_referers(const rfl_diagnosis_t *d, const rfl_zone_t *zone)
 static rfl_hosts_verdict_t
 rfl_diagnosis_hosts(const rfl_diagnosis_t *d, rfl_counters_t *c)
 {
-    size_t                      i, noted;
-    const rfl_counters_host_t  *h;
+    size_t               i, noted;
+    rfl_counters_host_t  h;
 
     if (!d->known) {
         return RFL_HOSTS_UNKNOWN;
@@ -468,15 +468,17 @@ rfl_diagnosis_hosts(const rfl_diagnosis_t *d, rfl_counters_t *c)
     }
 
     for (i = 0, noted = 0; i < RFL_COUNTERS_HOSTS; i++) {
-        h = &c->hosts[i];
-
-        if (__atomic_load_n(&h->state, __ATOMIC_ACQUIRE) != 2
-            || h->len > RFL_DIAGNOSIS_NAME)
-        {
+        if (__atomic_load_n(&c->hosts[i].state, __ATOMIC_ACQUIRE) != 2) {
             continue;
         }
 
-        if (rfl_targets_have(&d->targets, rfl_str(h->name, h->len))) {
+        rfl_counters_read_host(&c->hosts[i], &h);
+
+        if (h.len > RFL_DIAGNOSIS_NAME) {
+            continue;
+        }
+
+        if (rfl_targets_have(&d->targets, rfl_str(h.name, h.len))) {
             return RFL_HOSTS_FINE;
         }
 
