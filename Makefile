@@ -25,11 +25,15 @@ LIBS = -llmdb -lpcre2-8 -lidn2 -ljansson -lpthread
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
            -fno-omit-frame-pointer
 
-# Two variants of every object: build/plain/ and build/sanitized/.
+# Variants of every object: build/plain/, build/sanitized/, build/fuzz/.
 
+plain_cc = $(CC)
 plain_flags = $(CPPFLAGS) $(CFLAGS)
 plain_link = $(LDFLAGS)
+sanitized_cc = $(CC)
 sanitized_flags = -O1 $(SANITIZE)
+fuzz_cc = clang
+fuzz_flags = -O1 -fsanitize=fuzzer-no-link $(SANITIZE)
 
 core = $(wildcard ngx_referral_module/core/*.c)
 cli = $(wildcard ngx_referral_module/cli/*.c)
@@ -37,9 +41,13 @@ support = $(wildcard tests/support/*.c)
 unit = $(wildcard tests/unit/*.c)
 helper = $(wildcard tests/programs/*.c)
 preload = $(wildcard tests/preload/*.c)
+fuzz = $(filter-out tests/fuzz/fuzz%,$(wildcard tests/fuzz/*.c))
+fuzz_support = $(wildcard tests/fuzz/fuzz*.c)
+failing = $(wildcard tests/failing/*.c)
 
 manuals = $(patsubst man/%.in,build/man/%,$(wildcard man/*.in))
 
+comma := ,
 objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 programs = $(patsubst tests/unit/%.c,build/$(1)/unit/%,$(unit))
 helpers = $(patsubst tests/programs/%.c,build/plain/programs/%,$(helper)) \
@@ -50,7 +58,8 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
 
 
 .PHONY: help run stop test unit browser lint module cli man asan valgrind \
-        bench portability picture deb install clean FORCE
+        bench portability picture deb fuzz analyze coverage install clean \
+        FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -60,6 +69,8 @@ help:  ## this list
 	@echo "NGINX_SRC=DIR      build against another configured nginx tree"
 	@echo "SUITES=...         Debians that portability tries, default trixie sid"
 	@echo "DESTDIR= PREFIX= MODULES_DIR=   where install puts things"
+	@echo "FUZZ_SECONDS=N     of make fuzz, all targets together, default 3600"
+	@echo "COVERAGE_TESTS=    of make coverage, default t/"
 	@echo "PROVE_FLAGS=       options of prove, default $(PROVE_FLAGS)"
 
 run:  ## installs what is missing, builds, starts a demo nginx on 127.0.0.1
@@ -73,10 +84,12 @@ stop:  ## stops the demo
 test:  ## installs what is missing, builds, runs every test
 	@tools/install-deps test
 	@$(MAKE) $(jobs) module cli build/plain/units build/sanitized/units \
-	    build/plain/helpers
+	    build/plain/helpers build/fuzz/all build/failing/failing \
+	    build/race/counters
 	@failed=; \
 	 tools/run-units $(call programs,plain) $(call programs,sanitized) \
 	     || failed="$$failed unit tests"; \
+	 tools/fuzz smoke || failed="$$failed tests/fuzz/"; \
 	 DEB_BUILD_OPTIONS=nocheck tools/build-deb \
 	     || failed="$$failed packages"; \
 	 prove $(PROVE_FLAGS) -r t/ || failed="$$failed t/"; \
@@ -109,7 +122,8 @@ man: $(manuals)  ## build/man/, the manual pages
 
 asan:  ## all tests, nginx too under ASan and UBSan
 	@$(MAKE) $(jobs) module cli build/sanitized/referralctl \
-	    build/sanitized/units build/asan/nginx build/plain/helpers
+	    build/sanitized/units build/asan/nginx build/plain/helpers \
+	    build/failing/failing build/race/counters
 	@failed=; \
 	 tools/run-units $(call programs,sanitized) \
 	     || failed="$$failed unit tests"; \
@@ -126,6 +140,19 @@ valgrind: build/plain/units  ## the tests of core under valgrind
 portability: module cli build/plain/helpers  ## other nginxes, Debians, compilers
 	@NGINX_SRC="$$(tools/fetch-nginx)" tools/variants
 	@tools/portability $(SUITES)
+
+fuzz: build/fuzz/all  ## looks for inputs that break something, FUZZ_SECONDS in all
+	@tools/fuzz long
+
+analyze:  ## gcc -fanalyzer, clang-tidy and cppcheck over core and command
+	@tools/analyze
+
+coverage:  ## which lines the tests of core and t/ run
+	@$(MAKE) $(jobs) build/coverage/units build/coverage/referralctl \
+	    build/coverage/failing build/plain/helpers build/failing/failing \
+	    build/race/counters
+	@tools/build-module coverage
+	@tools/coverage run $(call programs,coverage) build/coverage/failing
 
 bench: module cli  ## what a request costs with and without the module
 	@bench/run
@@ -195,24 +222,25 @@ define variant_rules
 
 build/$(1)/%.o: %.c Makefile
 	@mkdir -p $$(@D)
-	@$$(CC) $$(WARNINGS) -g $$($(1)_flags) $$(INCLUDES) -MMD -MP -c -o $$@ $$<
+	@$$($(1)_cc) $$(WARNINGS) -g $$($(1)_flags) $$(INCLUDES) -MMD -MP -c \
+	    -o $$@ $$<
 
 # cmocka 2 warns of what cmocka 1 has no other name for.
 
 build/$(1)/tests/%.o: WARNINGS += -Wno-deprecated-declarations
 
 build/$(1)/referralctl: $$(call objects,$(1),$$(core) $$(cli))
-	@$$(CC) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ $$(LIBS)
+	@$$($(1)_cc) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ $$(LIBS)
 
 build/$(1)/programs/%: build/$(1)/tests/programs/%.o \
                        $$(call objects,$(1),$$(core))
 	@mkdir -p $$(@D)
-	@$$(CC) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ $$(LIBS)
+	@$$($(1)_cc) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ $$(LIBS)
 
 build/$(1)/unit/%: build/$(1)/tests/unit/%.o \
                    $$(call objects,$(1),$$(support) $$(core))
 	@mkdir -p $$(@D)
-	@$$(CC) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ -lcmocka $$(LIBS)
+	@$$($(1)_cc) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ -lcmocka $$(LIBS)
 
 -include $$(patsubst %.o,%.d, \
     $$(call objects,$(1),$$(core) $$(cli) $$(support) $$(unit) \
@@ -222,5 +250,81 @@ endef
 
 $(eval $(call variant_rules,plain))
 $(eval $(call variant_rules,sanitized))
+$(eval $(call variant_rules,fuzz))
+
+
+# The target for import runs the command, whose main() gets another name.
+
+build/fuzz/targets/%: build/fuzz/tests/fuzz/%.o \
+                      $(call objects,fuzz,$(fuzz_support) $(core))
+	@mkdir -p $(@D)
+	@$(fuzz_cc) $(fuzz_flags) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+build/fuzz/targets/import: build/fuzz/tests/fuzz/import.o \
+                      $(call objects,fuzz,$(fuzz_support) $(core) $(cli))
+	@mkdir -p $(@D)
+	@objcopy --redefine-sym main=referralctl_main \
+	    build/fuzz/ngx_referral_module/cli/main.o $@.main.o
+	@$(fuzz_cc) $(fuzz_flags) -fsanitize=fuzzer -o $@ \
+	    $(filter-out %/cli/main.o,$^) $@.main.o $(LIBS)
+
+build/fuzz/all: $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(fuzz))
+	@touch $@
+
+-include $(patsubst %.o,%.d,$(call objects,fuzz,$(fuzz) $(fuzz_support)))
+
+
+# Core, with tests/failing/fail.c between it and all that may say no to it.
+# Calls are calls, and addresses those of the file: tools/failing-sites.
+
+wrapped = malloc calloc realloc strdup mmap open fstat stat lstat statfs mkdir \
+          mkostemp link unlink rename renameat2 fchmod fchown ftruncate \
+          fallocate posix_fallocate flock fsync memfd_create eventfd read \
+          write pread pwrite getrandom pthread_create mdb_env_create \
+          mdb_env_set_maxreaders mdb_env_set_maxdbs mdb_env_set_mapsize \
+          mdb_env_open mdb_env_get_fd mdb_env_stat mdb_env_info \
+          mdb_env_copyfd2 mdb_reader_check mdb_txn_begin mdb_txn_renew \
+          mdb_txn_commit mdb_dbi_open mdb_dbi_flags mdb_stat mdb_get mdb_put \
+          mdb_del mdb_cursor_open mdb_cursor_get \
+          pcre2_match_context_create_8 pcre2_match_data_create_8 \
+          pcre2_compile_8 pcre2_jit_compile_8 pcre2_pattern_info_8 \
+          pcre2_match_8 json_loadb idn2_to_ascii_8z
+
+# gcc's own warning is right that fences are not seen: clang has none.
+
+race_cc = clang
+race_flags = -O1 -fsanitize=thread
+
+$(eval $(call variant_rules,race))
+
+build/race/counters: $(call objects,race,tests/race/counters.c $(core))
+	@$(race_cc) $(race_flags) -o $@ $^ $(LIBS)
+
+-include build/race/tests/race/counters.d
+
+
+coverage_cc = $(CC)
+coverage_flags = -O0 --coverage -fprofile-update=atomic
+
+$(eval $(call variant_rules,coverage))
+
+build/coverage/units: $(call programs,coverage)
+	@touch $@
+
+failing_cc = $(CC)
+failing_flags = -O1 -fno-optimize-sibling-calls -fno-pie $(SANITIZE)
+
+$(eval $(call variant_rules,failing))
+
+wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(wrapped))
+
+build/failing/failing: $(call objects,failing,$(failing) $(core))
+	@$(CC) $(failing_flags) -no-pie $(wraps) -o $@ $^ $(LIBS)
+
+build/coverage/failing: $(call objects,coverage,$(failing) $(core))
+	@$(CC) $(coverage_flags) $(wraps) -o $@ $^ $(LIBS)
+
+-include $(patsubst %.o,%.d,$(call objects,failing,$(failing)))
+
 
 .SECONDARY:

@@ -419,11 +419,12 @@ read_files(import_t *im, import_file_t *files, size_t n)
     rfl_rc_t     rc;
     rfl_error_t  err;
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n; i++) {            /* n > 0: files is no NULL */
         rc = import_read(im, &files[i], &err);
 
         if (rc != RFL_OK) {
-            return cli_fail(files[i].shown, "%s; nothing was imported",
+            return cli_fail(files[i].shown,          /* NOLINT */
+                            "%s; nothing was imported",
                             err.text);
         }
     }

@@ -221,7 +221,6 @@ run_screen(top_t *top, const options_t *o)
     is_new = 1;
     shown = 0;
     due_ms = 0;
-    status = CLI_OK;
 
     for ( ;; ) {
 

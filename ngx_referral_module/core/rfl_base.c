@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#undef rfl_fail              /* see the header */
+
 
 /*
  * Parts of a text come from outside (a URL, a file name).  Control bytes

@@ -95,6 +95,12 @@ typedef struct {
 rfl_rc_t rfl_fail(rfl_error_t *err, rfl_rc_t rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Analyzers look at one file at a time: it is rc that comes back. */
+
+#ifdef RFL_ANALYZE
+#define rfl_fail(err, rc, ...)  (rfl_fail(err, rc, __VA_ARGS__), (rc))
+#endif
+
 
 static inline rfl_str_t
 rfl_str(const void *data, size_t len)

@@ -21,6 +21,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#undef rfl_link_invalid              /* see the header */
+
 
 #define RFL_LINK_VERSION  1
 

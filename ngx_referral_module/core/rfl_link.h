@@ -107,6 +107,11 @@ rfl_rc_t rfl_link_invalid(rfl_error_t *err, rfl_str_t field, rfl_str_t value,
     const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+#ifdef RFL_ANALYZE
+#define rfl_link_invalid(err, field, value, ...)                              \
+    (rfl_link_invalid(err, field, value, __VA_ARGS__), RFL_INVALID)
+#endif
+
 
 /* The origin set, or the one that follows from the channel. */
 
