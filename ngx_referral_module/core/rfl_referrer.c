@@ -164,11 +164,11 @@ rfl_referrer_is_site(rfl_str_t referer, rfl_str_t host)
     const u_char  *p, *end;
 
     p = rfl_referrer_authority(referer);
-    end = referer.data + referer.len;
-
     if (p == NULL) {
         return 0;
     }
+
+    end = referer.data + referer.len;
 
     /* nearly every host ends in a letter: no port, no address, no dot */
 

@@ -510,6 +510,17 @@ random_referers_are_judged_as_by_parsing(void **state)
 }
 
 
+static void
+nothing_is_of_no_site(void **state)
+{
+    assert_false(rfl_referrer_is_site(rfl_str(NULL, 0),
+                                      rfl_cstr("shop.example")));
+    assert_false(rfl_referrer_is_site(rfl_cstr("https://shop.example/"),
+                                      rfl_str(NULL, 0)));
+    assert_false(rfl_referrer_is_site(rfl_str(NULL, 0), rfl_str(NULL, 0)));
+}
+
+
 int
 main(void)
 {
@@ -521,6 +532,7 @@ main(void)
         cmocka_unit_test(the_url_of_an_external_referer_is_handed_out),
         cmocka_unit_test(
                        a_referer_over_4096_bytes_is_malformed_also_an_own_one),
+        cmocka_unit_test(nothing_is_of_no_site),
         cmocka_unit_test(own_hosts_are_names_addresses_or_what_is_below_a_name),
         cmocka_unit_test(random_referers_are_judged_as_by_parsing)
     };
