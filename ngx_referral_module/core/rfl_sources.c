@@ -1,0 +1,954 @@
+/*
+ * See rfl_sources.h.
+ *
+ * What is looked at for each new row lies side by side, apart from the rows
+ * themselves: to choose whom to forget takes one pass over some kilobytes.
+ *
+ * Rows are found by a hash of their source and landing with a secret: who
+ * chooses them must not be able to make them meet.  Equal hashes of 128 bits
+ * are taken for equal rows.
+ *
+ * Why the bound holds.  Let "most" be a row's clicks when it is forgotten, and
+ * those before: all its source and landing ever had.  floor is raised to it;
+ * each of its four numbers to what it is above start, the floor when the filter
+ * began; neither is ever lowered.  As whoever comes gets a row at once, no
+ * click happens outside of a row.  So of what is in no row, floor is a bound
+ * still, and so is start plus the least of its numbers: either it was forgotten
+ * since the filter began, and they were raised, or before, and start bounds it.
+ */
+
+#include "rfl_fold.h"
+#include "rfl_hash.h"
+#include "rfl_sources.h"
+#include "rfl_varint.h"
+
+#include <stdlib.h>
+
+
+#define RFL_SOURCE_VERSION   1
+
+#define RFL_SOURCES_ROWS_MIN 16
+#define RFL_SOURCES_DEPTH    4           /* rows of the filter */
+#define RFL_SOURCES_CELL_MAX UINT16_MAX  /* and above: it does not know */
+
+#define RFL_SOURCES_NONE     UINT32_MAX
+
+/* Proven rows by owner, those of a hash together. */
+#define RFL_SOURCES_OWNERS   4096
+
+
+enum {
+    RFL_SOURCES_FREE = 0,
+    RFL_SOURCES_YOUNG,
+    RFL_SOURCES_PROVEN
+};
+
+
+struct rfl_sources_s {
+    uint32_t           max;
+    uint32_t           proven_max;
+    uint32_t           owner_young;      /* rows of one owner, if all are taken */
+    uint32_t           owner_proven;
+    uint32_t           used;             /* rows below it were ever used */
+    uint32_t           nrows;
+    uint32_t           nproven;
+    uint64_t           floor;
+    uint64_t           start;            /* the floor when the filter began */
+    uint32_t           owners[RFL_SOURCES_OWNERS];
+
+    /* by row */
+
+    uint8_t           *state;
+    uint8_t           *dirty;
+    uint64_t          *owner;
+    uint64_t          *rank;
+    rfl_hash_t        *hash;
+    rfl_source_t      *rows;
+
+    /* the young ones, the last that was clicked first */
+
+    uint32_t          *next;
+    uint32_t          *prev;
+    uint32_t           head;
+    uint32_t           tail;
+
+    uint32_t          *index;            /* row + 1, open addressing */
+    uint32_t           index_mask;
+
+    uint16_t          *filter;
+    rfl_hash_secret_t  secret;
+};
+
+
+static rfl_hash_t rfl_sources_hash(const rfl_sources_t *t,
+    const rfl_source_t *source);
+static uint64_t rfl_sources_owner(const rfl_sources_t *t,
+    const rfl_source_t *source);
+static uint32_t rfl_sources_lookup(const rfl_sources_t *t, rfl_hash_t hash);
+static void rfl_sources_bump(rfl_sources_t *t, uint32_t i,
+    const rfl_source_t *source);
+static void rfl_sources_enter(rfl_sources_t *t, rfl_hash_t hash,
+    const rfl_source_t *source);
+static uint32_t rfl_sources_room(rfl_sources_t *t,
+    const rfl_source_t *source);
+static void rfl_sources_place(rfl_sources_t *t, uint32_t i, rfl_hash_t hash,
+    const rfl_source_t *source);
+static uint32_t rfl_sources_victim(const rfl_sources_t *t, uint64_t owner);
+static void rfl_sources_promote(rfl_sources_t *t, uint32_t i);
+static uint32_t rfl_sources_rival(rfl_sources_t *t, uint32_t i);
+static void rfl_sources_less(const rfl_sources_t *t, uint32_t k,
+    uint32_t *least);
+static uint32_t *rfl_sources_count_owner(rfl_sources_t *t, uint32_t i);
+static void rfl_sources_forget(rfl_sources_t *t, uint32_t i);
+static uint64_t rfl_sources_filter_get(const rfl_sources_t *t,
+    rfl_hash_t hash);
+static void rfl_sources_filter_raise(rfl_sources_t *t, rfl_hash_t hash,
+    uint64_t n);
+static uint16_t *rfl_sources_cell(const rfl_sources_t *t, rfl_hash_t hash,
+    unsigned row);
+static void rfl_sources_link_young(rfl_sources_t *t, uint32_t i);
+static void rfl_sources_unlink_young(rfl_sources_t *t, uint32_t i);
+static void rfl_sources_index_add(rfl_sources_t *t, uint32_t i);
+static void rfl_sources_index_remove(rfl_sources_t *t, uint32_t i);
+static rfl_ended_t rfl_source_ended(unsigned class, unsigned status);
+static void rfl_source_set_host(rfl_source_t *source, rfl_str_t host,
+    int is_cut);
+
+
+const rfl_str_t  rfl_ended_names[RFL_ENDS] = {
+    [RFL_ENDED_OK]  = rfl_string("ok"),
+    [RFL_ENDED_404] = rfl_string("404"),
+    [RFL_ENDED_410] = rfl_string("410"),
+    [RFL_ENDED_4XX] = rfl_string("4xx"),
+    [RFL_ENDED_5XX] = rfl_string("5xx")
+};
+
+
+rfl_sources_t *
+rfl_sources_create(uint32_t rows)
+{
+    uint32_t        size;
+    rfl_sources_t  *t;
+
+    if (rows < RFL_SOURCES_ROWS_MIN) {
+        return NULL;
+    }
+
+    t = calloc(1, sizeof(rfl_sources_t));
+    if (t == NULL) {
+        return NULL;
+    }
+
+    for (size = 4; size < 2 * rows; size *= 2) { /* void */ }
+
+    t->max = rows;
+    t->proven_max = rows - rows / 4;
+    t->owner_young = rows / 4 / 8 + 1;
+    t->owner_proven = t->proven_max / 8;
+    t->index_mask = size - 1;
+
+    t->state = calloc(rows, sizeof(uint8_t));
+    t->dirty = calloc(rows, sizeof(uint8_t));
+    t->owner = calloc(rows, sizeof(uint64_t));
+    t->rank = calloc(rows, sizeof(uint64_t));
+    t->hash = calloc(rows, sizeof(rfl_hash_t));
+    t->rows = calloc(rows, sizeof(rfl_source_t));
+    t->next = calloc(rows, sizeof(uint32_t));
+    t->prev = calloc(rows, sizeof(uint32_t));
+    t->index = calloc(size, sizeof(uint32_t));
+    t->filter = calloc((size_t) RFL_SOURCES_DEPTH * RFL_SOURCES_CELLS,
+                       sizeof(uint16_t));
+
+    if (t->state == NULL || t->dirty == NULL || t->owner == NULL
+        || t->rank == NULL || t->hash == NULL || t->rows == NULL
+        || t->next == NULL || t->prev == NULL || t->index == NULL
+        || t->filter == NULL || rfl_hash_secret(&t->secret) != RFL_OK)
+    {
+        rfl_sources_free(t);
+        return NULL;
+    }
+
+    rfl_sources_clear(t);
+
+    return t;
+}
+
+
+void
+rfl_sources_free(rfl_sources_t *t)
+{
+    if (t == NULL) {
+        return;
+    }
+
+    free(t->state);
+    free(t->dirty);
+    free(t->owner);
+    free(t->rank);
+    free(t->hash);
+    free(t->rows);
+    free(t->next);
+    free(t->prev);
+    free(t->index);
+    free(t->filter);
+    free(t);
+}
+
+
+void
+rfl_sources_clear(rfl_sources_t *t)
+{
+    t->used = 0;
+    t->nrows = 0;
+    t->nproven = 0;
+    t->floor = 0;
+    t->start = 0;
+    t->head = RFL_SOURCES_NONE;
+    t->tail = RFL_SOURCES_NONE;
+
+    memset(t->owners, 0, sizeof(t->owners));
+    memset(t->state, RFL_SOURCES_FREE, t->max);
+    memset(t->dirty, 0, t->max);
+    memset(t->index, 0, ((size_t) t->index_mask + 1) * sizeof(uint32_t));
+    memset(t->filter, 0, (size_t) RFL_SOURCES_DEPTH * RFL_SOURCES_CELLS
+                         * sizeof(uint16_t));
+}
+
+
+int
+rfl_source_of_event(const rfl_event_t *event, rfl_source_t *source)
+{
+    int          is_cut, folded;
+    size_t       room;
+    rfl_ended_t  ended;
+
+    if (event->class != RFL_CLASS_CLICK && event->class != RFL_CLASS_ERROR) {
+        return 0;
+    }
+
+    ended = rfl_source_ended(event->class, event->status);
+
+    memset(source, 0, offsetof(rfl_source_t, text));
+
+    if (event->outcome == RFL_OUTCOME_UNREGISTERED) {
+
+        if (event->source_len == 0) {
+            return 0;
+        }
+
+        rfl_source_set_host(source, rfl_event_source(event),
+                            event->flags & RFL_EVENT_SOURCE_CUT);
+
+    } else if (rfl_outcome_is_match(event->outcome)
+               && ended != RFL_ENDED_OK && event->id != 0)
+    {
+        source->kind = event->flags & RFL_EVENT_GROUP ? RFL_SOURCE_GROUP
+                                                      : RFL_SOURCE_LINK;
+        source->id = event->id;
+
+    } else {
+        return 0;
+    }
+
+    is_cut = (event->flags & RFL_EVENT_LANDING_CUT) != 0;
+    room = RFL_SOURCES_TEXT - source->host_len;
+
+    source->landing_len = (uint8_t)
+        rfl_fold_path(rfl_event_landing(event), is_cut,
+                      source->text + source->host_len, room, &folded);
+
+    source->folded = (unsigned) folded;
+    source->n[ended] = 1;
+    source->rank = 1;
+    source->first = event->time_ms / 1000;
+    source->last = source->first;
+
+    return 1;
+}
+
+
+static rfl_ended_t
+rfl_source_ended(unsigned class, unsigned status)
+{
+    if (class == RFL_CLASS_CLICK) {
+        return RFL_ENDED_OK;
+    }
+
+    switch (status) {
+
+    case 404:
+        return RFL_ENDED_404;
+    case 410:
+        return RFL_ENDED_410;
+    default:
+        return status >= 500 ? RFL_ENDED_5XX : RFL_ENDED_4XX;
+    }
+}
+
+
+static void
+rfl_source_set_host(rfl_source_t *source, rfl_str_t host, int is_cut)
+{
+    memcpy(source->text, host.data, host.len);
+
+    if (is_cut) {
+        memcpy(source->text + host.len, RFL_FOLD_MARK, RFL_FOLD_MARK_LEN);
+        host.len += RFL_FOLD_MARK_LEN;
+    }
+
+    source->host_len = (uint8_t) host.len;
+}
+
+
+void
+rfl_sources_add(rfl_sources_t *t, const rfl_source_t *source)
+{
+    uint32_t    i;
+    rfl_hash_t  hash;
+
+    hash = rfl_sources_hash(t, source);
+    i = rfl_sources_lookup(t, hash);
+
+    if (i != RFL_SOURCES_NONE) {
+        rfl_sources_bump(t, i, source);
+
+    } else {
+        rfl_sources_enter(t, hash, source);
+    }
+}
+
+
+static rfl_hash_t
+rfl_sources_hash(const rfl_sources_t *t, const rfl_source_t *source)
+{
+    size_t  len;
+    u_char  bytes[6 + RFL_SOURCES_TEXT];
+
+    bytes[0] = (u_char) source->kind;
+    bytes[1] = source->host_len;
+    memcpy(bytes + 2, &source->id, 4);
+
+    len = (size_t) source->host_len + source->landing_len;
+    memcpy(bytes + 6, source->text, len);
+
+    return rfl_hash_seeded(bytes, 6 + len, &t->secret);
+}
+
+
+static uint64_t
+rfl_sources_owner(const rfl_sources_t *t, const rfl_source_t *source)
+{
+    if (source->kind != RFL_SOURCE_STRANGER) {
+        return (uint64_t) source->kind << 32 | source->id;
+    }
+
+    return rfl_hash_seeded(source->text, source->host_len, &t->secret).low;
+}
+
+
+static uint32_t
+rfl_sources_lookup(const rfl_sources_t *t, rfl_hash_t hash)
+{
+    uint32_t  at, i;
+
+    for (at = (uint32_t) hash.low & t->index_mask;
+         t->index[at] != 0;
+         at = (at + 1) & t->index_mask)
+    {
+        i = t->index[at] - 1;
+
+        if (t->hash[i].low == hash.low && t->hash[i].high == hash.high) {
+            return i;
+        }
+    }
+
+    return RFL_SOURCES_NONE;
+}
+
+
+static void
+rfl_sources_bump(rfl_sources_t *t, uint32_t i, const rfl_source_t *source)
+{
+    unsigned       ended;
+    rfl_source_t  *row;
+
+    row = &t->rows[i];
+
+    for (ended = 0; ended < RFL_ENDS; ended++) {
+        row->n[ended] += source->n[ended];
+    }
+
+    row->rank += source->rank;
+    t->rank[i] = row->rank;
+
+    if (row->first > source->first) {
+        row->first = source->first;      /* rings are read one by one */
+    }
+
+    if (row->last < source->last) {
+        row->last = source->last;
+    }
+
+    t->dirty[i] = 1;
+
+    if (t->state[i] == RFL_SOURCES_YOUNG) {
+        rfl_sources_unlink_young(t, i);
+        rfl_sources_link_young(t, i);
+        rfl_sources_promote(t, i);
+    }
+}
+
+
+static void
+rfl_sources_enter(rfl_sources_t *t, rfl_hash_t hash,
+    const rfl_source_t *source)
+{
+    uint32_t       i;
+    uint64_t       seen;
+    rfl_source_t  *row;
+
+    i = rfl_sources_room(t, source);
+    seen = rfl_sources_filter_get(t, hash);
+
+    rfl_sources_place(t, i, hash, source);
+
+    row = &t->rows[i];
+
+    row->rank += seen;
+    row->before = t->start + seen < t->floor ? t->start + seen : t->floor;
+    t->rank[i] = row->rank;
+    t->dirty[i] = 1;
+
+    rfl_sources_promote(t, i);
+}
+
+
+static uint32_t
+rfl_sources_room(rfl_sources_t *t, const rfl_source_t *source)
+{
+    uint32_t  i;
+
+    if (t->nrows == t->max) {
+        i = rfl_sources_victim(t, rfl_sources_owner(t, source));
+        rfl_sources_forget(t, i);
+
+        return i;
+    }
+
+    if (t->used < t->max) {
+        return t->used++;
+    }
+
+    /* of a table that was loaded, and had a row that made no sense */
+
+    for (i = 0; t->state[i] != RFL_SOURCES_FREE; i++) { /* void */ }
+
+    return i;
+}
+
+
+static void
+rfl_sources_place(rfl_sources_t *t, uint32_t i, rfl_hash_t hash,
+    const rfl_source_t *source)
+{
+    memcpy(&t->rows[i], source, offsetof(rfl_source_t, text)
+                                + source->host_len + source->landing_len);
+
+    t->state[i] = RFL_SOURCES_YOUNG;
+    t->owner[i] = rfl_sources_owner(t, source);
+    t->rank[i] = source->rank;
+    t->hash[i] = hash;
+    t->nrows++;
+
+    rfl_sources_index_add(t, i);
+    rfl_sources_link_young(t, i);
+}
+
+
+/*
+ * A young row: there is always one, as the proven ones are bounded.  Who has
+ * many of them forgets one of its own.
+ */
+
+static uint32_t
+rfl_sources_victim(const rfl_sources_t *t, uint64_t owner)
+{
+    uint32_t  i, own;
+
+    for (i = 0, own = 0; i < t->max; i++) {
+        own += (t->owner[i] == owner) & (t->state[i] == RFL_SOURCES_YOUNG);
+    }
+
+    if (own < t->owner_young) {
+        return t->tail;
+    }
+
+    for (i = t->tail; t->owner[i] != owner; i = t->prev[i]) { /* void */ }
+
+    return i;
+}
+
+
+/* A young row that has clicks enough, and room or more than another one. */
+
+static void
+rfl_sources_promote(rfl_sources_t *t, uint32_t i)
+{
+    uint32_t  other;
+
+    if (t->rank[i] < RFL_SOURCES_SHOWN) {
+        return;
+    }
+
+    if (t->nproven == t->proven_max) {
+        other = rfl_sources_rival(t, i);
+
+        if (other == RFL_SOURCES_NONE) {
+            return;
+        }
+
+        t->state[other] = RFL_SOURCES_YOUNG;
+        rfl_sources_link_young(t, other);
+        (*rfl_sources_count_owner(t, other))--;
+        t->nproven--;
+    }
+
+    rfl_sources_unlink_young(t, i);
+    t->state[i] = RFL_SOURCES_PROVEN;
+    (*rfl_sources_count_owner(t, i))++;
+    t->nproven++;
+}
+
+
+/*
+ * The proven row that is to give way to i: of who has more than its share, the
+ * one with the fewest clicks; else of all, if it has fewer than i.  Who has its
+ * share already takes from itself.
+ */
+
+static uint32_t
+rfl_sources_rival(rfl_sources_t *t, uint32_t i)
+{
+    int       is_full;
+    uint32_t  k, least, greedy, own;
+
+    is_full = (*rfl_sources_count_owner(t, i) >= t->owner_proven);
+
+    least = RFL_SOURCES_NONE;
+    greedy = RFL_SOURCES_NONE;
+    own = RFL_SOURCES_NONE;
+
+    for (k = 0; k < t->used; k++) {
+
+        if (t->state[k] != RFL_SOURCES_PROVEN) {
+            continue;
+        }
+
+        rfl_sources_less(t, k, &least);
+
+        if (is_full) {
+            if (t->owner[k] == t->owner[i]) {
+                rfl_sources_less(t, k, &own);
+            }
+
+        } else if (*rfl_sources_count_owner(t, k) > t->owner_proven) {
+            rfl_sources_less(t, k, &greedy);
+        }
+    }
+
+    if (greedy != RFL_SOURCES_NONE) {
+        return greedy;
+    }
+
+    if (own != RFL_SOURCES_NONE) {
+        least = own;
+    }
+
+    return t->rank[least] < t->rank[i] ? least : RFL_SOURCES_NONE;
+}
+
+
+static void
+rfl_sources_less(const rfl_sources_t *t, uint32_t k, uint32_t *least)
+{
+    if (*least == RFL_SOURCES_NONE || t->rank[k] < t->rank[*least]) {
+        *least = k;
+    }
+}
+
+
+static uint32_t *
+rfl_sources_count_owner(rfl_sources_t *t, uint32_t i)
+{
+    return &t->owners[t->owner[i] % RFL_SOURCES_OWNERS];
+}
+
+
+static void
+rfl_sources_forget(rfl_sources_t *t, uint32_t i)
+{
+    uint64_t  most, raised;
+
+    most = rfl_source_clicks(&t->rows[i]) + t->rows[i].before;
+
+    if (t->floor < most) {
+        t->floor = most;
+    }
+
+    /* not less than its rank: what comes back goes on from there */
+
+    raised = most > t->start ? most - t->start : 0;
+
+    rfl_sources_filter_raise(t, t->hash[i], raised > t->rank[i] ? raised
+                                                                : t->rank[i]);
+    rfl_sources_index_remove(t, i);
+    rfl_sources_unlink_young(t, i);
+
+    t->state[i] = RFL_SOURCES_FREE;
+    t->nrows--;
+}
+
+
+/* How many clicks, at most, it had since the filter began. */
+
+static uint64_t
+rfl_sources_filter_get(const rfl_sources_t *t, rfl_hash_t hash)
+{
+    uint16_t  n, least;
+    unsigned  row;
+
+    least = RFL_SOURCES_CELL_MAX;
+
+    for (row = 0; row < RFL_SOURCES_DEPTH; row++) {
+        n = *rfl_sources_cell(t, hash, row);
+        least = n < least ? n : least;
+    }
+
+    return least < RFL_SOURCES_CELL_MAX ? least : t->floor;
+}
+
+
+static void
+rfl_sources_filter_raise(rfl_sources_t *t, rfl_hash_t hash, uint64_t n)
+{
+    uint16_t  *cell, value;
+    unsigned   row;
+
+    value = n < RFL_SOURCES_CELL_MAX ? (uint16_t) n : RFL_SOURCES_CELL_MAX;
+
+    for (row = 0; row < RFL_SOURCES_DEPTH; row++) {
+        cell = rfl_sources_cell(t, hash, row);
+
+        if (*cell < value) {
+            *cell = value;
+        }
+    }
+}
+
+
+/* Four independent numbers of 18 bits; the index uses the low half's low. */
+
+static uint16_t *
+rfl_sources_cell(const rfl_sources_t *t, rfl_hash_t hash, unsigned row)
+{
+    uint64_t  bits;
+
+    bits = row < 2 ? hash.high >> (row * 24) : hash.low >> (16 + row % 2 * 24);
+
+    return &t->filter[(size_t) row * RFL_SOURCES_CELLS
+                      + bits % RFL_SOURCES_CELLS];
+}
+
+
+static void
+rfl_sources_link_young(rfl_sources_t *t, uint32_t i)
+{
+    t->prev[i] = RFL_SOURCES_NONE;
+    t->next[i] = t->head;
+
+    if (t->head != RFL_SOURCES_NONE) {
+        t->prev[t->head] = i;
+
+    } else {
+        t->tail = i;
+    }
+
+    t->head = i;
+}
+
+
+static void
+rfl_sources_unlink_young(rfl_sources_t *t, uint32_t i)
+{
+    if (t->prev[i] != RFL_SOURCES_NONE) {
+        t->next[t->prev[i]] = t->next[i];
+
+    } else {
+        t->head = t->next[i];
+    }
+
+    if (t->next[i] != RFL_SOURCES_NONE) {
+        t->prev[t->next[i]] = t->prev[i];
+
+    } else {
+        t->tail = t->prev[i];
+    }
+}
+
+
+static void
+rfl_sources_index_add(rfl_sources_t *t, uint32_t i)
+{
+    uint32_t  at;
+
+    for (at = (uint32_t) t->hash[i].low & t->index_mask;
+         t->index[at] != 0;
+         at = (at + 1) & t->index_mask)
+    {
+        /* void */
+    }
+
+    t->index[at] = i + 1;
+}
+
+
+/* What stands behind it moves up, unless it is nearer to its own place. */
+
+static void
+rfl_sources_index_remove(rfl_sources_t *t, uint32_t i)
+{
+    uint32_t  at, next, home;
+
+    for (at = (uint32_t) t->hash[i].low & t->index_mask;
+         t->index[at] != i + 1;
+         at = (at + 1) & t->index_mask)
+    {
+        /* void */
+    }
+
+    for (next = (at + 1) & t->index_mask;
+         t->index[next] != 0;
+         next = (next + 1) & t->index_mask)
+    {
+        home = (uint32_t) t->hash[t->index[next] - 1].low & t->index_mask;
+
+        if (((next - home) & t->index_mask) >= ((next - at) & t->index_mask))
+        {
+            t->index[at] = t->index[next];
+            at = next;
+        }
+    }
+
+    t->index[at] = 0;
+}
+
+
+uint32_t
+rfl_sources_max(const rfl_sources_t *t)
+{
+    return t->max;
+}
+
+
+const rfl_source_t *
+rfl_sources_get(const rfl_sources_t *t, uint32_t i)
+{
+    return i < t->used && t->state[i] != RFL_SOURCES_FREE ? &t->rows[i] : NULL;
+}
+
+
+int
+rfl_sources_take_dirty(rfl_sources_t *t, uint32_t i)
+{
+    int  dirty;
+
+    dirty = t->dirty[i];
+    t->dirty[i] = 0;
+
+    return dirty;
+}
+
+
+void
+rfl_sources_set_dirty(rfl_sources_t *t, uint32_t i)
+{
+    t->dirty[i] = 1;
+}
+
+
+const rfl_source_t *
+rfl_sources_find(const rfl_sources_t *t, const rfl_source_t *source)
+{
+    uint32_t  i;
+
+    i = rfl_sources_lookup(t, rfl_sources_hash(t, source));
+
+    return i != RFL_SOURCES_NONE ? &t->rows[i] : NULL;
+}
+
+
+uint64_t
+rfl_sources_floor(const rfl_sources_t *t)
+{
+    return t->floor;
+}
+
+
+/*
+ * Rows are loaded in the order of their places, not of their last clicks: it is
+ * rfl_sources_loaded() that puts the young ones in order.
+ */
+
+rfl_rc_t
+rfl_sources_load(rfl_sources_t *t, uint32_t i, const rfl_source_t *source)
+{
+    rfl_hash_t  hash;
+
+    hash = rfl_sources_hash(t, source);
+
+    if (i >= t->max || t->state[i] != RFL_SOURCES_FREE
+        || rfl_sources_lookup(t, hash) != RFL_SOURCES_NONE)
+    {
+        return RFL_INVALID;
+    }
+
+    if (t->used <= i) {
+        t->used = i + 1;
+    }
+
+    rfl_sources_place(t, i, hash, source);
+
+    return RFL_OK;
+}
+
+
+/* The order of the young ones, and who is proven, follow from the rows. */
+
+void
+rfl_sources_loaded(rfl_sources_t *t, uint64_t floor)
+{
+    uint32_t  i, best, n;
+
+    t->floor = floor;
+    t->start = floor;
+    t->head = RFL_SOURCES_NONE;
+    t->tail = RFL_SOURCES_NONE;
+
+    for (n = 0; n < t->nrows; n++) {
+        best = RFL_SOURCES_NONE;
+
+        for (i = 0; i < t->used; i++) {
+            if (t->state[i] == RFL_SOURCES_YOUNG && !t->dirty[i]
+                && (best == RFL_SOURCES_NONE
+                    || t->rows[i].last < t->rows[best].last))
+            {
+                best = i;
+            }
+        }
+
+        rfl_sources_link_young(t, best);
+        t->dirty[best] = 1;              /* done; cleared below */
+    }
+
+    memset(t->dirty, 0, t->max);
+
+    for (i = 0; i < t->used; i++) {
+        if (t->state[i] == RFL_SOURCES_YOUNG) {
+            rfl_sources_promote(t, i);
+        }
+    }
+}
+
+
+size_t
+rfl_source_encode(const rfl_source_t *source, u_char *out)
+{
+    size_t    len;
+    u_char   *p;
+    unsigned  ended;
+
+    p = out;
+
+    *p++ = RFL_SOURCE_VERSION;
+    *p++ = (u_char) source->kind;
+    *p++ = (u_char) source->folded;
+    *p++ = source->host_len;
+
+    p = rfl_varint_put(p, source->id);
+
+    for (ended = 0; ended < RFL_ENDS; ended++) {
+        p = rfl_varint_put(p, source->n[ended]);
+    }
+
+    p = rfl_varint_put(p, source->before);
+    p = rfl_varint_put(p, source->rank);
+    p = rfl_varint_put(p, source->first);
+    p = rfl_varint_put(p, source->last);
+
+    len = (size_t) source->host_len + source->landing_len;
+    memcpy(p, source->text, len);
+
+    return (size_t) (p - out) + len;
+}
+
+
+rfl_rc_t
+rfl_source_decode(rfl_str_t record, rfl_source_t *source)
+{
+    size_t      i;
+    rfl_rc_t    rc;
+    uint64_t    id;
+    uint64_t   *numbers[RFL_ENDS + 5];
+
+    if (record.len < 4) {
+        return RFL_DAMAGED;
+    }
+
+    if (record.data[0] != RFL_SOURCE_VERSION) {
+        return RFL_BAD_VERSION;
+    }
+
+    if (record.data[1] >= RFL_SOURCE_KINDS || record.data[2] > 1) {
+        return RFL_DAMAGED;
+    }
+
+    memset(source, 0, offsetof(rfl_source_t, text));
+
+    source->kind = record.data[1];
+    source->folded = record.data[2];
+    source->host_len = record.data[3];
+
+    record.data += 4;
+    record.len -= 4;
+
+    numbers[0] = &id;
+
+    for (i = 0; i < RFL_ENDS; i++) {
+        numbers[1 + i] = &source->n[i];
+    }
+
+    numbers[RFL_ENDS + 1] = &source->before;
+    numbers[RFL_ENDS + 2] = &source->rank;
+    numbers[RFL_ENDS + 3] = &source->first;
+    numbers[RFL_ENDS + 4] = &source->last;
+
+    for (i = 0; i < RFL_ENDS + 5; i++) {
+        rc = rfl_varint_get(&record, numbers[i]);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (id > UINT32_MAX || record.len > RFL_SOURCES_TEXT
+        || source->host_len > record.len
+        || (id != 0) == (source->kind == RFL_SOURCE_STRANGER))
+    {
+        return RFL_DAMAGED;
+    }
+
+    source->id = (uint32_t) id;
+    source->landing_len = (uint8_t) (record.len - source->host_len);
+    memcpy(source->text, record.data, record.len);
+
+    return RFL_OK;
+}
