@@ -16,6 +16,7 @@
 
 #include "rfl_keeper.h"
 #include "rfl_diagnosis.h"
+#include "rfl_gather.h"
 #include "rfl_source.h"
 #include "rfl_survey.h"
 
@@ -28,6 +29,10 @@
 /* Between two tries to write what the directive says. */
 
 #define RFL_KEEPER_RETRY_MS   5000
+
+/* While another process reads the rings: how soon it is followed. */
+
+#define RFL_KEEPER_FOLLOW_MS  100
 
 /* Folding is work of hours that nobody waits for: so much of it a turn. */
 
@@ -64,6 +69,8 @@ struct rfl_keeper_s {
     rfl_error_t         flush_error;     /* of the last flush; RFL_OK */
     rfl_diagnosis_t    *diagnosis;       /* NULL: no memory for it */
     rfl_survey_t       *survey;          /* NULL: no memory for it */
+    rfl_gather_t       *gather;          /* NULL: likewise */
+    rfl_rc_t            gather_told;
     rfl_keeper_directive_t  *directive;  /* NULL: nothing is being written */
     uint64_t            directive_ms;    /* when that was begun */
     unsigned            directed;        /* rt.opened of the registry that has
@@ -96,6 +103,10 @@ static rfl_rc_t rfl_keeper_flush_rest(rfl_keeper_t *k, rfl_counters_t *c,
     int full, rfl_error_t *err);
 static rfl_rc_t rfl_keeper_flush(rfl_keeper_t *k, rfl_counters_t *c,
     int full, const rfl_retention_t *keep, rfl_error_t *err);
+static rfl_rc_t rfl_keeper_put_sources(void *data, rfl_ledger_t *l,
+    rfl_error_t *err);
+static void rfl_keeper_gather(rfl_keeper_t *k);
+static void rfl_keeper_last_sources(rfl_keeper_t *k);
 static void rfl_keeper_fold(rfl_keeper_t *k);
 static rfl_rc_t rfl_keeper_survey(rfl_keeper_t *k, uint64_t now,
     rfl_error_t *err);
@@ -247,6 +258,7 @@ rfl_keeper_main(void *data)
     k->rt.keeps = 1;
     k->diagnosis = rfl_diagnosis_create();
     k->survey = rfl_survey_create();
+    k->gather = rfl_gather_start(&k->conf);
 
     do {
         rfl_keeper_turn(k);
@@ -276,6 +288,8 @@ rfl_keeper_turn(rfl_keeper_t *k)
 
     rc = rfl_keeper_flush_due(k, now, &err);
     lost = rfl_keeper_flush_lost(k, rc == RFL_OK ? &err : NULL);
+
+    rfl_keeper_gather(k);
 
     if (rc == RFL_OK) {
         rc = lost;
@@ -364,6 +378,10 @@ rfl_keeper_open(rfl_keeper_t *k, const rfl_counters_t *c, rfl_error_t *err)
 
         if (k->survey != NULL) {
             rfl_survey_reset(k->survey);
+        }
+
+        if (k->gather != NULL) {
+            rfl_gather_renew(k->gather);
         }
     }
 
@@ -640,6 +658,7 @@ static rfl_rc_t
 rfl_keeper_flush(rfl_keeper_t *k, rfl_counters_t *c, int full,
     const rfl_retention_t *keep, rfl_error_t *err)
 {
+    rfl_rc_t          rc;
     rfl_flush_t       flush;
     rfl_flush_stat_t  stat;
 
@@ -650,7 +669,86 @@ rfl_keeper_flush(rfl_keeper_t *k, rfl_counters_t *c, int full,
     flush.keep = keep;
     flush.full = full ? 1 : 0;
 
-    return rfl_ledger_flush(k->ledger, c, &flush, &stat, err);
+    /* with one file of them: rows and places in all rings go together */
+
+    if (k->gather != NULL && c == k->rt.counters) {
+        flush.data = rfl_gather_take(k->gather);
+        flush.more = flush.data != NULL ? rfl_keeper_put_sources : NULL;
+    }
+
+    rc = rfl_ledger_flush(k->ledger, c, &flush, &stat, err);
+
+    if (flush.more != NULL) {
+        rfl_gather_give_back(k->gather, rc);
+    }
+
+    return rc;
+}
+
+
+static rfl_rc_t
+rfl_keeper_put_sources(void *data, rfl_ledger_t *l, rfl_error_t *err)
+{
+    return rfl_ledger_put_sources(l, data, err);
+}
+
+
+/* Before the first flush there is no ledger that could be loaded from. */
+
+static void
+rfl_keeper_gather(rfl_keeper_t *k)
+{
+    rfl_rc_t     rc;
+    rfl_error_t  message;
+
+    if (k->gather == NULL || k->ledger == NULL || k->rt.counters == NULL
+        || rfl_keeper_open(k, k->rt.counters, &message) != RFL_OK)
+    {
+        return;
+    }
+
+    rc = rfl_gather_attend(k->gather, &k->rt, k->ledger, &message);
+
+    if (rc != RFL_OK && k->gather_told != rc) {
+        rfl_keeper_add_message(k, &message);
+    }
+
+    k->gather_told = rc;
+}
+
+
+/* What was not stored with the cells: others count there still. */
+
+static void
+rfl_keeper_last_sources(rfl_keeper_t *k)
+{
+    rfl_rc_t             rc;
+    rfl_ledger_batch_t  *batch;
+
+    if (k->rt.counters == NULL
+        || rfl_keeper_open(k, k->rt.counters, NULL) != RFL_OK)
+    {
+        return;
+    }
+
+    batch = rfl_gather_take(k->gather);
+    if (batch == NULL) {
+        return;
+    }
+
+    rc = rfl_store_begin(rfl_ledger_store(k->ledger), 1, NULL);
+
+    if (rc == RFL_OK) {
+        rc = rfl_ledger_put_sources(k->ledger, batch, NULL);
+
+        if (rc == RFL_OK) {
+            rc = rfl_store_commit(rfl_ledger_store(k->ledger), NULL);
+        }
+
+        rfl_ledger_end(k->ledger);
+    }
+
+    rfl_gather_give_back(k->gather, rc);
 }
 
 
@@ -862,21 +960,32 @@ rfl_keeper_source_message(rfl_keeper_t *k, rfl_error_t *message)
 static int
 rfl_keeper_wait(rfl_keeper_t *k)
 {
-    int       stop;
-    unsigned  ms;
+    int       stop, follows;
+    unsigned  ms, piece;
 
     ms = k->conf.flush_ms < RFL_KEEPER_TICK_MS ? k->conf.flush_ms
                                                : RFL_KEEPER_TICK_MS;
 
-    (void) pthread_mutex_lock(&k->mutex);
+    do {
+        follows = k->gather != NULL && !rfl_gather_owns(k->gather);
+        piece = follows && ms > RFL_KEEPER_FOLLOW_MS ? RFL_KEEPER_FOLLOW_MS
+                                                     : ms;
 
-    if (!k->stop) {
-        rfl_thread_cond_wait(&k->wake, &k->mutex, rfl_clock_ms() + ms);
-    }
+        (void) pthread_mutex_lock(&k->mutex);
 
-    stop = k->stop;
+        if (!k->stop) {
+            rfl_thread_cond_wait(&k->wake, &k->mutex,
+                                 rfl_clock_ms() + piece);
+        }
 
-    (void) pthread_mutex_unlock(&k->mutex);
+        stop = k->stop;
+
+        (void) pthread_mutex_unlock(&k->mutex);
+
+        ms -= piece;
+
+    } while (!stop && ms != 0
+             && !(follows && rfl_gather_owns(k->gather)));
 
     return stop;
 }
@@ -907,6 +1016,10 @@ rfl_keeper_leave(rfl_keeper_t *k)
 
     rt = &k->rt;
 
+    if (k->gather != NULL) {
+        rfl_gather_stop(k->gather);
+    }
+
     for (i = 0; i < rt->nlost; i++) {
         if (!rfl_keeper_is_last(rt->lost[i])) {
             (void) rfl_keeper_flush_rest(k, rt->lost[i], 1, NULL);
@@ -922,6 +1035,11 @@ rfl_keeper_leave(rfl_keeper_t *k)
     }
 
     rfl_keeper_flush_last(k);
+
+    if (k->gather != NULL) {
+        rfl_keeper_last_sources(k);
+        rfl_gather_free(k->gather);
+    }
 
     rfl_diagnosis_free(k->diagnosis);
     rfl_survey_free(k->survey);

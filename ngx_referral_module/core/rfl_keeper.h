@@ -3,6 +3,9 @@
  * environments, and every flush interval stores the cells as absolute
  * values.  fsync may take as long as it likes: no event loop waits for it.
  *
+ * A second thread reads the event rings meanwhile, for the table of sources
+ * (rfl_gather.h), which is stored with the cells.
+ *
  * It goes on without the registry.  Where PATH/registry is missing and
  * PATH/ledger is not, it makes no new one: that would have another uuid, and
  * the totals would be of no use to it.

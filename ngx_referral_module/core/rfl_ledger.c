@@ -98,6 +98,7 @@ typedef struct {
     const char            *path;         /* of the counter file */
     uint64_t               now_ms;
     const rfl_retention_t *keep;
+    const rfl_flush_t     *asked;
     uint32_t               number;       /* of the counter file */
     uint32_t               cells;        /* written */
     uint32_t               blocks;       /* of history, written */
@@ -453,6 +454,7 @@ rfl_ledger_flush(rfl_ledger_t *l, rfl_counters_t *c, const rfl_flush_t *flush,
     f.path = flush->counters_path;
     f.now_ms = flush->now_ms;
     f.keep = flush->keep;
+    f.asked = flush;
     f.full = flush->full;
 
     rc = rfl_store_begin(l->store, 1, err);
@@ -525,6 +527,15 @@ rfl_ledger_flush_all(rfl_ledger_flush_t *f, rfl_error_t *err)
     rc = rfl_ledger_flush_prune(f, &clock, err);
     if (rc != RFL_OK) {
         return rc;
+    }
+
+    if (f->asked->more != NULL) {
+        rc = f->asked->more(f->asked->data, f->ledger, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        f->changed = 1;
     }
 
     if (!f->changed) {

@@ -2,7 +2,8 @@
  * The ledger: totals that outlive the counter file, in an LMDB environment of
  * their own (PATH/ledger), written by the keeper.
  *
- *     meta    name               -> version, registry uuid, next file number
+ *     meta    name               -> version, registry uuid, next file number;
+ *                                   sources: see rfl_ledger_sources.h
  *     files   file id (u64)      -> file number, path, times
  *     cells   id << 32 | number  -> the cell as last flushed
  *     zones   number             -> the zone-wide counters as last flushed
@@ -70,6 +71,11 @@ typedef struct {
     uint64_t                now_ms;      /* wall clock: names the buckets */
     const rfl_retention_t  *keep;        /* NULL: nothing is pruned now */
     unsigned                full:1;
+
+    /* what else is to stand or fall with it; or NULL */
+    rfl_rc_t              (*more)(void *data, rfl_ledger_t *l,
+                                  rfl_error_t *err);
+    void                   *data;
 } rfl_flush_t;
 
 typedef struct {

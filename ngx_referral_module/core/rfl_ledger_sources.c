@@ -1,0 +1,329 @@
+/*
+ * See rfl_ledger_sources.h.  Numbers in keys have their highest byte first, so
+ * that rows lie in the order of their numbers.
+ */
+
+#include "rfl_ledger_parts.h"
+#include "rfl_ledger_sources.h"
+#include "rfl_varint.h"
+
+
+#define RFL_LEDGER_SOURCES_VERSION  1
+
+#define RFL_LEDGER_SOURCES_KEY   "sources"
+#define RFL_LEDGER_SOURCE_KEY    "source/"
+#define RFL_LEDGER_RING_KEY      "source-ring/"
+
+#define RFL_LEDGER_SOURCES_NUMS  5
+#define RFL_LEDGER_KEY_MAX       (sizeof(RFL_LEDGER_RING_KEY) + 8)
+
+
+static rfl_rc_t rfl_ledger_put_head(rfl_ledger_t *l,
+    const rfl_ledger_sources_t *head, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_put_ring(rfl_ledger_t *l,
+    const rfl_ledger_ring_t *ring, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_drop_rings(rfl_ledger_t *l,
+    const rfl_ledger_batch_t *batch, rfl_error_t *err);
+static int rfl_ledger_has_ring(const rfl_ledger_batch_t *batch,
+    rfl_str_t key);
+static rfl_rc_t rfl_ledger_numbers(rfl_str_t value, uint64_t *numbers,
+    size_t n);
+static rfl_str_t rfl_ledger_key(u_char *buf, const char *name, uint64_t n,
+    size_t bytes);
+static int rfl_ledger_key_is(rfl_str_t key, const char *name, size_t bytes);
+
+
+rfl_rc_t
+rfl_ledger_put_sources(rfl_ledger_t *l, const rfl_ledger_batch_t *batch,
+    rfl_error_t *err)
+{
+    size_t         i, at;
+    u_char         buf[RFL_LEDGER_KEY_MAX];
+    rfl_rc_t       rc;
+    rfl_str_t      key;
+    rfl_store_t   *store;
+
+    store = rfl_ledger_store(l);
+
+    rc = rfl_ledger_put_head(l, &batch->head, err);
+
+    for (i = 0, at = 0; rc == RFL_OK && i < batch->nrows; i++) {
+        key = rfl_ledger_key(buf, RFL_LEDGER_SOURCE_KEY, batch->numbers[i], 4);
+
+        rc = rfl_store_put(store, RFL_LEDGER_META, key,
+                           rfl_str(batch->records.data + at,
+                                   batch->lengths[i]), 0, err);
+        at += batch->lengths[i];
+    }
+
+    for (i = 0; rc == RFL_OK && i < batch->nrings; i++) {
+        rc = rfl_ledger_put_ring(l, &batch->rings[i], err);
+    }
+
+    return rc == RFL_OK ? rfl_ledger_drop_rings(l, batch, err) : rc;
+}
+
+
+static rfl_rc_t
+rfl_ledger_put_head(rfl_ledger_t *l, const rfl_ledger_sources_t *head,
+    rfl_error_t *err)
+{
+    u_char  value[1 + RFL_LEDGER_SOURCES_NUMS * RFL_VARINT_MAX], *p;
+
+    p = value;
+    *p++ = RFL_LEDGER_SOURCES_VERSION;
+
+    p = rfl_varint_put(p, head->began);
+    p = rfl_varint_put(p, head->read);
+    p = rfl_varint_put(p, head->missed);
+    p = rfl_varint_put(p, head->floor);
+    p = rfl_varint_put(p, head->rows);
+
+    return rfl_store_put(rfl_ledger_store(l), RFL_LEDGER_META,
+                         rfl_cstr(RFL_LEDGER_SOURCES_KEY),
+                         rfl_str(value, (size_t) (p - value)), 0, err);
+}
+
+
+static rfl_rc_t
+rfl_ledger_put_ring(rfl_ledger_t *l, const rfl_ledger_ring_t *ring,
+    rfl_error_t *err)
+{
+    size_t   i;
+    u_char   buf[RFL_LEDGER_KEY_MAX];
+    u_char   value[1 + RFL_RINGS * RFL_VARINT_MAX], *p;
+
+    p = value;
+    *p++ = RFL_LEDGER_SOURCES_VERSION;
+
+    for (i = 0; i < RFL_RINGS; i++) {
+        p = rfl_varint_put(p, ring->next[i]);
+    }
+
+    return rfl_store_put(rfl_ledger_store(l), RFL_LEDGER_META,
+                         rfl_ledger_key(buf, RFL_LEDGER_RING_KEY,
+                                        ring->file_id, 8),
+                         rfl_str(value, (size_t) (p - value)), 0, err);
+}
+
+
+/* Files that have gone: one at a time, as a write ends what was read. */
+
+static rfl_rc_t
+rfl_ledger_drop_rings(rfl_ledger_t *l, const rfl_ledger_batch_t *batch,
+    rfl_error_t *err)
+{
+    u_char         buf[RFL_LEDGER_KEY_MAX];
+    rfl_rc_t       rc;
+    rfl_str_t      key, found, value;
+    rfl_store_t   *store;
+    rfl_cursor_t  *cursor;
+
+    store = rfl_ledger_store(l);
+
+    for ( ;; ) {
+        key = rfl_ledger_key(buf, RFL_LEDGER_RING_KEY, 0, 8);
+
+        rc = rfl_cursor_open(store, RFL_LEDGER_META, &cursor);
+        if (rc != RFL_OK) {
+            return rfl_fail(err, rc, "the places in the rings cannot be read");
+        }
+
+        rc = rfl_cursor_seek(cursor, key, &found, &value);
+
+        while (rc == RFL_OK
+               && rfl_ledger_key_is(found, RFL_LEDGER_RING_KEY, 8)
+               && rfl_ledger_has_ring(batch, found))
+        {
+            rc = rfl_cursor_next(cursor, &found, &value);
+        }
+
+        if (rc == RFL_OK
+            && !rfl_ledger_key_is(found, RFL_LEDGER_RING_KEY, 8))
+        {
+            rc = RFL_NOT_FOUND;
+        }
+
+        if (rc == RFL_OK) {
+            memcpy(buf, found.data, found.len);
+            key.len = found.len;
+        }
+
+        rfl_cursor_close(cursor);
+
+        if (rc != RFL_OK) {
+            return rc == RFL_NOT_FOUND
+                   ? RFL_OK : rfl_fail(err, rc, "the places in the rings "
+                                       "cannot be read");
+        }
+
+        rc = rfl_store_del(store, RFL_LEDGER_META, key, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+}
+
+
+static int
+rfl_ledger_has_ring(const rfl_ledger_batch_t *batch, rfl_str_t key)
+{
+    size_t  i;
+    u_char  buf[RFL_LEDGER_KEY_MAX];
+
+    for (i = 0; i < batch->nrings; i++) {
+        if (rfl_str_eq(key, rfl_ledger_key(buf, RFL_LEDGER_RING_KEY,
+                                           batch->rings[i].file_id, 8)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+rfl_rc_t
+rfl_ledger_get_sources(rfl_ledger_t *l, rfl_ledger_sources_t *head)
+{
+    rfl_rc_t   rc;
+    uint64_t   n[RFL_LEDGER_SOURCES_NUMS];
+    rfl_str_t  value;
+
+    rc = rfl_store_get(rfl_ledger_store(l), RFL_LEDGER_META,
+                       rfl_cstr(RFL_LEDGER_SOURCES_KEY), &value);
+
+    if (rc == RFL_OK) {
+        rc = rfl_ledger_numbers(value, n, RFL_LEDGER_SOURCES_NUMS);
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    head->began = n[0];
+    head->read = n[1];
+    head->missed = n[2];
+    head->floor = n[3];
+    head->rows = (uint32_t) n[4];
+
+    return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_ledger_source(rfl_ledger_t *l, uint32_t number, rfl_source_t *source)
+{
+    u_char     buf[RFL_LEDGER_KEY_MAX];
+    rfl_rc_t   rc;
+    rfl_str_t  value;
+
+    rc = rfl_store_get(rfl_ledger_store(l), RFL_LEDGER_META,
+                       rfl_ledger_key(buf, RFL_LEDGER_SOURCE_KEY, number, 4),
+                       &value);
+
+    return rc == RFL_OK ? rfl_source_decode(value, source) : rc;
+}
+
+
+rfl_rc_t
+rfl_ledger_next_source(rfl_ledger_t *l, uint32_t *number,
+    rfl_source_t *source)
+{
+    size_t         i;
+    u_char         buf[RFL_LEDGER_KEY_MAX];
+    rfl_rc_t       rc;
+    rfl_str_t      found, value;
+    rfl_cursor_t  *cursor;
+
+    rc = rfl_cursor_open(rfl_ledger_store(l), RFL_LEDGER_META, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_cursor_seek(cursor, rfl_ledger_key(buf, RFL_LEDGER_SOURCE_KEY,
+                                                *number, 4), &found, &value);
+
+    if (rc == RFL_OK && !rfl_ledger_key_is(found, RFL_LEDGER_SOURCE_KEY, 4)) {
+        rc = RFL_NOT_FOUND;
+    }
+
+    if (rc == RFL_OK) {
+        for (i = found.len - 4, *number = 0; i < found.len; i++) {
+            *number = *number << 8 | found.data[i];
+        }
+
+        rc = rfl_source_decode(value, source);
+    }
+
+    rfl_cursor_close(cursor);
+
+    return rc;
+}
+
+
+rfl_rc_t
+rfl_ledger_ring(rfl_ledger_t *l, uint64_t file_id, rfl_ledger_ring_t *ring)
+{
+    u_char     buf[RFL_LEDGER_KEY_MAX];
+    rfl_rc_t   rc;
+    rfl_str_t  value;
+
+    rc = rfl_store_get(rfl_ledger_store(l), RFL_LEDGER_META,
+                       rfl_ledger_key(buf, RFL_LEDGER_RING_KEY, file_id, 8),
+                       &value);
+
+    ring->file_id = file_id;
+
+    return rc == RFL_OK ? rfl_ledger_numbers(value, ring->next, RFL_RINGS)
+                        : rc;
+}
+
+
+static rfl_rc_t
+rfl_ledger_numbers(rfl_str_t value, uint64_t *numbers, size_t n)
+{
+    size_t    i;
+    rfl_rc_t  rc;
+
+    if (value.len == 0) {
+        return RFL_DAMAGED;
+    }
+
+    if (value.data[0] != RFL_LEDGER_SOURCES_VERSION) {
+        return RFL_BAD_VERSION;
+    }
+
+    value.data++;
+    value.len--;
+
+    for (i = 0, rc = RFL_OK; rc == RFL_OK && i < n; i++) {
+        rc = rfl_varint_get(&value, &numbers[i]);
+    }
+
+    return rc == RFL_OK && value.len != 0 ? RFL_DAMAGED : rc;
+}
+
+
+static rfl_str_t
+rfl_ledger_key(u_char *buf, const char *name, uint64_t n, size_t bytes)
+{
+    size_t  i, len;
+
+    len = strlen(name);
+    memcpy(buf, name, len);
+
+    for (i = bytes; i-- > 0; n >>= 8) {
+        buf[len + i] = (u_char) n;
+    }
+
+    return rfl_str(buf, len + bytes);
+}
+
+
+static int
+rfl_ledger_key_is(rfl_str_t key, const char *name, size_t bytes)
+{
+    return key.len == strlen(name) + bytes
+           && memcmp(key.data, name, strlen(name)) == 0;
+}

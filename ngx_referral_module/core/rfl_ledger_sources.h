@@ -1,0 +1,75 @@
+/*
+ * The table of sources (rfl_sources.h) as the ledger keeps it.  It stands in
+ * the table "meta", under names of its own:
+ *
+ *     sources               -> when it began, what was read and missed, floor
+ *     source/ row           -> a row: rfl_source_encode()
+ *     source-ring/ file id  -> how far the rings of this counter file were read
+ *
+ * so that a ledger of before, or one that is restored, lacks no table: who reads
+ * it need not wait for the keeper, who may not be running.
+ *
+ * All that a flush writes is written in one transaction: rows and the places in
+ * the rings always agree.  Whoever goes on from there after a kill reads each
+ * record once; those that were written over meanwhile it counts as missed.
+ */
+
+#ifndef RFL_LEDGER_SOURCES_H
+#define RFL_LEDGER_SOURCES_H
+
+#include "rfl_buf.h"
+#include "rfl_ledger.h"
+#include "rfl_sources.h"
+
+
+#define RFL_LEDGER_RINGS  8              /* counter files whose places are kept */
+
+
+typedef struct {
+    uint64_t  began;                     /* seconds */
+    uint64_t  read;                      /* records */
+    uint64_t  missed;                    /* likewise: nobody knows of what */
+    uint64_t  floor;                     /* rfl_sources_floor() */
+    uint32_t  rows;                      /* places for rows */
+} rfl_ledger_sources_t;
+
+
+typedef struct {
+    uint64_t  file_id;
+    uint64_t  next[RFL_RINGS];
+} rfl_ledger_ring_t;
+
+
+/* What a flush is to write. */
+
+typedef struct {
+    rfl_ledger_sources_t  head;
+    uint32_t             *numbers;       /* of the rows, by the caller */
+    size_t               *lengths;
+    size_t                nrows;
+    rfl_buf_t             records;       /* one behind the other */
+    rfl_ledger_ring_t     rings[RFL_LEDGER_RINGS];
+    size_t                nrings;
+} rfl_ledger_batch_t;
+
+/* In a write transaction.  Other files' places are removed. */
+
+rfl_rc_t rfl_ledger_put_sources(rfl_ledger_t *l,
+    const rfl_ledger_batch_t *batch, rfl_error_t *err);
+
+
+/*
+ * In a begun transaction.  RFL_NOT_FOUND: there is none; RFL_BAD_VERSION,
+ * RFL_DAMAGED.  next_source: the first row from *number on.
+ */
+
+rfl_rc_t rfl_ledger_get_sources(rfl_ledger_t *l, rfl_ledger_sources_t *head);
+rfl_rc_t rfl_ledger_source(rfl_ledger_t *l, uint32_t number,
+    rfl_source_t *source);
+rfl_rc_t rfl_ledger_next_source(rfl_ledger_t *l, uint32_t *number,
+    rfl_source_t *source);
+rfl_rc_t rfl_ledger_ring(rfl_ledger_t *l, uint64_t file_id,
+    rfl_ledger_ring_t *ring);
+
+
+#endif /* RFL_LEDGER_SOURCES_H */
