@@ -50,6 +50,9 @@ static rfl_rc_t rfl_edit_set_fields(rfl_edit_run_t *run, rfl_link_t *link);
 static rfl_rc_t rfl_edit_set(rfl_edit_run_t *run, rfl_link_t *link,
     const rfl_json_change_t *change);
 static rfl_rc_t rfl_edit_remove(rfl_edit_run_t *run);
+static rfl_rc_t rfl_edit_ignore(rfl_edit_run_t *run);
+static rfl_rc_t rfl_edit_ignore_one(rfl_edit_run_t *run);
+static rfl_rc_t rfl_edit_heed(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_render(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_render_links(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_render_link(rfl_edit_run_t *run, uint32_t id);
@@ -78,7 +81,7 @@ rfl_edit_check(const rfl_edit_t *edit, rfl_edit_answer_t *answer)
     rfl_rc_t         rc;
     rfl_edit_run_t  *run;
 
-    if (edit->kind == RFL_EDIT_REMOVE) {
+    if (edit->kind == RFL_EDIT_REMOVE || edit->kind == RFL_EDIT_HEED) {
         return RFL_OK;
     }
 
@@ -88,7 +91,8 @@ rfl_edit_check(const rfl_edit_t *edit, rfl_edit_answer_t *answer)
     }
 
     rc = edit->kind == RFL_EDIT_ADD ? rfl_edit_add(run)
-                                    : rfl_edit_read_change(run);
+         : edit->kind == RFL_EDIT_IGNORE ? rfl_edit_ignore(run)
+         : rfl_edit_read_change(run);
 
     rfl_edit_free(run);
 
@@ -201,6 +205,14 @@ rfl_edit_apply(rfl_edit_run_t *run)
 
     case RFL_EDIT_CHANGE:
         rc = rfl_edit_change(run);
+        break;
+
+    case RFL_EDIT_IGNORE:
+        rc = rfl_edit_ignore(run);
+        break;
+
+    case RFL_EDIT_HEED:
+        rc = rfl_edit_heed(run);
         break;
 
     default:
@@ -474,6 +486,102 @@ rfl_edit_remove(rfl_edit_run_t *run)
 }
 
 
+/*
+ * The body is read as links of which nothing but the source is said.  What is
+ * ignored already stays so.
+ */
+
+static rfl_rc_t
+rfl_edit_ignore(rfl_edit_run_t *run)
+{
+    rfl_rc_t    rc;
+    rfl_buf_t  *b;
+
+    b = &run->answer->text;
+
+    if (run->registry != NULL) {
+        rfl_buf_text(b, "{\"ignored\":[");
+    }
+
+    for ( ;; ) {
+        rc = rfl_json_in_next(&run->in, &run->err);
+
+        if (rc == RFL_NOT_FOUND) {
+            break;
+        }
+
+        if (rc != RFL_OK) {
+            return rfl_edit_body_failed(run, rc);
+        }
+
+        rc = rfl_edit_ignore_one(run);
+
+        if (rc != RFL_OK) {
+            return rfl_edit_field_failed(run, rc);
+        }
+    }
+
+    if (run->registry != NULL) {
+        rfl_buf_text(b, "]}\n");
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_edit_ignore_one(rfl_edit_run_t *run)
+{
+    size_t              len;
+    u_char              host[RFL_IGNORED_HOST];
+    rfl_rc_t            rc;
+    rfl_json_change_t  *change;
+
+    change = run->in.changes;
+
+    if (run->in.nchanges != 1
+        || change->field->offset != offsetof(rfl_link_t, source))
+    {
+        return rfl_fail(&run->err, RFL_INVALID, "source: a host is wanted, and "
+                        "nothing else");
+    }
+
+    rc = rfl_ignored_parse(change->value, host, &len, &run->err);
+
+    if (rc != RFL_OK || run->registry == NULL) {
+        return rc;
+    }
+
+    rfl_json_item(&run->answer->text);
+    rfl_json_string(&run->answer->text, rfl_str(host, len));
+
+    rc = rfl_ignored_add(run->registry, rfl_str(host, len), run->edit->now,
+                         &run->err);
+
+    return rc == RFL_EXISTS ? RFL_OK : rc;
+}
+
+
+static rfl_rc_t
+rfl_edit_heed(rfl_edit_run_t *run)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  host;
+
+    host = rfl_str(run->edit->host, run->edit->host_len);
+
+    rc = rfl_ignored_remove(run->registry, host, &run->err);
+
+    if (rc == RFL_NOT_FOUND) {
+        (void) rfl_query_refuse(&run->answer->result, 404, "HostUnknown",
+                                "this host is not ignored");
+        return rc;
+    }
+
+    return rc == RFL_OK ? RFL_OK : rfl_edit_failed(run, rc);
+}
+
+
 static rfl_rc_t
 rfl_edit_render(rfl_edit_run_t *run)
 {
@@ -482,9 +590,17 @@ rfl_edit_render(rfl_edit_run_t *run)
 
     ledger = run->totals->ledger;
 
-    if (run->edit->kind == RFL_EDIT_REMOVE) {
+    if (run->edit->kind == RFL_EDIT_REMOVE
+        || run->edit->kind == RFL_EDIT_HEED)
+    {
         run->answer->result.status = 204;
         return RFL_OK;
+    }
+
+    if (run->edit->kind == RFL_EDIT_IGNORE) {
+        run->answer->result.status = 201;
+        return run->answer->text.failed ? rfl_edit_failed(run, RFL_NO_MEMORY)
+                                        : RFL_OK;
     }
 
     if (ledger != NULL) {

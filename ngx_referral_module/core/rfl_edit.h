@@ -1,6 +1,7 @@
 /*
- * A write of the status tree: links are added, one is changed or removed.  All
- * of it or nothing, in one transaction, with the same rules as the command's.
+ * A write of the status tree: links are added, one is changed or removed; hosts
+ * are put on the list of those that are ignored, or taken off it.  All of it or
+ * nothing, in one transaction, with the same rules as the command's.
  *
  * What is wrong with the body alone is found before the store is asked for its
  * lock: nonsense waits for no import, and holds up none.
@@ -9,6 +10,7 @@
 #ifndef RFL_EDIT_H
 #define RFL_EDIT_H
 
+#include "rfl_ignored.h"
 #include "rfl_json_in.h"
 #include "rfl_query.h"
 #include "rfl_report.h"
@@ -17,21 +19,25 @@
 typedef enum {
     RFL_EDIT_ADD = 0,
     RFL_EDIT_CHANGE,
-    RFL_EDIT_REMOVE
+    RFL_EDIT_REMOVE,
+    RFL_EDIT_IGNORE,
+    RFL_EDIT_HEED                        /* no longer ignored */
 } rfl_edit_kind_t;
 
 
 typedef struct {
     rfl_edit_kind_t  kind;
     uint64_t         key;                /* CHANGE, REMOVE */
-    rfl_str_t        body;               /* ADD, CHANGE */
+    rfl_str_t        body;               /* ADD, CHANGE, IGNORE */
+    size_t           host_len;           /* HEED, in canonical form */
+    u_char           host[RFL_IGNORED_HOST];
     uint64_t         now;                /* seconds */
 } rfl_edit_t;
 
 
 /*
- * result.status: 201, 200 or 204, and text has the link, {"links":[...]} or
- * nothing; else what to answer instead, and text is empty.
+ * result.status: 201, 200 or 204, and text has the link, {"links":[...]},
+ * {"ignored":[...]} or nothing; else what to answer instead, and text is empty.
  */
 
 typedef struct {

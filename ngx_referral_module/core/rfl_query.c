@@ -80,6 +80,8 @@ static rfl_rc_t rfl_query_rows(rfl_query_t *q, unsigned filter,
     rfl_str_t value);
 static rfl_rc_t rfl_query_per_link(rfl_query_t *q, unsigned filter,
     rfl_str_t value);
+static rfl_rc_t rfl_query_registered(rfl_query_t *q, unsigned filter,
+    rfl_str_t value);
 static rfl_rc_t rfl_query_after(rfl_query_t *q, unsigned filter,
     rfl_str_t value);
 static rfl_rc_t rfl_query_from(rfl_query_t *q, unsigned filter,
@@ -140,6 +142,11 @@ static int rfl_query_hex(u_char c);
     { rfl_string("order"), rfl_query_order, "\"asc\" or \"desc\"", 0 },       \
     { rfl_string("limit"), rfl_query_limit,                                   \
       "a number from 1 to 10000 or \"all\"", 0 }
+
+#define RFL_QUERY_ARGS_ROWS                                                   \
+    { rfl_string("limit"), rfl_query_rows, "a number from 1 to 10000", 0 },   \
+    { rfl_string("after"), rfl_query_after,                                   \
+      "a cursor, the \"next\" of another page,", 0 }
 
 #define RFL_QUERY_ARG_FIELDS                                                  \
     { rfl_string("fields"), rfl_query_fields,                                 \
@@ -213,6 +220,24 @@ static const rfl_query_arg_t  rfl_query_rows_args[] = {
       "a cursor, the \"next\" of another page,", 0 },
 
     RFL_QUERY_ARGS_PERIOD,
+    RFL_QUERY_ARG_FORMAT,
+    RFL_QUERY_ARGS_END
+};
+
+
+static const rfl_query_arg_t  rfl_query_sources_args[] = {
+
+    { rfl_string("registered"), rfl_query_registered,
+      "\"no\", the sources that no link explains,", 0 },
+
+    RFL_QUERY_ARGS_ROWS,
+    RFL_QUERY_ARG_FORMAT,
+    RFL_QUERY_ARGS_END
+};
+
+
+static const rfl_query_arg_t  rfl_query_broken_args[] = {
+    RFL_QUERY_ARGS_ROWS,
     RFL_QUERY_ARG_FORMAT,
     RFL_QUERY_ARGS_END
 };
@@ -299,6 +324,18 @@ static const rfl_query_path_t  rfl_query_paths[] = {
 
     { "labels", RFL_QUERY_LABELS, rfl_query_rows_args,
       RFL_QUERY_JSON|RFL_QUERY_CSV },
+
+    { "sources", RFL_QUERY_SOURCES, rfl_query_sources_args,
+      RFL_QUERY_JSON|RFL_QUERY_CSV },
+
+    { "broken", RFL_QUERY_BROKEN, rfl_query_broken_args,
+      RFL_QUERY_JSON|RFL_QUERY_CSV },
+
+    { "ignored", RFL_QUERY_IGNORED, rfl_query_registries_args,
+      RFL_QUERY_JSON|RFL_QUERY_CSV },
+
+    { "ignored/*", RFL_QUERY_IGNORED_HOST, rfl_query_registries_args,
+      RFL_QUERY_JSON },
 
     { "metrics", RFL_QUERY_METRICS, rfl_query_metrics_args,
       RFL_QUERY_PROM },
@@ -389,6 +426,11 @@ rfl_query_read(rfl_query_t *q, const rfl_query_request_t *request,
 
     if (rc != RFL_OK) {
         return rc;
+    }
+
+    if (q->kind == RFL_QUERY_IGNORED_HOST) {
+        q->host = key;
+        return RFL_OK;
     }
 
     if (key.len != 0 && !rfl_query_key(key, &q->link_key)) {
@@ -973,6 +1015,15 @@ rfl_query_per_link(rfl_query_t *q, unsigned filter, rfl_str_t value)
 }
 
 
+/* Others are links: /links has them. */
+
+static rfl_rc_t
+rfl_query_registered(rfl_query_t *q, unsigned filter, rfl_str_t value)
+{
+    return rfl_str_eq(value, rfl_cstr("no")) ? RFL_OK : RFL_INVALID;
+}
+
+
 /* "KEY" in key order, else "VALUE-KEY". */
 
 static rfl_rc_t
@@ -1128,16 +1179,17 @@ rfl_query_unit(rfl_query_t *q, unsigned filter, rfl_str_t value)
 static rfl_rc_t
 rfl_query_finish_page(rfl_query_t *q, rfl_query_error_t *error)
 {
-    int                by_name;
+    int                by_name, by_clicks;
     rfl_query_page_t  *page;
 
     page = &q->page;
     by_name = (q->kind != RFL_QUERY_LINKS);
+    by_clicks = (q->kind == RFL_QUERY_SOURCES || q->kind == RFL_QUERY_BROKEN);
 
     if (q->format == RFL_FORMAT_CSV && !page->has_limit) {
         page->limit = RFL_QUERY_LIMIT_MAX;
 
-        if (!page->has_sort && !page->has_after) {
+        if (!page->has_sort && !page->has_after && !by_clicks) {
             page->limit = UINT64_MAX;
             page->unlimited = 1;
         }

@@ -8,6 +8,10 @@
  *     /links/KEY/history     its buckets of history
  *     /history               those of the registry
  *     /hosts /channels /partners /labels    sums of links
+ *     /sources               who else links here
+ *     /broken                clicks that met an error
+ *     /ignored               sources that are not shown
+ *     /ignored/HOST          one of them, to be removed
  *     /metrics               Prometheus text; of all registries where the path
  *                            names none
  *     /events                what happens, as it happens
@@ -42,6 +46,10 @@ typedef enum {
     RFL_QUERY_CHANNELS,
     RFL_QUERY_PARTNERS,
     RFL_QUERY_LABELS,
+    RFL_QUERY_SOURCES,
+    RFL_QUERY_BROKEN,
+    RFL_QUERY_IGNORED,
+    RFL_QUERY_IGNORED_HOST,
     RFL_QUERY_METRICS
 } rfl_query_kind_t;
 
@@ -108,6 +116,8 @@ typedef struct {
     rfl_query_kind_t    kind;
     rfl_str_t           registry;        /* a slice of the path */
     uint64_t            link_key;
+    rfl_str_t           host;            /* of IGNORED_HOST; a slice of the
+                                            path */
     rfl_format_t        format;
     unsigned            has_format:1;    /* format= */
     unsigned            has_group:1;
@@ -143,7 +153,8 @@ typedef struct {
 /*
  * Values are percent-decoded, a "+" stays one.  format= wins, else Accept (RFC
  * 9110, 12.5.1), else JSON.  RFL_OK, or RFL_INVALID and what to answer in
- * *error; of the request only q->registry remains, a slice of its path.
+ * *error; of the request only q->registry and q->host remain, slices of its
+ * path.
  */
 
 rfl_rc_t rfl_query_read(rfl_query_t *q, const rfl_query_request_t *request,

@@ -52,8 +52,6 @@ static void rfl_report_object(rfl_buf_t *b, const uint64_t *sums);
 static void rfl_report_named_sums(rfl_buf_t *b, const uint64_t *sums,
     uint64_t fields);
 static void rfl_report_csv_start(rfl_buf_t *b, uint64_t start);
-static void rfl_report_csv_number(rfl_buf_t *b, uint64_t n);
-static void rfl_report_csv_time(rfl_buf_t *b, uint64_t seconds);
 static void rfl_report_csv_names(rfl_buf_t *b, const char *prefix,
     uint64_t fields);
 static void rfl_report_csv_name(rfl_buf_t *b, const char *prefix,
@@ -1224,7 +1222,7 @@ rfl_report_csv_counters(rfl_buf_t *b, const uint64_t *sums, uint64_t fields)
 
 /* Neither it nor a time is ever quoted. */
 
-static void
+void
 rfl_report_csv_number(rfl_buf_t *b, uint64_t n)
 {
     rfl_buf_char(b, ',');
@@ -1234,7 +1232,7 @@ rfl_report_csv_number(rfl_buf_t *b, uint64_t n)
 
 /* Empty: never. */
 
-static void
+void
 rfl_report_csv_time(rfl_buf_t *b, uint64_t seconds)
 {
     rfl_buf_char(b, ',');

@@ -125,6 +125,12 @@ rfl_rc_t rfl_report_csv_row(rfl_buf_t *b, const rfl_totals_t *t,
     const rfl_link_t *link, const rfl_report_row_t *row);
 
 
+/* A field of CSV; a time of 0 is empty. */
+
+void rfl_report_csv_number(rfl_buf_t *b, uint64_t n);
+void rfl_report_csv_time(rfl_buf_t *b, uint64_t seconds);
+
+
 /* Sums of several links: a row of /hosts and its like. */
 
 typedef struct {

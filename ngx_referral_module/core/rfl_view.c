@@ -95,6 +95,17 @@ static const rfl_view_stage_pt  rfl_view_link_stages[] = {
     NULL
 };
 
+static const rfl_view_stage_pt  rfl_view_sources_stages[] = {
+    rfl_view_sources_find,
+    rfl_view_sources,
+    NULL
+};
+
+static const rfl_view_stage_pt  rfl_view_ignored_stages[] = {
+    rfl_view_ignored,
+    NULL
+};
+
 static const rfl_view_stage_pt  rfl_view_history_stages[] = {
     rfl_view_history,
     rfl_view_buckets,
@@ -133,6 +144,13 @@ static const struct {
       "partners" },
     { RFL_QUERY_LABELS, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_tally_stages,
       "labels" },
+
+    { RFL_QUERY_SOURCES, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_sources_stages,
+      "sources" },
+    { RFL_QUERY_BROKEN, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_sources_stages,
+      "broken" },
+    { RFL_QUERY_IGNORED, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_ignored_stages,
+      "ignored" },
 
     { RFL_QUERY_METRICS, RFL_VIEW_PROM, rfl_view_metrics_stages, "" }
 };
@@ -578,6 +596,17 @@ rfl_view_init_rows(rfl_view_t *v, rfl_view_error_t *error)
 
     case RFL_QUERY_LINKS:
         return rfl_view_init_links(v, error);
+
+    case RFL_QUERY_SOURCES:
+    case RFL_QUERY_BROKEN:
+
+        /* one more than shown tells whether there is a next page */
+
+        return rfl_top_init(&v->top, v->query.page.limit + 1, 0) == RFL_OK
+               ? RFL_OK : rfl_view_no_memory(error);
+
+    case RFL_QUERY_IGNORED:
+        return RFL_OK;
 
     default:
         rc = rfl_view_tally_open(v);

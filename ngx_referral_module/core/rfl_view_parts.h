@@ -7,6 +7,8 @@
 #define RFL_VIEW_PARTS_H
 
 #include "rfl_identity.h"
+#include "rfl_ignored.h"
+#include "rfl_source_report.h"
 #include "rfl_top.h"
 #include "rfl_view.h"
 
@@ -90,6 +92,8 @@ struct rfl_view_s {
     uint64_t                  shown_key;
     unsigned                  has_next:1;
 
+    rfl_ignored_place_t       ignored;           /* shown last */
+
     uint32_t                  link_id;           /* of a history */
     uint32_t                  bucket;
     uint32_t                  end_bucket;
@@ -169,6 +173,13 @@ void rfl_view_metrics_close(rfl_view_t *v);
 
 rfl_rc_t rfl_view_metrics_start(rfl_view_t *v, rfl_buf_t *b);
 rfl_rc_t rfl_view_metrics(rfl_view_t *v, rfl_buf_t *b);
+
+
+/* Stages of rfl_view_sources.c. */
+
+rfl_rc_t rfl_view_sources_find(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_sources(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_ignored(rfl_view_t *v, rfl_buf_t *b);
 
 
 /* Stages of rfl_view_summary.c. */

@@ -179,6 +179,32 @@ ngx_http_referral_api_method(ngx_http_request_t *r, const rfl_query_t *query,
 
         allow = "GET, HEAD, PATCH, DELETE";
 
+    } else if (query->kind == RFL_QUERY_IGNORED) {
+
+        if (r->method == NGX_HTTP_POST) {
+            edit->kind = RFL_EDIT_IGNORE;
+            return RFL_OK;
+        }
+
+        allow = "GET, HEAD, POST";
+
+    } else if (query->kind == RFL_QUERY_IGNORED_HOST) {
+
+        if (r->method == NGX_HTTP_DELETE) {
+            edit->kind = RFL_EDIT_HEED;
+
+            if (rfl_ignored_parse(query->host, edit->host, &edit->host_len,
+                                  NULL)
+                != RFL_OK)
+            {
+                edit->host_len = 0;
+            }
+
+            return RFL_OK;
+        }
+
+        allow = "DELETE";
+
     } else {
         allow = "GET, HEAD";
     }
@@ -247,6 +273,7 @@ ngx_http_referral_api_may(ngx_http_request_t *r,
     }
 
     if (ctx->edit.kind != RFL_EDIT_REMOVE
+        && ctx->edit.kind != RFL_EDIT_HEED
         && !ngx_http_referral_api_is_json(r))
     {
         return rfl_query_refuse(error, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
