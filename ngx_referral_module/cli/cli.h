@@ -54,6 +54,7 @@ extern const cli_command_t  cli_check;
 extern const cli_command_t  cli_compact;
 extern const cli_command_t  cli_export;
 extern const cli_command_t  cli_history;
+extern const cli_command_t  cli_ignore;
 extern const cli_command_t  cli_import;
 extern const cli_command_t  cli_init;
 extern const cli_command_t  cli_list;
@@ -61,6 +62,7 @@ extern const cli_command_t  cli_match;
 extern const cli_command_t  cli_rm;
 extern const cli_command_t  cli_set;
 extern const cli_command_t  cli_show;
+extern const cli_command_t  cli_sources;
 extern const cli_command_t  cli_top;
 
 

@@ -26,6 +26,8 @@ static const cli_command_t *const  commands[] = {
     &cli_show,
     &cli_top,
     &cli_history,
+    &cli_sources,
+    &cli_ignore,
     &cli_set,
     &cli_rm,
     &cli_match,

@@ -61,6 +61,7 @@ static rfl_rc_t rfl_source_broken(rfl_source_values_t *values,
 static rfl_rc_t rfl_source_owner(rfl_source_values_t *values,
     const rfl_source_site_t *site, const rfl_source_t *source,
     rfl_str_t *key, rfl_str_t *group);
+static void rfl_source_member(rfl_buf_t *b, const char *name, uint64_t n);
 static void rfl_source_text(rfl_source_values_t *values, rfl_str_t text);
 static void rfl_source_number(rfl_source_values_t *values, uint64_t n);
 
@@ -365,6 +366,45 @@ rfl_source_csv_head(rfl_buf_t *b, rfl_source_list_t list)
     }
 
     rfl_csv_end_row(b);
+}
+
+
+void
+rfl_source_json_about(rfl_buf_t *b, rfl_ledger_t *ledger)
+{
+    rfl_ledger_sources_t  head;
+
+    memset(&head, 0, sizeof(rfl_ledger_sources_t));
+
+    if (ledger == NULL
+        || rfl_ledger_get_sources(ledger, &head) != RFL_OK)
+    {
+        memset(&head, 0, sizeof(rfl_ledger_sources_t));
+    }
+
+    rfl_json_name(b, "since");
+
+    if (head.began != 0) {
+        rfl_buf_char(b, '"');
+        rfl_buf_time(b, head.began);
+        rfl_buf_char(b, '"');
+
+    } else {
+        rfl_buf_text(b, "null");
+    }
+
+    rfl_source_member(b, "read", head.read);
+    rfl_source_member(b, "missed", head.missed);
+    rfl_source_member(b, "rows", head.rows);
+    rfl_source_member(b, "forgotten_below", head.floor);
+}
+
+
+static void
+rfl_source_member(rfl_buf_t *b, const char *name, uint64_t n)
+{
+    rfl_json_name(b, name);
+    rfl_buf_u64(b, n);
 }
 
 

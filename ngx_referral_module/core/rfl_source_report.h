@@ -11,9 +11,9 @@
 #ifndef RFL_SOURCE_REPORT_H
 #define RFL_SOURCE_REPORT_H
 
+#include "rfl_ledger_sources.h"
 #include "rfl_pattern.h"
 #include "rfl_report.h"
-#include "rfl_sources.h"
 
 
 typedef enum {
@@ -56,6 +56,14 @@ rfl_rc_t rfl_source_json(rfl_buf_t *b, const rfl_source_site_t *site,
 rfl_rc_t rfl_source_csv(rfl_buf_t *b, const rfl_source_site_t *site,
     rfl_source_list_t list, const rfl_source_t *source, rfl_ended_t ended);
 void rfl_source_csv_head(rfl_buf_t *b, rfl_source_list_t list);
+
+/*
+ * Members: since when there is a table, what was read for it and what missed,
+ * how many rows it has room for, and the bound of what is in none.  ledger has a
+ * begun transaction, or is NULL.
+ */
+
+void rfl_source_json_about(rfl_buf_t *b, rfl_ledger_t *ledger);
 
 
 #endif /* RFL_SOURCE_REPORT_H */

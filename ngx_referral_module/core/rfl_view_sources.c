@@ -7,7 +7,6 @@
  */
 
 #include "rfl_csv.h"
-#include "rfl_ledger_sources.h"
 #include "rfl_view_parts.h"
 
 
@@ -169,13 +168,9 @@ rfl_view_source_row(rfl_view_t *v, rfl_buf_t *b, const rfl_top_row_t *row)
 }
 
 
-/* What was read for the table, and what of it is not known. */
-
 static void
 rfl_view_source_end(rfl_view_t *v, rfl_buf_t *b)
 {
-    rfl_ledger_sources_t  head;
-
     rfl_buf_text(b, "]");
     rfl_json_name(b, "next");
 
@@ -186,29 +181,7 @@ rfl_view_source_end(rfl_view_t *v, rfl_buf_t *b)
         rfl_buf_text(b, "null");
     }
 
-    memset(&head, 0, sizeof(rfl_ledger_sources_t));
-
-    if (v->rt->ledger == NULL
-        || rfl_ledger_get_sources(v->rt->ledger, &head) != RFL_OK)
-    {
-        memset(&head, 0, sizeof(rfl_ledger_sources_t));
-    }
-
-    rfl_json_name(b, "since");
-
-    if (head.began != 0) {
-        rfl_buf_char(b, '"');
-        rfl_buf_time(b, head.began);
-        rfl_buf_char(b, '"');
-
-    } else {
-        rfl_buf_text(b, "null");
-    }
-
-    rfl_view_member_u64(b, "read", head.read);
-    rfl_view_member_u64(b, "missed", head.missed);
-    rfl_view_member_u64(b, "rows", head.rows);
-    rfl_view_member_u64(b, "forgotten_below", head.floor);
+    rfl_source_json_about(b, v->rt->ledger);
     rfl_buf_text(b, "}\n");
 }
 
