@@ -72,6 +72,8 @@ my @added = map { $t->ctl_ok('add', @$_) } (
 $t->ctl_ok('rm', @added[12, 13]);        # one of a group's two stays
 $t->ctl_ok('rm', $added[11]);
 
+$t->ctl_ok('ignore', 'spam.example', 'android-app:com.example');
+
 sound('with links of each kind');
 
 # While nginx counts; all within a minute: what was counted in the one before
@@ -115,8 +117,8 @@ cmp_ok($found->{history}, '>=', 3, 'and history');
 # Each row of each table is missed.
 
 my %unnoticed = (
-    'registry/meta' => qr/^max_links$/,  # may be there
-    'ledger/meta' => qr/^clock$/,        # begins anew
+    'registry/meta' => qr/^(?:max_links$|ignored\/)/,   # may be there
+    'ledger/meta' => qr/^(?:clock$|source-ring\/)/,     # begin anew
 );
 
 for my $env ([ registry => \%registry ], [ ledger => \%ledger ]) {
@@ -157,6 +159,14 @@ my $cell = (rows('ledger', 'cells'))[0];
 my $day = (grep { $_->[0] !~ /^ffffffff/ } rows('ledger', 'days'))[0];
 
 my @wrong = (
+    [ 'registry', 'meta', unpack('H*', 'ignored/example,x'), '',
+      'registry/meta', qr/ignored behind .* makes no sense/ ],
+    [ 'ledger', 'meta', unpack('H*', 'source/' . pack 'N', 1999), '02000000',
+      'ledger/meta', qr/source 1999: its row was written by another version/ ],
+    [ 'ledger', 'meta', unpack('H*', 'source/' . pack 'N', 1999), '0109',
+      'ledger/meta', qr/source 1999: its row makes no sense/ ],
+    [ 'ledger', 'meta', unpack('H*', 'sources'), '02',
+      'ledger/meta', qr/sources: .* was written by another version/ ],
     [ 'registry', 'keys', u64(0x1234), u32($link) . '01', 'registry/keys',
       qr/1234 names record \d+, which has the key/ ],
     [ 'registry', 'keys', u64(0x1234), u32(9999) . '01', 'registry/records',

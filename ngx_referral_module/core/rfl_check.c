@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rfl_ignored.h"
 #include "rfl_registry_parts.h"
 
 
@@ -59,6 +60,7 @@ static rfl_rc_t check_tables(walk_t *w);
 static rfl_rc_t walk_table(walk_t *w, unsigned dbi, const char *table,
     row_pt row);
 static rfl_rc_t check_meta(walk_t *w);
+static void check_ignored(walk_t *w);
 
 static rfl_rc_t record_row(walk_t *w, rfl_str_t key, rfl_str_t value);
 static rfl_rc_t link_record(walk_t *w, uint32_t id, u_char state,
@@ -271,12 +273,37 @@ check_meta(walk_t *w)
               w->meta.domain_links, (unsigned long long) w->domain_links);
     }
 
+    check_ignored(w);
+
     if (w->meta.next_id <= w->last_id) {
         fault(c, "registry/meta", "the next id would be %u, but %u is taken",
               w->meta.next_id, w->last_id);
     }
 
     return RFL_OK;
+}
+
+
+/* Hosts that are ignored: none behind one that makes no sense is shown. */
+
+static void
+check_ignored(walk_t *w)
+{
+    rfl_rc_t             rc;
+    rfl_ignored_place_t  place;
+
+    place.len = 0;
+
+    while ((rc = rfl_ignored_next(w->registry, &place)) == RFL_OK) {
+        w->check->rows++;
+    }
+
+    if (rc != RFL_NOT_FOUND) {
+        fault(w->check, "registry/meta", "the host that is ignored behind "
+              "\"%.*s\" %s", (int) place.len, (const char *) place.surt,
+              rc == RFL_BAD_VERSION ? "was written by another version"
+                                    : "makes no sense");
+    }
 }
 
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "rfl_ledger_parts.h"
+#include "rfl_ledger_sources.h"
 #include "rfl_states.h"
 
 
@@ -75,6 +76,9 @@ static int compare_files(const void *one, const void *two);
 static int has_file(const walk_t *w, uint32_t number);
 static rfl_rc_t load_edges(walk_t *w);
 
+static rfl_rc_t check_sources(walk_t *w);
+static rfl_rc_t source_rows(walk_t *w, const rfl_ledger_sources_t *head,
+    rfl_sources_t *table);
 static rfl_rc_t check_zones(walk_t *w);
 static rfl_rc_t zone_rows(walk_t *w, rfl_cursor_t *cursor, rfl_zone_t *total,
     int *damaged);
@@ -178,6 +182,10 @@ check_ledger(walk_t *w, rfl_error_t *err)
         rc = check_states(w);
     }
 
+    if (rc == RFL_OK) {
+        rc = check_sources(w);
+    }
+
     rfl_ledger_end(w->ledger);
 
     for (block = 0; rc == RFL_OK; /* void */ ) {
@@ -218,6 +226,100 @@ check_ledger(walk_t *w, rfl_error_t *err)
 
     return rfl_fail(err, rc, "%s", rc == RFL_NO_MEMORY ? "out of memory"
                     : "reading the ledger failed");
+}
+
+
+/* At most as many rows as the table has: one snapshot. */
+
+static rfl_rc_t
+check_sources(walk_t *w)
+{
+    rfl_rc_t               rc;
+    rfl_sources_t         *table;
+    rfl_ledger_sources_t   head;
+
+    memset(&head, 0, sizeof(rfl_ledger_sources_t));
+
+    rc = rfl_ledger_get_sources(w->ledger, &head);
+
+    if (rc == RFL_DAMAGED || rc == RFL_BAD_VERSION) {
+        fault(w->check, "ledger/meta", "sources: what is said of the table %s",
+              rc == RFL_BAD_VERSION ? "was written by another version"
+                                    : "makes no sense");
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
+        return rc;
+    }
+
+    /* it finds a source that has two rows */
+
+    table = rfl_sources_create(RFL_SOURCES_ROWS);
+    if (table == NULL) {
+        return RFL_NO_MEMORY;
+    }
+
+    rc = source_rows(w, &head, table);
+
+    rfl_sources_free(table);
+
+    return rc;
+}
+
+
+static rfl_rc_t
+source_rows(walk_t *w, const rfl_ledger_sources_t *head, rfl_sources_t *table)
+{
+    rfl_rc_t      rc;
+    uint32_t      number, used;
+    rfl_source_t  source;
+
+    for (number = 0, used = 0; /* void */ ; number++, used++) {
+        rc = rfl_ledger_next_source(w->ledger, &number, &source);
+
+        if (rc == RFL_NOT_FOUND) {
+            break;
+        }
+
+        if (rc != RFL_OK && rc != RFL_DAMAGED && rc != RFL_BAD_VERSION) {
+            return rc;
+        }
+
+        w->check->rows++;
+
+        if (rc != RFL_OK) {
+            fault(w->check, "ledger/meta", "source %u: its row %s", number,
+                  rc == RFL_BAD_VERSION ? "was written by another version"
+                                        : "makes no sense");
+            continue;
+        }
+
+        if (number >= head->rows) {
+            fault(w->check, "ledger/meta", "source %u: the table has room for "
+                  "%u rows", number, head->rows);
+
+        } else if (number < RFL_SOURCES_ROWS
+                   && rfl_sources_load(table, number, &source) != RFL_OK)
+        {
+            fault(w->check, "ledger/meta", "source %u: another row is of the "
+                  "same source and landing", number);
+        }
+
+        if (source.first > source.last
+            || source.rank < rfl_source_clicks(&source))
+        {
+            fault(w->check, "ledger/meta", "source %u: its numbers do not "
+                  "agree", number);
+        }
+    }
+
+    if (used != head->used) {
+        fault(w->check, "ledger/meta", "sources: it says %u rows, there are "
+              "%u", head->used, used);
+    }
+
+    return RFL_OK;
 }
 
 

@@ -684,6 +684,7 @@ rfl_gather_fill_batch(rfl_gather_t *g)
     rfl_gather_reset_batch(g);
 
     g->head.floor = rfl_sources_floor(g->table);
+    g->head.used = rfl_sources_used(g->table);
     batch->head = g->head;
 
     for (number = 0; number < rfl_sources_max(g->table); number++) {

@@ -14,7 +14,7 @@
 #define RFL_LEDGER_SOURCE_KEY    "source/"
 #define RFL_LEDGER_RING_KEY      "source-ring/"
 
-#define RFL_LEDGER_SOURCES_NUMS  5
+#define RFL_LEDGER_SOURCES_NUMS  6
 #define RFL_LEDGER_KEY_MAX       (sizeof(RFL_LEDGER_RING_KEY) + 8)
 
 
@@ -78,6 +78,7 @@ rfl_ledger_put_head(rfl_ledger_t *l, const rfl_ledger_sources_t *head,
     p = rfl_varint_put(p, head->missed);
     p = rfl_varint_put(p, head->floor);
     p = rfl_varint_put(p, head->rows);
+    p = rfl_varint_put(p, head->used);
 
     return rfl_store_put(rfl_ledger_store(l), RFL_LEDGER_META,
                          rfl_cstr(RFL_LEDGER_SOURCES_KEY),
@@ -206,6 +207,7 @@ rfl_ledger_get_sources(rfl_ledger_t *l, rfl_ledger_sources_t *head)
     head->missed = n[2];
     head->floor = n[3];
     head->rows = (uint32_t) n[4];
+    head->used = (uint32_t) n[5];
 
     return RFL_OK;
 }

@@ -31,6 +31,7 @@ typedef struct {
     uint64_t  missed;                    /* likewise: nobody knows of what */
     uint64_t  floor;                     /* rfl_sources_floor() */
     uint32_t  rows;                      /* places for rows */
+    uint32_t  used;                      /* of them */
 } rfl_ledger_sources_t;
 
 

@@ -750,6 +750,13 @@ rfl_sources_max(const rfl_sources_t *t)
 }
 
 
+uint32_t
+rfl_sources_used(const rfl_sources_t *t)
+{
+    return t->nrows;
+}
+
+
 const rfl_source_t *
 rfl_sources_get(const rfl_sources_t *t, uint32_t i)
 {

@@ -146,6 +146,7 @@ void rfl_sources_add(rfl_sources_t *t, const rfl_source_t *source);
  */
 
 uint32_t rfl_sources_max(const rfl_sources_t *t);
+uint32_t rfl_sources_used(const rfl_sources_t *t);   /* of them */
 const rfl_source_t *rfl_sources_get(const rfl_sources_t *t, uint32_t i);
 int rfl_sources_take_dirty(rfl_sources_t *t, uint32_t i);
 void rfl_sources_set_dirty(rfl_sources_t *t, uint32_t i);
