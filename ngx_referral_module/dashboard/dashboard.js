@@ -150,7 +150,7 @@ const GROUPINGS = {
 const NAV = [
     ['', 'Overview'], ['links', 'Links'], ['hosts', 'Hosts'],
     ['channels', 'Channels'], ['partners', 'Partners'], ['labels', 'Labels'],
-    ['live', 'Live'], ['health', 'Health'],
+    ['sources', 'Sources'], ['broken', 'Broken'], ['live', 'Live'], ['health', 'Health'],
 ];
 
 const CHANNELS = 'unassigned natural outreach guest-post resource broken-link '
@@ -1479,8 +1479,7 @@ function brokenCard(answer, lists) {
             ' by a link met an error instead of a page. ',
             changeMark(sum, answer.previous && broken(answer.previous.classes),
                        'less')),
-        rows, sum > 0 && [to('links', { sort: 'errors_4xx' }),
-                          'All broken landings']);
+        rows, sum > 0 && [to('broken'), 'All broken landings']);
 }
 
 
@@ -1586,8 +1585,8 @@ function unknownCards({ clicks }) {
         h('span', {}, h('b', {}, count(clicks[name], 'click')),
           `, ${percent(clicks[name], sum)} of all.`),
         h('p', {}, text),
-        [to(['words', name]), name === 'hidden' ? 'How to see more of them'
-                                                : 'What to do about them']));
+        name === 'hidden' ? [to(['words', name]), 'How to see more of them']
+                          : [to('sources'), 'Who they are']));
 }
 
 
@@ -2093,6 +2092,227 @@ function sumNotes({ shared, removed }, what) {
 }
 
 
+// -- who else links here, and what is broken -----------------------------------
+
+const FOLDED = '\u2026';        // stands for what looked like a secret
+
+
+async function sources(signal) {
+    const answer = await get('/sources', { registered: 'no', limit: ROWS,
+                                           after: place.args.get('after') },
+                             signal);
+    const writes = canWrite();
+
+    return [
+        heading('Sources', writes && h('a', { class: 'button',
+                                              href: to('ignored') }, 'Ignored'),
+                answer.sources.length > 0
+                && h('a', { href: csvOf('/sources', { registered: 'no' }),
+                            download: true, class: 'button' }, 'CSV')),
+        h('p', { class: 'lead' }, 'Sites that sent visitors, and that no '
+          + 'registered link explains, from three clicks on. A Referer is what '
+          + 'the visitor\u2019s program says: anybody can make one up.'),
+        sourceNote(answer),
+        answer.sources.length === 0 ? noRows('sources')
+        : table('Sources of clicks that no link explains', [
+            { title: 'Source', main: true, cell: row => [
+                h('span', { dir: 'auto' }, row.host),
+                h('small', { dir: 'auto' }, `to ${row.landing ?? '/'}`)] },
+            { title: 'Clicks', number: true, cell: row =>
+                upTo(row.clicks, row.error) },
+            { title: 'Not found', number: true,
+              cell: row => number(row.errors_4xx) },
+            { title: 'Server errors', number: true,
+              cell: row => number(row.errors_5xx) },
+            { title: 'First', cell: row => since(row.first_seen) },
+            { title: 'Last', cell: row => since(row.last_seen) },
+            { title: 'Do', class: 'words', cell: row =>
+                sourceActions(row, writes) },
+        ], answer.sources),
+        pager(answer.next, answer.sources.length, 'sources'),
+    ];
+}
+
+
+// Clicks that were counted, and how many more there may have been.
+
+function upTo(n, error) {
+    return error > 0
+        ? h('span', { title: `${number(error)} more at most, before the row `
+                             + 'began' },
+            `${number(n)}\u2013${number(n + error)}`)
+        : number(n);
+}
+
+
+function since(text) {
+    return h('span', { title: shownTime(text) }, shownSince(text));
+}
+
+
+function sourceNote({ missed, read }) {
+    return missed > 0 && h('p', { class: 'note' },
+        `${count(missed, 'request')} came faster than they could be read, and `
+        + `are in no row; ${number(read)} were read.`);
+}
+
+
+function sourceActions(row, writes) {
+    const trouble = fault();
+    const link = { source: linkSource(row.host), target: linkTarget(row) };
+    const named = h('span', { class: 'unseen' }, ` ${row.host}`);
+
+    async function ignore() {
+        try {
+            await send('POST', '/ignored', [{ source: row.host }]);
+            known.done = `${row.host} is ignored. `;
+            arrive();
+        } catch (error) {
+            trouble.textContent = error.message;
+        }
+    }
+
+    return h('div', { class: 'actions' },
+             writes && h('a', { href: to('add', link) }, 'Register',
+                         named.cloneNode(true)),
+             writes && h('button', { type: 'button', click: ignore }, 'Ignore',
+                         named.cloneNode(true)),
+             copyButton('Copy', addCommand(link), row.host), trouble);
+}
+
+
+// A host is a link's source as it is; an app is a URL.
+
+function linkSource(host) {
+    return host.replace(/^android-app:(?!\/)/, 'android-app://');
+}
+
+
+function linkTarget({ landing }) {
+    return /^\/[^\0-\x20\x7f\ufffd]*$/.test(landing ?? '')
+           && !landing.includes(FOLDED) ? landing : undefined;
+}
+
+
+function addCommand({ source, target }) {
+    return `sudo referralctl add ${quoted(source)}`
+           + (target === undefined ? '' : ` --target ${quoted(target)}`);
+}
+
+
+// For a shell: strangers chose what is in it.
+
+function quoted(text) {
+    const safe = text.replace(MARKS, '');
+
+    return /^[\w./:@%+,-]+$/.test(safe) ? safe
+           : `'${safe.replaceAll("'", "'\\''")}'`;
+}
+
+
+// Browsers let pages copy on https and localhost alone: else it is shown.
+
+function copyButton(title, text, what) {
+    const button = h('button', { type: 'button', click: async () => {
+        try {
+            await navigator.clipboard.writeText(text);
+            say(`Copied: ${text}`);
+            button.firstChild.textContent = 'Copied';
+        } catch {
+            button.replaceWith(command(text));
+        }
+    } }, title, h('span', { class: 'unseen' }, ` for ${what}`));
+
+    return button;
+}
+
+
+async function ignored(signal) {
+    const { ignored: rows } = await get('/ignored', {}, signal);
+    const trouble = fault();
+
+    async function heed(host) {
+        try {
+            await send('DELETE', `/ignored/${encodeURIComponent(host)}`);
+            known.done = `${host} is shown again. `;
+            arrive();
+        } catch (error) {
+            trouble.textContent = error.message;
+        }
+    }
+
+    return [
+        heading('Ignored sources', rows.length > 0
+                && h('a', { href: `${treeRoot()}/ignored?format=csv`,
+                            download: true, class: 'button' }, 'CSV')),
+        h('p', { class: 'lead' }, 'These, and the hosts below them, are not '
+          + 'shown among sources and broken landings.'),
+        h('p', { class: 'soft' }, 'A list is taken in by the command:'),
+        command('sudo referralctl ignore --file spam.txt'), trouble,
+        rows.length === 0 ? noRows('ignored sources')
+        : table('Ignored sources', [
+            { title: 'Host', main: true, cell: row =>
+                h('span', { dir: 'auto' }, row.host) },
+            { title: 'Since', cell: row => since(row.since) },
+            { title: 'Do', cell: row => canWrite() ? h('button', {
+                type: 'button', click: () => heed(row.host) }, 'Show again',
+                h('span', { class: 'unseen' }, ` ${row.host}`)) : '' },
+        ], rows),
+    ];
+}
+
+
+const STATUS = {
+    404: 'not found', 410: 'gone', '4xx': 'refused', '5xx': 'server error',
+};
+
+
+async function broken(signal) {
+    const answer = await get('/broken', { limit: ROWS,
+                                          after: place.args.get('after') },
+                             signal);
+
+    return [
+        heading('Broken', answer.broken.length > 0
+                && h('a', { href: csvOf('/broken', {}), download: true,
+                            class: 'button' }, 'CSV')),
+        h('p', { class: 'lead' }, 'Landings where visitors met an error '
+          + 'instead of a page: by registered links, and by other sites.'),
+        sourceNote(answer),
+        answer.broken.length === 0 ? noRows('broken landings')
+        : table('Landings that met an error', [
+            { title: 'Landing', main: true, cell: row => [
+                h('span', { dir: 'auto' }, row.landing ?? '/'),
+                h('small', { dir: 'auto' }, brokenFrom(row))] },
+            { title: 'Status', cell: row => [row.status,
+                h('small', {}, ` ${STATUS[row.status] ?? ''}`)] },
+            { title: 'Lost clicks', number: true,
+              cell: row => upTo(row.clicks, row.error) },
+            { title: 'First', cell: row => since(row.first_seen) },
+            { title: 'Last', cell: row => since(row.last_seen) },
+            { title: 'Do', class: 'words', cell: row =>
+                h('div', { class: 'actions' },
+                  row.link && h('a', { href: toLink(row.link) }, 'Link',
+                                h('span', { class: 'unseen' },
+                                  ` to ${row.landing}`)),
+                  row.rule && copyButton('Copy redirect', row.rule,
+                                         row.landing)) },
+        ], answer.broken),
+        answer.broken.some(row => row.rule)
+        && h('p', { class: 'soft' }, '\u201cCopy redirect\u201d gives a '
+             + 'location for the server block of nginx.conf. Set where it is '
+             + 'to lead.'),
+        pager(answer.next, answer.broken.length, 'broken landings'),
+    ];
+}
+
+
+function brokenFrom(row) {
+    return row.group ? 'from one of several links'
+           : `from ${shortUrl(row.source) || row.host || 'a link'}`;
+}
+
+
 // -- partner report -----------------------------------------------------------
 
 function reportMonth() {
@@ -2420,8 +2640,8 @@ const ADVICE = {
     unregistered: [
         'A forum, a blog or a search engine may carry a link you have not '
         + 'registered. Register the sites you know; what remains is new.',
-        'The access log names them: log $http_referer where '
-        + '$referral_outcome is \u201cunregistered\u201d.'],
+        'The view \u201cSources\u201d names those with three clicks or '
+        + 'more, and registers or ignores them.'],
     hidden: [
         'Pages with the policy no-referrer, and links with rel="noreferrer", '
         + 'say that they are another site, and no more.',
@@ -2628,7 +2848,7 @@ async function addLinks() {
     return [
         heading('Register links'),
         h('section', {}, h('h2', {}, 'One link'),
-          linkForm(FIELDS, {}, 'Register', to('links'), async form => {
+          linkForm(FIELDS, prefill(), 'Register', to('links'), async form => {
               const link = await send('POST', '/links', withoutNulls(
                   formValues(form, FIELDS, {})));
 
@@ -2637,6 +2857,15 @@ async function addLinks() {
           })),
         bulkForm(),
     ];
+}
+
+
+// What another view said; the form says whether that makes sense.
+
+function prefill() {
+    return Object.fromEntries(['source', 'target']
+        .filter(name => place.args.has(name))
+        .map(name => [name, place.args.get(name)]));
 }
 
 
@@ -2722,7 +2951,8 @@ function askToRemove(link) {
 
 const VIEWS = {
     '': overview, links, link: oneLink, groups, hosts: sums, channels: sums,
-    partners: sums, labels: sums, report, live, health, words, add: addLinks,
+    partners: sums, labels: sums, sources, broken, ignored, report, live,
+    health, words, add: addLinks,
 };
 
 let leaving = new AbortController();
@@ -2832,7 +3062,8 @@ function nowhere() {
 function showNav() {
     const several = Array.isArray(known.registries);
     const name = several ? place.registry : known.summary?.registry ?? '';
-    const current = { link: 'links', add: 'links', report: 'partners' };
+    const current = { link: 'links', add: 'links', report: 'partners',
+                      ignored: 'sources' };
 
     const views = isList() ? [] : NAV;
 

@@ -26,7 +26,8 @@ const TIMEOUT = { timeout: 60000 };
 const SOURCE = path.join(ROOT, 'ngx_referral_module/dashboard');
 
 const VIEWS = ['#/', '#/links', '#/hosts', '#/channels', '#/partners',
-               '#/labels', '#/groups', '#/live', '#/health', '#/words'];
+               '#/labels', '#/groups', '#/sources', '#/broken',
+               '#/ignored', '#/live', '#/health', '#/words'];
 
 let browser;
 
@@ -467,7 +468,8 @@ function everyTree(start, writes) {
 
     look('the menu', async d => {
         for (const title of ['Links', 'Hosts', 'Channels', 'Partners',
-                             'Labels', 'Live', 'Health'])
+                             'Labels', 'Sources', 'Broken', 'Live',
+                             'Health'])
         {
             await d.click(`#nav a:text-is("${title}")`);
             assert.equal(await d.text('h1'), title);
@@ -560,7 +562,8 @@ function everyTree(start, writes) {
             ['.bars a', null], ['a:text-is("All links")', 'Links'],
             ['.arrivals .ambiguous a', 'One of several links'],
             ['.arrivals .hidden a', 'What the words mean'],
-            ['a:text-is("What to do about them")', 'What the words mean']])
+            ['a:text-is("Who they are")', 'Sources'],
+            ['a:text-is("How to see more of them")', 'What the words mean']])
         {
             await d.go('#/');
             await d.click(`main ${selector}`);
@@ -572,7 +575,7 @@ function everyTree(start, writes) {
         }
 
         assert.equal(await d.page.evaluate(() => document.activeElement.id),
-                     'word-unregistered');
+                     'word-hidden');
     });
 
     look('links are sorted', async d => {
@@ -903,6 +906,50 @@ describe('how many links', () => {
 
 
 describe('what goes wrong', () => {
+
+    withTree('sources are registered, ignored, copied', { write: true },
+             async d => {
+        assert.match(await d.text('.note'), /12 requests came faster/);
+        assert.match(await d.text('tbody'), /0\u20137/);
+
+        await d.click('tbody tr:nth-child(1) button:text("Ignore")');
+        await d.page.locator('tbody >> text=forum.example').first()
+            .waitFor({ state: 'detached' });
+        assert.equal(await d.count('tbody tr'), 4);
+
+        // what a stranger chose stays one argument of the command
+
+        await d.page.evaluate(() => {
+            navigator.clipboard.writeText = text => {
+                globalThis.copied = text;
+                return Promise.resolve();
+            };
+        });
+        await d.click('tbody tr:last-child button:text("Copy")');
+        assert.equal(await d.page.evaluate(() => globalThis.copied),
+            'sudo referralctl add hostile.example');
+
+        await d.click('tbody tr:nth-child(1) a:text("Register")');
+        assert.equal(await d.page.inputValue('#field-source'),
+                     'news.example');
+        assert.equal(await d.page.inputValue('#field-target'), '/old');
+        await d.page.click('button:text-is("Register")');
+        await d.page.locator('main button:text("Remove")').waitFor();
+
+        await d.go('#/ignored');
+        await d.click('tbody tr:nth-child(2) button:text("Show again")');
+        assert.equal(await d.count('tbody tr'), 1);
+
+        await d.go('#/broken');
+        assert.match(await d.text('tbody'), /one of several links/);
+        await d.page.evaluate(() => {
+            navigator.clipboard.writeText = () => Promise.reject();
+        });
+        await d.click('tbody tr:nth-child(1) button');
+        assert.equal(await d.text('tbody pre'),
+                     'location = "/old" { return 301 "/"; }');
+        await d.checkAccess();
+    }, '#/sources');
 
     withTree('hostile names are text', { links: 3, hostile: true },
         async d => {

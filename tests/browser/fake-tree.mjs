@@ -64,6 +64,7 @@ export class FakeTree {
         this.count = links;
         this.own = new Map();           // links that were written
         this.removed = new Set();
+        this.ignored = ['spam.example'];
         this.requests = [];
         this.sorted = new Map();
         this.feeds = new Set();
@@ -187,6 +188,10 @@ export class FakeTree {
         }
 
         const answer = kind === 'links' ? this.listLinks(args)
+            : kind === 'sources' ? this.listSources()
+            : kind === 'broken' ? this.listBroken()
+            : kind === 'ignored' ? { ignored: this.ignored.map(host =>
+                ({ host, since: '2026-01-02T03:04:05Z' })) }
             : ['hosts', 'channels', 'partners', 'labels'].includes(kind)
             ? this.listSums(kind, args) : null;
 
@@ -194,6 +199,49 @@ export class FakeTree {
             ? refuse(response, 404, 'PathUnknown', 'no such path')
             : args.format === 'csv' ? csv(response, answer)
             : json(response, 200, answer);
+    }
+
+    // -- sources -----------------------------------------------------------
+
+    listSources() {
+        const bad = '/<img src=x>\u202e\'"$(x)';
+        const rows = [['forum.example', '/pricing', 120, 3, 0, 0],
+                      ['news.example', '/old', 0, 41, 2, 7],
+                      ['android-app:com.example.reader', '/', 12, 0, 0, 0],
+                      ['mail.example', '/u/\u2026/x', 4, 0, 0, 0],
+                      ['hostile.example', bad, 3, 0, 0, 0]];
+
+        return this.table({ sources: rows.filter(([host]) =>
+            !this.ignored.includes(host)).map(row => ({
+                host: row[0], landing: row[1], clicks: row[2],
+                errors_4xx: row[3], errors_5xx: row[4], error: row[5],
+                ...this.seen() })) });
+    }
+
+    listBroken() {
+        const link = this.link(0);
+        const row = (from, landing, status, clicks, rule) => ({
+            link: null, group: null, source: null, host: null, landing,
+            status, clicks, error: 0, rule, ...from, ...this.seen() });
+
+        return this.table({ broken: [
+            row({ host: 'news.example' }, '/old', '404', 41,
+                'location = "/old" { return 301 "/"; }'),
+            row({ link: link.key, source: link.source }, '/gone', '410', 9,
+                'location = "/gone" { return 301 "/pricing"; }'),
+            row({ group: 'f'.repeat(16) }, '/x', '4xx', 5, null),
+            row({ host: 'hostile.example' }, '/<img src=x>', '5xx', 3, null),
+        ] });
+    }
+
+    seen() {
+        return { first_seen: '2026-01-02T03:04:05Z',
+                 last_seen: new Date().toISOString().replace(/\.\d+/, '') };
+    }
+
+    table(rows) {
+        return { ...rows, next: null, since: '2026-01-01T00:00:00Z',
+                 read: 4711, missed: 12, rows: 2000, forgotten_below: 0 };
     }
 
     // -- links -------------------------------------------------------------
@@ -535,6 +583,16 @@ export class FakeTree {
             return refuse(response, 405, 'MethodNotAllowed', 'read only');
         }
 
+        if (kind === 'ignored') {
+            this.ignored = request.method === 'DELETE'
+                ? this.ignored.filter(host => host !== key)
+                : [...this.ignored, ...JSON.parse(text).map(it => it.source)];
+
+            return request.method === 'DELETE'
+                ? response.writeHead(204).end()
+                : json(response, 201, { ignored: this.ignored });
+        }
+
         const at = key === undefined ? null : this.indexOf(key);
 
         if (kind !== 'links' || (key !== undefined && at === null)) {
@@ -745,7 +803,7 @@ function csv(response, answer) {
 
     response.writeHead(200, { 'Content-Type': 'text/csv; charset=utf-8' });
     response.end(`name,clicks\r\n${rows.map(row =>
-        `"${row.name ?? row.source}",${row.counters.clicks}\r\n`).join('')}`);
+        `"${row.name ?? row.source}",${row.counters?.clicks}\r\n`).join('')}`);
 }
 
 
