@@ -244,7 +244,7 @@ is(scalar(grep { $_->{host} eq 'unknown.example' } @{ sources() }), 4,
 
 my $text = $t->ctl_ok('sources');
 
-like($text, qr/^CLICKS +4XX +5XX +ERROR +HOST +LANDING$/m, 'a table');
+like($text, qr/^ +CLICKS +4XX +5XX +ERROR +HOST +LANDING$/m, 'a table');
 like($text, qr/^ +0 +3 +0 +0 +unknown\.example +\/gone\/a$/m, 'with rows');
 unlike($text, qr/twice/, 'from three on');
 is_deeply($json->decode($t->ctl_ok('--json', 'sources'))->{sources},

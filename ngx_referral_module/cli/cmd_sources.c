@@ -17,7 +17,7 @@
 #define OPTION_FORMAT  (CLI_OPTION_FIRST + 2)
 
 #define ROWS           50
-#define WIDTH          10            /* of a number's column */
+#define WIDTH          8             /* of a number's column */
 
 
 typedef struct {
@@ -268,8 +268,8 @@ print_head(const sources_t *s, rfl_buf_t *out)
 
     default:
         rfl_buf_text(out, s->list == RFL_SOURCES_BROKEN
-                     ? "CLICKS      ERROR       STATUS  FROM  LANDING\n"
-                     : "CLICKS      4XX         5XX         ERROR       HOST  "
+                     ? "  CLICKS     ERROR  STATUS  FROM  LANDING\n"
+                     : "  CLICKS       4XX       5XX     ERROR  HOST  "
                        "LANDING\n");
     }
 }

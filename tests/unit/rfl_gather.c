@@ -1,0 +1,429 @@
+/*
+ * The thread that reads the rings: each record once, whoever is stopped, killed
+ * or kept from storing; by one of all that share PATH; and never over what
+ * another version has stored.
+ */
+
+#include "rfl_gather.h"
+#include "site.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+
+typedef struct {
+    site_t         site;
+    rfl_ledger_t  *ledger;
+    uint64_t       written;              /* records */
+} fixture_t;
+
+
+static int
+setup(void **state)
+{
+    fixture_t  *f;
+
+    f = calloc(1, sizeof(fixture_t));
+    assert_non_null(f);
+
+    site_init(&f->site, "main");
+    site_open(&f->site);
+
+    assert_int_equal(rfl_ledger_open(&f->ledger, f->site.dir, f->site.rt.uuid,
+                                     RFL_STORE_CREATE, 64 << 20, NULL),
+                     RFL_OK);
+    assert_int_equal(rfl_ring_open(f->site.rt.counters, 0, NULL), RFL_OK);
+
+    *state = f;
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    fixture_t *f = *state;
+
+    rfl_ledger_close(f->ledger);
+    site_remove(&f->site);
+    free(f);
+
+    return 0;
+}
+
+
+static void
+leave(fixture_t *f, const char *host, unsigned n)
+{
+    rfl_event_t  event;
+
+    for ( /* void */ ; n > 0; n--) {
+        memset(&event, 0, sizeof(event));
+        event.outcome = RFL_OUTCOME_UNREGISTERED;
+        event.class = RFL_CLASS_CLICK;
+        event.status = 200;
+        event.time_ms = 1000;
+        rfl_event_set_text(&event, rfl_cstr(host), rfl_cstr("/a"));
+        rfl_ring_write(f->site.rt.counters, 0, &event);
+        f->written++;
+    }
+}
+
+
+static rfl_rc_t
+attend(fixture_t *f, rfl_gather_t *g)
+{
+    return rfl_gather_attend(g, &f->site.rt, f->ledger, NULL);
+}
+
+
+static rfl_gather_t *
+start(fixture_t *f)
+{
+    rfl_gather_t  *g;
+
+    g = rfl_gather_start(&f->site.conf);
+    assert_non_null(g);
+    assert_int_equal(attend(f, g), RFL_OK);
+
+    return g;
+}
+
+
+/* Stores what there is; RFL_ERROR: as if that had failed. */
+
+static void
+store(fixture_t *f, rfl_gather_t *g, rfl_rc_t rc)
+{
+    rfl_store_t         *s;
+    rfl_ledger_batch_t  *batch;
+
+    batch = rfl_gather_take(g);
+
+    if (batch == NULL) {
+        return;
+    }
+
+    s = rfl_ledger_store(f->ledger);
+
+    assert_int_equal(rfl_store_begin(s, 1, NULL), RFL_OK);
+    assert_int_equal(rfl_ledger_put_sources(f->ledger, batch, NULL), RFL_OK);
+
+    if (rc == RFL_OK) {
+        assert_int_equal(rfl_store_commit(s, NULL), RFL_OK);
+    }
+
+    rfl_store_end(s);
+
+    rfl_gather_give_back(g, rc);
+}
+
+
+static rfl_ledger_sources_t
+head_of(fixture_t *f)
+{
+    rfl_ledger_sources_t  head;
+
+    memset(&head, 0, sizeof(head));
+
+    assert_int_equal(rfl_ledger_begin(f->ledger, NULL), RFL_OK);
+    (void) rfl_ledger_get_sources(f->ledger, &head);
+    rfl_ledger_end(f->ledger);
+
+    return head;
+}
+
+
+static uint64_t
+clicks_of(fixture_t *f, const char *host)
+{
+    uint32_t      number;
+    uint64_t      clicks;
+    rfl_source_t  source;
+
+    assert_int_equal(rfl_ledger_begin(f->ledger, NULL), RFL_OK);
+
+    for (number = 0, clicks = 0;
+         rfl_ledger_next_source(f->ledger, &number, &source) == RFL_OK;
+         number++)
+    {
+        if (rfl_str_eq(rfl_source_host(&source), rfl_cstr(host))) {
+            clicks += rfl_source_clicks(&source);
+        }
+    }
+
+    rfl_ledger_end(f->ledger);
+
+    return clicks;
+}
+
+
+/* Until all that was written is stored, as read or as missed. */
+
+static void
+settle(fixture_t *f, rfl_gather_t *g)
+{
+    unsigned              tries;
+    rfl_ledger_sources_t  head;
+
+    for (tries = 0; tries < 2000; tries++) {
+        store(f, g, RFL_OK);
+        head = head_of(f);
+
+        if (head.read + head.missed >= f->written) {
+            break;
+        }
+
+        usleep(5000);
+    }
+
+    assert_int_equal(head.read + head.missed, f->written);
+}
+
+
+static void
+test_each_record_once(void **state)
+{
+    fixture_t *f = *state;
+
+    unsigned       round;
+    rfl_gather_t  *g;
+
+    for (round = 1; round <= 5; round++) {
+        leave(f, "blog.example", 100);
+
+        g = start(f);
+        leave(f, "blog.example", 100);
+        settle(f, g);
+        rfl_gather_free(g);
+
+        assert_int_equal(clicks_of(f, "blog.example"), 200 * round);
+    }
+
+    assert_int_equal(head_of(f).missed, 0);
+}
+
+
+/* A table that is not stored is one that was killed: it is read again. */
+
+static void
+test_killed(void **state)
+{
+    fixture_t *f = *state;
+
+    rfl_gather_t  *g;
+
+    leave(f, "a.example", 10);
+    g = start(f);
+    settle(f, g);
+
+    leave(f, "a.example", 20);
+    leave(f, "b.example", 5);
+    rfl_gather_stop(g);                  /* it has read them */
+    rfl_gather_free(g);
+
+    assert_int_equal(clicks_of(f, "a.example"), 10);
+
+    g = start(f);
+    settle(f, g);
+    rfl_gather_free(g);
+
+    assert_int_equal(clicks_of(f, "a.example"), 30);
+    assert_int_equal(clicks_of(f, "b.example"), 5);
+}
+
+
+static void
+test_failed_flush(void **state)
+{
+    fixture_t *f = *state;
+
+    unsigned       n;
+    rfl_gather_t  *g;
+
+    g = start(f);
+
+    for (n = 0; n < 20; n++) {
+        leave(f, "a.example", 3);
+        usleep(5000);
+        store(f, g, RFL_ERROR);
+    }
+
+    assert_int_equal(clicks_of(f, "a.example"), 0);
+
+    settle(f, g);
+    rfl_gather_free(g);
+
+    assert_int_equal(clicks_of(f, "a.example"), 60);
+}
+
+
+/* flock() is the description's: two in one process are like two processes. */
+
+static void
+test_one_reads(void **state)
+{
+    fixture_t *f = *state;
+
+    rfl_gather_t  *first, *second;
+
+    first = start(f);
+    second = start(f);
+
+    assert_true(rfl_gather_owns(first));
+    assert_false(rfl_gather_owns(second));
+
+    leave(f, "a.example", 7);
+    settle(f, first);
+    assert_null(rfl_gather_take(second));
+
+    leave(f, "a.example", 7);            /* after the first one's last flush */
+    rfl_gather_free(first);
+
+    assert_true(rfl_gather_owns(second));
+    assert_int_equal(attend(f, second), RFL_OK);
+    settle(f, second);
+    rfl_gather_free(second);
+
+    assert_int_equal(clicks_of(f, "a.example"), 14);
+}
+
+
+static void
+test_overtaken(void **state)
+{
+    fixture_t *f = *state;
+
+    rfl_gather_t          *g;
+    rfl_ledger_sources_t   head;
+
+    g = start(f);
+    leave(f, "a.example", 1);
+    settle(f, g);
+    rfl_gather_free(g);
+
+    leave(f, "a.example", 3 * RFL_RING_SLOTS);
+
+    g = start(f);
+    settle(f, g);
+    rfl_gather_free(g);
+
+    head = head_of(f);
+
+    assert_true(head.missed >= 2 * RFL_RING_SLOTS);
+    assert_int_equal(clicks_of(f, "a.example"), head.read);
+}
+
+
+/* What came before there was a table it does not miss. */
+
+static void
+test_first_of_all(void **state)
+{
+    fixture_t *f = *state;
+
+    rfl_gather_t  *g;
+    unsigned       tries;
+
+    leave(f, "a.example", 5 * RFL_RING_SLOTS);
+
+    g = start(f);
+
+    for (tries = 0; tries < 2000 && head_of(f).read == 0; tries++) {
+        usleep(5000);
+        store(f, g, RFL_OK);
+    }
+
+    rfl_gather_free(g);
+
+    assert_int_equal(head_of(f).missed, 0);
+    assert_true(head_of(f).read > RFL_RING_SLOTS / 2);
+}
+
+
+static void
+test_another_version(void **state)
+{
+    fixture_t *f = *state;
+
+    rfl_store_t   *s;
+    rfl_gather_t  *g;
+
+    s = rfl_ledger_store(f->ledger);
+
+    assert_int_equal(rfl_store_begin(s, 1, NULL), RFL_OK);
+    assert_int_equal(rfl_store_put(s, 0, rfl_cstr("sources"),
+                                   rfl_cstr("\x02..."), 0, NULL), RFL_OK);
+    assert_int_equal(rfl_store_commit(s, NULL), RFL_OK);
+
+    g = rfl_gather_start(&f->site.conf);
+    assert_non_null(g);
+
+    assert_int_equal(attend(f, g), RFL_BAD_VERSION);
+    assert_int_equal(attend(f, g), RFL_BAD_VERSION);
+
+    leave(f, "a.example", 10);
+    usleep(200000);
+    assert_null(rfl_gather_take(g));
+
+    rfl_gather_free(g);
+}
+
+
+/* A ledger that is older, or empty: it gets all there is. */
+
+static void
+test_another_ledger(void **state)
+{
+    fixture_t *f = *state;
+
+    char           command[128];
+    rfl_gather_t  *g;
+
+    g = start(f);
+    leave(f, "a.example", 10);
+    settle(f, g);
+
+    rfl_ledger_close(f->ledger);
+    (void) snprintf(command, sizeof(command), "rm -r %s/ledger", f->site.dir);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(rfl_ledger_open(&f->ledger, f->site.dir, f->site.rt.uuid,
+                                     RFL_STORE_CREATE, 64 << 20, NULL),
+                     RFL_OK);
+
+    rfl_gather_renew(g);
+    assert_int_equal(attend(f, g), RFL_OK);
+    leave(f, "b.example", 4);
+    settle(f, g);
+    rfl_gather_free(g);
+
+    assert_int_equal(clicks_of(f, "a.example"), 10);
+    assert_int_equal(clicks_of(f, "b.example"), 4);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(test_each_record_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failed_flush, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_reads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_first_of_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_another_version, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_another_ledger, setup, teardown)
+    };
+
+    return cmocka_run_group_tests_name("rfl_gather", tests, NULL, NULL);
+}
