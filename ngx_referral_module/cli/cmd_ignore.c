@@ -46,8 +46,8 @@ const cli_command_t  cli_ignore = {
     "what is broken; they are read and counted as before.  Without a host it\n"
     "lists those that are ignored.  If one cannot be, none is.\n"
     "\n"
-    "      --file FILE       a list, a host a line, or CSV whose first column\n"
-    "                        they are; # begins a comment; - is standard input\n"
+    "      --file FILE       a list, a host a line, or the first column of\n"
+    "                        a CSV; # begins a comment; - is standard input\n"
     "      --remove          they are shown again\n",
     run
 };
