@@ -28,7 +28,8 @@ typedef struct {
     rfl_counters_t     *counters;        /* NULL: the place is free */
     rfl_ring_reader_t   reader;
     uint64_t            missed;          /* of the reader's, counted already */
-    unsigned            wanted:1;        /* the keeper has it still */
+    unsigned            wanted:1;        /* somebody counts there still */
+    unsigned            other:1;         /* another nginx's, by the ledger */
 } rfl_gather_file_t;
 
 
@@ -49,6 +50,7 @@ struct rfl_gather_s {
     rfl_sources_t            *table;
     rfl_ledger_sources_t      head;
     rfl_gather_file_t         files[RFL_LEDGER_RINGS];
+    uint64_t                  others;    /* seconds: when they were looked for */
 
     rfl_ledger_batch_t        batch;     /* the keeper's */
 };
@@ -68,8 +70,13 @@ static void rfl_gather_files(rfl_gather_t *g, const rfl_runtime_t *rt,
     rfl_ledger_t *ledger);
 static void rfl_gather_want(rfl_gather_t *g, const rfl_runtime_t *rt,
     const rfl_counters_t *counters, rfl_ledger_t *ledger);
+static void rfl_gather_others(rfl_gather_t *g, const rfl_runtime_t *rt,
+    rfl_ledger_t *ledger);
+static void rfl_gather_other(rfl_gather_t *g, const rfl_runtime_t *rt,
+    const rfl_ledger_file_t *file, rfl_ledger_t *ledger);
+static rfl_gather_file_t *rfl_gather_find(rfl_gather_t *g, uint64_t file_id);
 static rfl_counters_t *rfl_gather_map(rfl_gather_t *g,
-    const rfl_runtime_t *rt, const rfl_counters_t *counters);
+    const rfl_runtime_t *rt, const char *path, uint64_t file_id);
 static void rfl_gather_start_at(rfl_gather_t *g, rfl_gather_file_t *file,
     rfl_ledger_t *ledger);
 static void rfl_gather_close_files(rfl_gather_t *g, int all);
@@ -499,7 +506,8 @@ rfl_gather_files(rfl_gather_t *g, const rfl_runtime_t *rt,
     size_t  i;
 
     for (i = 0; i < RFL_LEDGER_RINGS; i++) {
-        g->files[i].wanted = 0;
+        g->files[i].wanted = g->files[i].other
+                             && !rfl_counters_retired(g->files[i].counters);
     }
 
     for (i = 0; i < rt->nlost; i++) {
@@ -514,6 +522,7 @@ rfl_gather_files(rfl_gather_t *g, const rfl_runtime_t *rt,
         rfl_gather_want(g, rt, rt->counters, ledger);
     }
 
+    rfl_gather_others(g, rt, ledger);
     rfl_gather_close_files(g, 0);
 }
 
@@ -522,64 +531,147 @@ static void
 rfl_gather_want(rfl_gather_t *g, const rfl_runtime_t *rt,
     const rfl_counters_t *counters, rfl_ledger_t *ledger)
 {
-    size_t              i;
+    uint64_t            file_id;
     rfl_gather_file_t  *file;
 
     if (memcmp(counters->header->uuid, g->uuid, 16) != 0) {
         return;
     }
 
-    file = NULL;
-
-    for (i = 0; i < RFL_LEDGER_RINGS; i++) {
-
-        if (g->files[i].counters == NULL) {
-            file = &g->files[i];
-
-        } else if (g->files[i].counters->header->file_id
-                   == counters->header->file_id)
-        {
-            g->files[i].wanted = 1;
-            return;
-        }
-    }
+    file_id = counters->header->file_id;
+    file = rfl_gather_find(g, file_id);
 
     if (file == NULL) {
+        file = rfl_gather_find(g, 0);
+
+        if (file == NULL) {
+            return;
+        }
+
+        file->counters = rfl_gather_map(g, rt, counters == rt->memory
+                                               ? NULL : counters->path,
+                                        file_id);
+        if (file->counters == NULL) {
+            return;
+        }
+
+        rfl_gather_start_at(g, file, ledger);
+    }
+
+    file->wanted = 1;
+    file->other = 0;
+}
+
+
+/*
+ * Files of other nginxes.  Most that the ledger knows are of boots before this
+ * one: there is no such file, or another one has its name.
+ */
+
+static void
+rfl_gather_others(rfl_gather_t *g, const rfl_runtime_t *rt,
+    rfl_ledger_t *ledger)
+{
+    uint64_t           after;
+    rfl_ledger_file_t  file;
+
+    if (rt->now - g->others < RFL_GATHER_OTHERS) {
         return;
     }
 
-    file->counters = rfl_gather_map(g, rt, counters);
+    g->others = rt->now;
 
-    if (file->counters != NULL) {
-        file->wanted = 1;
-        rfl_gather_start_at(g, file, ledger);
+    for (after = 0;
+         rfl_ledger_next_file(ledger, after, &file) == RFL_OK;
+         after = file.file_id)
+    {
+        if (file.path.len != 0 && file.flushed_ms + RFL_LEDGER_DEAD_MS
+                                  > rt->now * 1000
+            && rfl_gather_find(g, file.file_id) == NULL)
+        {
+            rfl_gather_other(g, rt, &file, ledger);
+        }
     }
 }
 
 
+static void
+rfl_gather_other(rfl_gather_t *g, const rfl_runtime_t *rt,
+    const rfl_ledger_file_t *file, rfl_ledger_t *ledger)
+{
+    char                path[RFL_URL_MAX];
+    rfl_gather_file_t  *place;
+
+    place = rfl_gather_find(g, 0);
+
+    if (place == NULL || file->path.len >= sizeof(path)) {
+        return;
+    }
+
+    memcpy(path, file->path.data, file->path.len);
+    path[file->path.len] = '\0';
+
+    place->counters = rfl_gather_map(g, rt, path, file->file_id);
+
+    if (place->counters == NULL) {
+        return;
+    }
+
+    if (rfl_counters_retired(place->counters)) {
+        rfl_counters_close(place->counters);
+        place->counters = NULL;
+        return;
+    }
+
+    place->wanted = 1;
+    place->other = 1;
+    rfl_gather_start_at(g, place, ledger);
+}
+
+
+/* 0: a place that is free.  NULL: there is none such. */
+
+static rfl_gather_file_t *
+rfl_gather_find(rfl_gather_t *g, uint64_t file_id)
+{
+    size_t              i;
+    rfl_gather_file_t  *file;
+
+    for (i = 0; i < RFL_LEDGER_RINGS; i++) {
+        file = &g->files[i];
+
+        if (file->counters == NULL
+            ? file_id == 0 : file->counters->header->file_id == file_id)
+        {
+            return file;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* path NULL: the volatile file. */
+
 static rfl_counters_t *
-rfl_gather_map(rfl_gather_t *g, const rfl_runtime_t *rt,
-    const rfl_counters_t *counters)
+rfl_gather_map(rfl_gather_t *g, const rfl_runtime_t *rt, const char *path,
+    uint64_t file_id)
 {
     rfl_rc_t         rc;
     rfl_counters_t  *own;
 
-    if (counters == rt->memory) {
-        rc = rfl_counters_volatile_open(&own, g->conf->volatile_fd, g->uuid,
-                                        0, g->conf->max_ids,
-                                        RFL_COUNTERS_GROW, rt->now, NULL);
-
-    } else {
-        rc = rfl_counters_open(&own, counters->path, g->uuid, 0,
-                               g->conf->max_ids, RFL_COUNTERS_READ, rt->now,
-                               NULL);
-    }
+    rc = path == NULL
+         ? rfl_counters_volatile_open(&own, g->conf->volatile_fd, g->uuid, 0,
+                                      g->conf->max_ids, RFL_COUNTERS_GROW,
+                                      rt->now, NULL)
+         : rfl_counters_open(&own, path, g->uuid, 0, g->conf->max_ids,
+                             RFL_COUNTERS_READ, rt->now, NULL);
 
     if (rc != RFL_OK) {
         return NULL;
     }
 
-    if (own->header->file_id != counters->header->file_id) {
+    if (own->header->file_id != file_id) {
         rfl_counters_close(own);
         return NULL;
     }

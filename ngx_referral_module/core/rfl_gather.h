@@ -13,9 +13,9 @@
  * from the ledger.  Nothing is read twice.  What is lost is what the rings do
  * not hold any more: it is counted as missed.
  *
- * Two nginxes with counter files of their own that share PATH: the rings of the
- * one whose keeper holds the lock are read, and of the files it found in the
- * ledger when it began.
+ * Two nginxes that share PATH have counter files of their own: the one that
+ * holds the lock reads the rings of all files the ledger says are in use, eight
+ * at most.
  */
 
 #ifndef RFL_GATHER_H
@@ -29,6 +29,10 @@
 
 #define RFL_GATHER_WAIT_MIN_MS  5
 #define RFL_GATHER_WAIT_MAX_MS  80
+
+/* How often the ledger is asked for files of other nginxes, in seconds. */
+
+#define RFL_GATHER_OTHERS       5
 
 
 typedef struct rfl_gather_s  rfl_gather_t;

@@ -348,6 +348,66 @@ test_first_of_all(void **state)
 }
 
 
+/*
+ * Another nginx that shares PATH: its counter file is found in the ledger, where
+ * its keeper has noted it.
+ */
+
+static void
+test_other_nginx(void **state)
+{
+    fixture_t *f = *state;
+
+    char               path[128];
+    rfl_event_t        event;
+    rfl_flush_t        flush;
+    rfl_gather_t      *g;
+    rfl_counters_t    *own, *other;
+    rfl_flush_stat_t   stat;
+
+    (void) snprintf(path, sizeof(path), "%s/other", f->site.dir);
+    assert_int_equal(rfl_counters_open(&other, path, f->site.rt.uuid, 10,
+                                       100000, RFL_COUNTERS_CREATE, 1, NULL),
+                     RFL_OK);
+    assert_int_equal(rfl_ring_open(other, 0, NULL), RFL_OK);
+
+    memset(&flush, 0, sizeof(flush));
+    flush.counters_path = path;
+    flush.now_ms = 1000;
+    flush.full = 1;
+    assert_int_equal(rfl_ledger_flush(f->ledger, other, &flush, &stat, NULL),
+                     RFL_OK);
+
+    g = start(f);
+    f->site.rt.now += RFL_GATHER_OTHERS;
+    assert_int_equal(attend(f, g), RFL_OK);
+
+    leave(f, "here.example", 5);
+
+    own = f->site.rt.counters;
+    f->site.rt.counters = other;
+    leave(f, "there.example", 6);
+    f->site.rt.counters = own;
+
+    settle(f, g);
+
+    assert_int_equal(clicks_of(f, "here.example"), 5);
+    assert_int_equal(clicks_of(f, "there.example"), 6);
+
+    /* when its last one has left, it is read to its end, and let go */
+
+    memset(&event, 0, sizeof(event));
+    rfl_ring_write(other, 0, &event);
+    f->written++;
+    rfl_counters_retire(other);
+    assert_int_equal(attend(f, g), RFL_OK);
+    settle(f, g);
+
+    rfl_gather_free(g);
+    rfl_counters_close(other);
+}
+
+
 static void
 test_another_version(void **state)
 {
@@ -420,6 +480,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_one_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_first_of_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_nginx, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_version, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_another_ledger, setup, teardown)
