@@ -208,6 +208,52 @@ test_paths(void **state)
                      RFL_QUERY_LINK_HISTORY);
     assert_int_equal(query("/links/0123456789ABCDEF/", "").link_key,
                      0x0123456789abcdef);
+
+    assert_int_equal(query("/sources", "registered=no&limit=3").kind,
+                     RFL_QUERY_SOURCES);
+    assert_int_equal(query("/sources", "").page.limit, RFL_QUERY_LIMIT);
+    assert_int_equal(query("/sources", "format=csv").page.limit,
+                     RFL_QUERY_LIMIT_MAX);
+    assert_int_equal(query("/broken", "after=5-0123456789abcdef").kind,
+                     RFL_QUERY_BROKEN);
+    assert_int_equal(query("/ignored", "format=csv").kind, RFL_QUERY_IGNORED);
+    assert_int_equal(query("/ignored/a.example", "").kind,
+                     RFL_QUERY_IGNORED_HOST);
+    assert_true(rfl_str_eq(query("/ignored/a.example", "").host,
+                           rfl_cstr("a.example")));
+}
+
+
+/* What the lists of sources do not take. */
+
+static void
+test_sources_refused(void **state)
+{
+    size_t             i;
+    rfl_query_t        q;
+    rfl_query_error_t  error;
+
+    static const char *const  rows[][2] = {
+        { "/sources", "registered=yes" },
+        { "/sources", "registered=all" },
+        { "/sources", "registered=" },
+        { "/sources", "limit=0" },
+        { "/sources", "limit=all" },
+        { "/sources", "limit=10001" },
+        { "/sources", "after=0123456789abcdef" },
+        { "/sources", "sort=clicks" },
+        { "/sources", "from=2026-01-01" },
+        { "/broken", "registered=no" },
+        { "/ignored", "limit=1" }
+    };
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (parse(&q, rows[i][0], rows[i][1], 0, &error) != RFL_INVALID
+            || error.status != 400)
+        {
+            fail_msg("%s?%s", rows[i][0], rows[i][1]);
+        }
+    }
 }
 
 
@@ -518,6 +564,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_sources_refused),
         cmocka_unit_test(test_paths_of_several_registries),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_periods),
