@@ -25,7 +25,8 @@ use constant {
 };
 
 my $server = <<'CONF';
-    %%REGISTRY%%
+    referral_registry main %%DIR%%/referral counters=%%SHM%%/main.counters
+                      flush=200ms;
 
     server {
         listen 127.0.0.1:%%PORT%%;
@@ -428,19 +429,21 @@ sub all_read {
 }
 
 
-# Two looks that agree, a flush apart.
+# Three looks that agree, some flushes apart.
 
 sub settle {
-    my ($one, $two) = ('', answer('/sources?limit=1000'));
+    my ($now, $same) = (answer('/sources?limit=1000'), 0);
 
-    for (1 .. 20) {
-        $one = $two;
-        sleep 1.3;
-        $two = answer('/sources?limit=1000');
-        last if $one->{read} == $two->{read};
+    for (1 .. 100) {
+        my $before = $now;
+
+        sleep 0.5;
+        $now = answer('/sources?limit=1000');
+        $same = $now->{read} == $before->{read} ? $same + 1 : 0;
+        last if $same == 2;
     }
 
-    return $two;
+    return $now;
 }
 
 

@@ -324,6 +324,24 @@ sub flood {
         return 0;
     }
 
+    SKIP: {
+        skip "the machine is too busy: $missed were missed", 2 if $missed;
+        check_shown($answer, $try);
+    }
+
+    SKIP: {
+        skip 'a sanitizer keeps what was freed', 1
+            if exists $ENV{ASAN_OPTIONS};
+        cmp_ok(resident($keeper) - $memory, '<', GROWTH, 'memory is flat');
+    }
+
+    return 1;
+}
+
+
+sub check_shown {
+    my ($answer, $try) = @_;
+
     my @shown = grep { $_->{host} =~ /-$try\./ } @{ $answer->{sources} };
     my %n = map { ("real$_-$try.example" => 20 + 5 * $_) } 1 .. REAL;
 
@@ -331,15 +349,11 @@ sub flood {
               [ map { "real$_-$try.example" } reverse 1 .. REAL ],
               'those that come often are there, in order, and none else');
     is_deeply([ map { "$_->{host}: $_->{clicks} to "
-                      . ($_->{clicks} + $_->{error} + $missed)
+                      . ($_->{clicks} + $_->{error})
                       . ", not $n{ $_->{host} }" }
                 grep { $_->{clicks} > $n{ $_->{host} }
-                       || $_->{clicks} + $_->{error} + $missed
-                          < $n{ $_->{host} } } @shown ], [],
-              'each within its bound');
-    cmp_ok(resident($keeper) - $memory, '<', GROWTH, 'memory is flat');
-
-    return 1;
+                       || $_->{clicks} + $_->{error} < $n{ $_->{host} } }
+                @shown ], [], 'each within its bound');
 }
 
 

@@ -31,7 +31,7 @@ typedef struct {
 
 
 static int run(cli_t *cli, int argc, char **argv);
-static int show(cli_t *cli, sources_t *s);
+static int show(cli_t *cli, cli_env_t *env, sources_t *s);
 static rfl_rc_t find_rows(sources_t *s);
 static rfl_rc_t print_rows(sources_t *s, rfl_buf_t *out);
 static rfl_rc_t print_row(sources_t *s, rfl_buf_t *out,
@@ -124,7 +124,7 @@ run(cli_t *cli, int argc, char **argv)
     s.site.counters = env.totals.counters;
     s.ledger = env.totals.ledger;
 
-    status = show(cli, &s);
+    status = show(cli, &env, &s);
 
     cli_close(&env);
 
@@ -133,7 +133,7 @@ run(cli_t *cli, int argc, char **argv)
 
 
 static int
-show(cli_t *cli, sources_t *s)
+show(cli_t *cli, cli_env_t *env, sources_t *s)
 {
     int          status;
     rfl_rc_t     rc;
@@ -144,35 +144,22 @@ show(cli_t *cli, sources_t *s)
         return cli_fail("sources", "no memory");
     }
 
-    rc = rfl_registry_begin(s->site.registry, 0, &err);
-
-    if (rc == RFL_OK && s->ledger != NULL) {
-        rc = rfl_ledger_begin(s->ledger, &err);
-
-        if (rc != RFL_OK) {
-            rfl_registry_end(s->site.registry);
-        }
-    }
-
-    if (rc != RFL_OK) {
-        rfl_top_free(&s->top);
-        return cli_fail(cli->dir, "%s", err.text);
-    }
-
-    rc = find_rows(s);
+    rc = cli_begin_read(env, &err);
 
     if (rc == RFL_OK) {
-        rc = print_rows(s, &out);
-    }
+        rc = find_rows(s);
 
-    if (s->ledger != NULL) {
-        rfl_ledger_end(s->ledger);
-    }
+        if (rc == RFL_OK) {
+            rc = print_rows(s, &out);
+        }
 
-    rfl_registry_end(s->site.registry);
+        cli_end_read(env);
+
+        (void) rfl_fail(&err, rc, "the sources cannot be read");
+    }
 
     status = rc == RFL_OK ? cli_write(cli, &out)
-                          : cli_fail(cli->dir, "the sources cannot be read");
+                          : cli_fail(cli->dir, "%s", err.text);
 
     rfl_buf_free(&out);
     rfl_top_free(&s->top);
