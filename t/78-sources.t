@@ -241,6 +241,21 @@ ok(wait_until(sub {
 is(scalar(grep { $_->{host} eq 'unknown.example' } @{ sources() }), 4,
    'the rest stays');
 
+# A target that names one of the site's hosts.
+
+visit(4, '/b', 'https://hosts.example/', Host => 'www.shop.example');
+all_read();
+ok((grep { $_->{host} eq 'hosts.example' } @{ sources() }), 'another source');
+$t->ctl_ok('add', 'https://hosts.example/p', '--target',
+           'https://shop.example/c');
+ok((grep { $_->{host} eq 'hosts.example' } @{ sources() }),
+   'is not explained by another target');
+$t->ctl_ok('add', 'https://hosts.example/p', '--target',
+           'https://shop.example/b');
+ok(wait_until(sub {
+    !grep { $_->{host} eq 'hosts.example' } @{ sources() }
+}, PATIENCE), 'but by one on that host');
+
 # -- the command -------------------------------------------------------------
 
 my $text = $t->ctl_ok('sources');

@@ -181,8 +181,12 @@ find_rows(sources_t *s)
     for (number = 0; s->ledger != NULL; number++) {
         rc = rfl_ledger_next_source(s->ledger, &number, &source);
 
-        if (rc == RFL_NOT_FOUND) {
+        if (rc == RFL_NOT_FOUND || number >= RFL_SOURCES_ROWS) {
             break;
+        }
+
+        if (rc == RFL_DAMAGED || rc == RFL_BAD_VERSION) {
+            continue;                    /* "check" names it */
         }
 
         if (rc != RFL_OK) {

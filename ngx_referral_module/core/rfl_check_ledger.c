@@ -292,6 +292,11 @@ source_rows(walk_t *w, const rfl_ledger_sources_t *head, rfl_sources_t *table)
             fault(w->check, "ledger/meta", "source %u: its row %s", number,
                   rc == RFL_BAD_VERSION ? "was written by another version"
                                         : "makes no sense");
+
+            if (number >= UINT16_MAX) {
+                break;
+            }
+
             continue;
         }
 
@@ -311,6 +316,10 @@ source_rows(walk_t *w, const rfl_ledger_sources_t *head, rfl_sources_t *table)
         {
             fault(w->check, "ledger/meta", "source %u: its numbers do not "
                   "agree", number);
+        }
+
+        if (number >= UINT16_MAX) {
+            break;                       /* it has been told */
         }
     }
 

@@ -22,10 +22,9 @@ static rfl_rc_t rfl_ledger_put_head(rfl_ledger_t *l,
     const rfl_ledger_sources_t *head, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_put_ring(rfl_ledger_t *l,
     const rfl_ledger_ring_t *ring, rfl_error_t *err);
-static rfl_rc_t rfl_ledger_drop_rings(rfl_ledger_t *l,
-    const rfl_ledger_batch_t *batch, rfl_error_t *err);
-static int rfl_ledger_has_ring(const rfl_ledger_batch_t *batch,
-    rfl_str_t key);
+static rfl_rc_t rfl_ledger_drop_rings(rfl_ledger_t *l, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_old_ring(rfl_ledger_t *l, u_char *buf,
+    rfl_str_t *key);
 static rfl_rc_t rfl_ledger_numbers(rfl_str_t value, uint64_t *numbers,
     size_t n);
 static rfl_str_t rfl_ledger_key(u_char *buf, const char *name, uint64_t n,
@@ -60,7 +59,7 @@ rfl_ledger_put_sources(rfl_ledger_t *l, const rfl_ledger_batch_t *batch,
         rc = rfl_ledger_put_ring(l, &batch->rings[i], err);
     }
 
-    return rc == RFL_OK ? rfl_ledger_drop_rings(l, batch, err) : rc;
+    return rc == RFL_OK ? rfl_ledger_drop_rings(l, err) : rc;
 }
 
 
@@ -108,49 +107,17 @@ rfl_ledger_put_ring(rfl_ledger_t *l, const rfl_ledger_ring_t *ring,
 }
 
 
-/* Files that have gone: one at a time, as a write ends what was read. */
+/* One at a time, as a write ends what was read. */
 
 static rfl_rc_t
-rfl_ledger_drop_rings(rfl_ledger_t *l, const rfl_ledger_batch_t *batch,
-    rfl_error_t *err)
+rfl_ledger_drop_rings(rfl_ledger_t *l, rfl_error_t *err)
 {
-    u_char         buf[RFL_LEDGER_KEY_MAX];
-    rfl_rc_t       rc;
-    rfl_str_t      key, found, value;
-    rfl_store_t   *store;
-    rfl_cursor_t  *cursor;
-
-    store = rfl_ledger_store(l);
+    u_char     buf[RFL_LEDGER_KEY_MAX];
+    rfl_rc_t   rc;
+    rfl_str_t  key;
 
     for ( ;; ) {
-        key = rfl_ledger_key(buf, RFL_LEDGER_RING_KEY, 0, 8);
-
-        rc = rfl_cursor_open(store, RFL_LEDGER_META, &cursor);
-        if (rc != RFL_OK) {
-            return rfl_fail(err, rc, "the places in the rings cannot be read");
-        }
-
-        rc = rfl_cursor_seek(cursor, key, &found, &value);
-
-        while (rc == RFL_OK
-               && rfl_ledger_key_is(found, RFL_LEDGER_RING_KEY, 8)
-               && rfl_ledger_has_ring(batch, found))
-        {
-            rc = rfl_cursor_next(cursor, &found, &value);
-        }
-
-        if (rc == RFL_OK
-            && !rfl_ledger_key_is(found, RFL_LEDGER_RING_KEY, 8))
-        {
-            rc = RFL_NOT_FOUND;
-        }
-
-        if (rc == RFL_OK) {
-            memcpy(buf, found.data, found.len);
-            key.len = found.len;
-        }
-
-        rfl_cursor_close(cursor);
+        rc = rfl_ledger_old_ring(l, buf, &key);
 
         if (rc != RFL_OK) {
             return rc == RFL_NOT_FOUND
@@ -158,7 +125,7 @@ rfl_ledger_drop_rings(rfl_ledger_t *l, const rfl_ledger_batch_t *batch,
                                        "cannot be read");
         }
 
-        rc = rfl_store_del(store, RFL_LEDGER_META, key, err);
+        rc = rfl_store_del(rfl_ledger_store(l), RFL_LEDGER_META, key, err);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -166,21 +133,53 @@ rfl_ledger_drop_rings(rfl_ledger_t *l, const rfl_ledger_batch_t *batch,
 }
 
 
-static int
-rfl_ledger_has_ring(const rfl_ledger_batch_t *batch, rfl_str_t key)
-{
-    size_t  i;
-    u_char  buf[RFL_LEDGER_KEY_MAX];
+/* The first one of a file that was folded. */
 
-    for (i = 0; i < batch->nrings; i++) {
-        if (rfl_str_eq(key, rfl_ledger_key(buf, RFL_LEDGER_RING_KEY,
-                                           batch->rings[i].file_id, 8)))
-        {
-            return 1;
+static rfl_rc_t
+rfl_ledger_old_ring(rfl_ledger_t *l, u_char *buf, rfl_str_t *key)
+{
+    int            folded;
+    size_t         i;
+    uint64_t       file_id;
+    rfl_rc_t       rc;
+    rfl_str_t      found, value;
+    rfl_cursor_t  *cursor;
+
+    rc = rfl_cursor_open(rfl_ledger_store(l), RFL_LEDGER_META, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    *key = rfl_ledger_key(buf, RFL_LEDGER_RING_KEY, 0, 8);
+
+    for (rc = rfl_cursor_seek(cursor, *key, &found, &value);
+         rc == RFL_OK;
+         rc = rfl_cursor_next(cursor, &found, &value))
+    {
+        if (!rfl_ledger_key_is(found, RFL_LEDGER_RING_KEY, 8)) {
+            rc = RFL_NOT_FOUND;
+            break;
+        }
+
+        for (i = found.len - 8, file_id = 0; i < found.len; i++) {
+            file_id = file_id << 8 | found.data[i];
+        }
+
+        rc = rfl_ledger_is_folded(l, file_id, &folded);
+
+        if (rc != RFL_OK) {
+            break;
+        }
+
+        if (folded) {
+            memcpy(buf, found.data, found.len);
+            break;
         }
     }
 
-    return 0;
+    rfl_cursor_close(cursor);
+
+    return rc;
 }
 
 

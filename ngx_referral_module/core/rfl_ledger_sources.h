@@ -53,7 +53,10 @@ typedef struct {
     size_t                nrings;
 } rfl_ledger_batch_t;
 
-/* In a write transaction.  Other files' places are removed. */
+/*
+ * In a write transaction.  Places in files that were folded are removed: others
+ * may come back, and must not be read twice.
+ */
 
 rfl_rc_t rfl_ledger_put_sources(rfl_ledger_t *l,
     const rfl_ledger_batch_t *batch, rfl_error_t *err);

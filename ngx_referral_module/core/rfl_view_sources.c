@@ -49,7 +49,7 @@ rfl_view_sources_find(rfl_view_t *v, rfl_buf_t *b)
 
         rc = rfl_ledger_next_source(v->rt->ledger, &v->next_id, &source);
 
-        if (rc == RFL_NOT_FOUND) {
+        if (rc == RFL_NOT_FOUND || v->next_id >= RFL_SOURCES_ROWS) {
             break;
         }
 

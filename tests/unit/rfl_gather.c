@@ -322,6 +322,55 @@ test_overtaken(void **state)
 }
 
 
+/*
+ * A file that cannot be opened for a moment, while another is read: its place
+ * is kept, and nothing of it is read twice.
+ */
+
+static void
+test_file_away(void **state)
+{
+    fixture_t *f = *state;
+
+    char             path[128], away[160];
+    rfl_gather_t    *g;
+    rfl_counters_t  *own, *other;
+
+    g = start(f);
+    leave(f, "a.example", 10);
+    settle(f, g);
+    rfl_gather_free(g);
+
+    own = f->site.rt.counters;
+    (void) snprintf(path, sizeof(path), "%s/other", f->site.dir);
+    (void) snprintf(away, sizeof(away), "%s.away", f->site.counters);
+
+    assert_int_equal(rfl_counters_open(&other, path, f->site.rt.uuid, 10,
+                                       100000, RFL_COUNTERS_CREATE, 1, NULL),
+                     RFL_OK);
+    assert_int_equal(rfl_ring_open(other, 0, NULL), RFL_OK);
+    assert_int_equal(rename(f->site.counters, away), 0);
+
+    f->site.rt.counters = other;
+    g = start(f);
+    leave(f, "b.example", 5);
+    settle(f, g);
+    rfl_gather_free(g);
+
+    f->site.rt.counters = own;
+    assert_int_equal(rename(away, f->site.counters), 0);
+
+    g = start(f);
+    leave(f, "a.example", 1);
+    settle(f, g);
+    rfl_gather_free(g);
+    rfl_counters_close(other);
+
+    assert_int_equal(clicks_of(f, "a.example"), 11);
+    assert_int_equal(clicks_of(f, "b.example"), 5);
+}
+
+
 /* What came before there was a table it does not miss. */
 
 static void
@@ -479,6 +528,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_failed_flush, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_file_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_first_of_all, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_nginx, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_version, setup,
