@@ -3,9 +3,9 @@
  *
  * The thread has mappings of its own of the counter files, for reading: the
  * keeper's runtime closes and replaces its own as it likes.  They are opened by
- * the keeper's thread, under the mutex, by their names; a file that has lost its
- * name meanwhile was open already, and stays so until the keeper has done with
- * it.
+ * the keeper's thread, under the mutex, by their names; a file that has lost
+ * its name meanwhile was open already, and stays so until the keeper has done
+ * with it.
  */
 
 #include "rfl_gather.h"
@@ -50,7 +50,7 @@ struct rfl_gather_s {
     rfl_sources_t            *table;
     rfl_ledger_sources_t      head;
     rfl_gather_file_t         files[RFL_LEDGER_RINGS];
-    uint64_t                  others;    /* seconds: when they were looked for */
+    uint64_t                  others;    /* seconds: when last looked for */
 
     rfl_ledger_batch_t        batch;     /* the keeper's */
 };

@@ -1,14 +1,14 @@
 /*
  * A thread beside the keeper's that reads the event rings into the table of
- * sources.  A ring is 100 ms of a busy worker, and a flush may wait for the disk
- * or for another writer as long as it likes: so they are two.
+ * sources.  A ring is 100 ms of a busy worker, and a flush may wait for the
+ * disk or for another writer as long as it likes: so they are two.
  *
- *     rings --> thread --> table          under a mutex, some records at a time
+ *     rings --> thread --> table          under a mutex, some records a time
  *                            | batch      copied under it, in a millisecond
- *     keeper's flush <-------'            one transaction: rows, places in rings
+ *     keeper's flush <-------'            one transaction: rows, and places
  *
- * One process reads for a registry, of all that share PATH: who holds flock() on
- * that directory.  The others wait for it, so the old keeper of a binary
+ * One process reads for a registry, of all that share PATH: who holds flock()
+ * on that directory.  The others wait for it, so the old keeper of a binary
  * upgrade, or one that dies, is followed at once by the new one, which goes on
  * from the ledger.  Nothing is read twice.  What is lost is what the rings do
  * not hold any more: it is counted as missed.

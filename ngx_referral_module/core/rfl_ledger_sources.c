@@ -29,6 +29,7 @@ static rfl_rc_t rfl_ledger_numbers(rfl_str_t value, uint64_t *numbers,
     size_t n);
 static rfl_str_t rfl_ledger_key(u_char *buf, const char *name, uint64_t n,
     size_t bytes);
+static uint64_t rfl_ledger_key_number(rfl_str_t key, size_t bytes);
 static int rfl_ledger_key_is(rfl_str_t key, const char *name, size_t bytes);
 
 
@@ -139,8 +140,6 @@ static rfl_rc_t
 rfl_ledger_old_ring(rfl_ledger_t *l, u_char *buf, rfl_str_t *key)
 {
     int            folded;
-    size_t         i;
-    uint64_t       file_id;
     rfl_rc_t       rc;
     rfl_str_t      found, value;
     rfl_cursor_t  *cursor;
@@ -161,11 +160,7 @@ rfl_ledger_old_ring(rfl_ledger_t *l, u_char *buf, rfl_str_t *key)
             break;
         }
 
-        for (i = found.len - 8, file_id = 0; i < found.len; i++) {
-            file_id = file_id << 8 | found.data[i];
-        }
-
-        rc = rfl_ledger_is_folded(l, file_id, &folded);
+        rc = rfl_ledger_is_folded(l, rfl_ledger_key_number(found, 8), &folded);
 
         if (rc != RFL_OK) {
             break;
@@ -231,7 +226,6 @@ rfl_rc_t
 rfl_ledger_next_source(rfl_ledger_t *l, uint32_t *number,
     rfl_source_t *source)
 {
-    size_t         i;
     u_char         buf[RFL_LEDGER_KEY_MAX];
     rfl_rc_t       rc;
     rfl_str_t      found, value;
@@ -250,10 +244,7 @@ rfl_ledger_next_source(rfl_ledger_t *l, uint32_t *number,
     }
 
     if (rc == RFL_OK) {
-        for (i = found.len - 4, *number = 0; i < found.len; i++) {
-            *number = *number << 8 | found.data[i];
-        }
-
+        *number = (uint32_t) rfl_ledger_key_number(found, 4);
         rc = rfl_source_decode(value, source);
     }
 
@@ -319,6 +310,20 @@ rfl_ledger_key(u_char *buf, const char *name, uint64_t n, size_t bytes)
     }
 
     return rfl_str(buf, len + bytes);
+}
+
+
+static uint64_t
+rfl_ledger_key_number(rfl_str_t key, size_t bytes)
+{
+    size_t    i;
+    uint64_t  n;
+
+    for (i = key.len - bytes, n = 0; i < key.len; i++) {
+        n = n << 8 | key.data[i];
+    }
+
+    return n;
 }
 
 

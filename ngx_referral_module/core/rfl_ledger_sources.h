@@ -6,8 +6,8 @@
  *     source/ row           -> a row: rfl_source_encode()
  *     source-ring/ file id  -> how far the rings of this counter file were read
  *
- * so that a ledger of before, or one that is restored, lacks no table: who reads
- * it need not wait for the keeper, who may not be running.
+ * so that a ledger of before, or one that is restored, lacks no table: who
+ * reads it need not wait for the keeper, who may not be running.
  *
  * All that a flush writes is written in one transaction: rows and the places in
  * the rings always agree.  Whoever goes on from there after a kill reads each
@@ -22,7 +22,7 @@
 #include "rfl_sources.h"
 
 
-#define RFL_LEDGER_RINGS  8              /* counter files whose places are kept */
+#define RFL_LEDGER_RINGS  8              /* counter files read at a time */
 
 
 typedef struct {

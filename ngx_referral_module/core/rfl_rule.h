@@ -23,8 +23,8 @@
  * is empty, or cannot be written safely, "/" is.  out holds RFL_RULE_MAX bytes.
  * Returns the length; 0: no rule can be given.
  *
- *   1. the landing begins with "/"; triplets are decoded, and slashes merged, as
- *      nginx does before it compares (RFC 3986, 6.2.2)
+ *   1. the landing begins with "/"; triplets are decoded, and slashes merged,
+ *      as nginx does before it compares (RFC 3986, 6.2.2)
  *   2. there is no "." or ".." segment, nor an ellipsis of rfl_fold.h
  *   3. it is UTF-8, without controls, and no character turns the direction of
  *      writing: what is read is what is pasted

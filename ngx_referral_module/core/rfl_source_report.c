@@ -61,6 +61,8 @@ static rfl_rc_t rfl_source_broken(rfl_source_values_t *values,
 static rfl_rc_t rfl_source_owner(rfl_source_values_t *values,
     const rfl_source_site_t *site, const rfl_source_t *source,
     rfl_str_t *key, rfl_str_t *group);
+static void rfl_source_json_value(rfl_buf_t *b,
+    const rfl_source_values_t *values, size_t i, rfl_source_type_t type);
 static void rfl_source_member(rfl_buf_t *b, const char *name, uint64_t n);
 static void rfl_source_text(rfl_source_values_t *values, rfl_str_t text);
 static void rfl_source_number(rfl_source_values_t *values, uint64_t n);
@@ -290,32 +292,33 @@ rfl_source_json(rfl_buf_t *b, const rfl_source_site_t *site,
     for (i = 0, column = rfl_source_columns[list]; column[i].name != NULL; i++)
     {
         rfl_json_name(b, column[i].name);
-
-        switch (column[i].type) {
-
-        case RFL_SOURCE_NUMBER:
-            rfl_buf_u64(b, values.numbers[i]);
-            break;
-
-        case RFL_SOURCE_TIME:
-            rfl_buf_char(b, '"');
-            rfl_buf_time(b, values.numbers[i]);
-            rfl_buf_char(b, '"');
-            break;
-
-        default:
-            if (values.texts[i].len == 0) {
-                rfl_buf_text(b, "null");
-
-            } else {
-                rfl_json_string(b, values.texts[i]);
-            }
-        }
+        rfl_source_json_value(b, &values, i, column[i].type);
     }
 
     rfl_buf_text(b, "}");
 
     return RFL_OK;
+}
+
+
+static void
+rfl_source_json_value(rfl_buf_t *b, const rfl_source_values_t *values,
+    size_t i, rfl_source_type_t type)
+{
+    if (type == RFL_SOURCE_NUMBER) {
+        rfl_buf_u64(b, values->numbers[i]);
+
+    } else if (type == RFL_SOURCE_TIME) {
+        rfl_buf_char(b, '"');
+        rfl_buf_time(b, values->numbers[i]);
+        rfl_buf_char(b, '"');
+
+    } else if (values->texts[i].len != 0) {
+        rfl_json_string(b, values->texts[i]);
+
+    } else {
+        rfl_buf_text(b, "null");
+    }
 }
 
 
@@ -329,30 +332,27 @@ rfl_source_csv(rfl_buf_t *b, const rfl_source_site_t *site,
     const rfl_source_column_t  *column;
 
     rc = rfl_source_values(&values, site, list, source, ended);
-    if (rc != RFL_OK) {
-        return rc;
-    }
 
-    for (i = 0, column = rfl_source_columns[list]; column[i].name != NULL; i++)
-    {
-        switch (column[i].type) {
+    column = rfl_source_columns[list];
 
-        case RFL_SOURCE_NUMBER:
+    for (i = 0; rc == RFL_OK && column[i].name != NULL; i++) {
+
+        if (column[i].type == RFL_SOURCE_NUMBER) {
             rfl_report_csv_number(b, values.numbers[i]);
-            break;
 
-        case RFL_SOURCE_TIME:
+        } else if (column[i].type == RFL_SOURCE_TIME) {
             rfl_report_csv_time(b, values.numbers[i]);
-            break;
 
-        default:
+        } else {
             rfl_csv_field(b, values.texts[i]);
         }
     }
 
-    rfl_csv_end_row(b);
+    if (rc == RFL_OK) {
+        rfl_csv_end_row(b);
+    }
 
-    return RFL_OK;
+    return rc;
 }
 
 

@@ -1,6 +1,6 @@
 /*
- * Rows of the table of sources as they are shown: which ones, in what order, and
- * their columns, from one table for JSON and CSV, the status tree and the
+ * Rows of the table of sources as they are shown: which ones, in what order,
+ * and their columns, from one table for JSON and CSV, the status tree and the
  * command.
  *
  *     sources    clicks by strangers that no registered link explains
@@ -59,8 +59,8 @@ void rfl_source_csv_head(rfl_buf_t *b, rfl_source_list_t list);
 
 /*
  * Members: since when there is a table, what was read for it and what missed,
- * how many rows it has room for, and the bound of what is in none.  ledger has a
- * begun transaction, or is NULL.
+ * how many rows it has room for, and the bound of what is in none.  ledger has
+ * a begun transaction, or is NULL.
  */
 
 void rfl_source_json_about(rfl_buf_t *b, rfl_ledger_t *ledger);

@@ -47,7 +47,7 @@ enum {
 struct rfl_sources_s {
     uint32_t           max;
     uint32_t           proven_max;
-    uint32_t           owner_young;      /* rows of one owner, if all are taken */
+    uint32_t           owner_young;      /* one owner's, if all are taken */
     uint32_t           owner_proven;
     uint32_t           used;             /* rows below it were ever used */
     uint32_t           nrows;

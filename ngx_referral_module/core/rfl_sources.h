@@ -32,8 +32,8 @@
  * and "before" is 0 as long as nothing was forgotten that shares its four
  * numbers.  The bound: whatever is in no row had floor clicks at most, the most
  * that a row ever had (with its own before) when it was forgotten; and no more
- * than each of its four numbers says, beyond the floor of when the filter began.
- * The filter is not stored: it begins with a restart.
+ * than each of its four numbers says, beyond the floor of when the filter
+ * began.  The filter is not stored: it begins with a restart.
  *
  * Memory: rfl_sources_create() allocates all there will ever be, 3 MiB with
  * 2,000 rows, most of it the filter, which is touched as it fills.  Cost: of a

@@ -398,8 +398,8 @@ test_first_of_all(void **state)
 
 
 /*
- * Another nginx that shares PATH: its counter file is found in the ledger, where
- * its keeper has noted it.
+ * Another nginx that shares PATH: its counter file is found in the ledger,
+ * where its keeper has noted it.
  */
 
 static void

@@ -127,8 +127,8 @@ test_limits(void **state)
 
     len = rfl_rule_redirect(rfl_str("/x", 2),
                             rfl_str(target, RFL_RULE_TARGET + 1), out);
-    assert_true(rfl_str_eq(rfl_str(out, len),
-                           rfl_cstr("location = \"/x\" { return 301 \"/\"; }")));
+    assert_true(rfl_str_eq(rfl_str(out, len), rfl_cstr("location = \"/x\" "
+                           "{ return 301 \"/\"; }")));
 }
 
 
