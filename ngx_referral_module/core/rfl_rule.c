@@ -161,8 +161,8 @@ rfl_rule_is_text(rfl_str_t path)
 
 
 /*
- * U+0080 to U+009F, U+200B to U+200F, U+2028 to U+202E, U+2066 to U+2069, U+FEFF
- * and the ellipsis: controls, marks, and what stands for something else.
+ * U+0080 to U+009F, U+200B to U+200F, U+2028 to U+202E, U+2066 to U+2069,
+ * U+FEFF and the ellipsis: controls, marks, and what stands for something else.
  */
 
 static int

@@ -76,6 +76,7 @@ struct rfl_sources_s {
     uint32_t           index_mask;
 
     uint16_t          *filter;
+    int                filtered;         /* it is not all zeroes */
     rfl_hash_secret_t  secret;
 };
 
@@ -210,8 +211,14 @@ rfl_sources_clear(rfl_sources_t *t)
     memset(t->state, RFL_SOURCES_FREE, t->max);
     memset(t->dirty, 0, t->max);
     memset(t->index, 0, ((size_t) t->index_mask + 1) * sizeof(uint32_t));
-    memset(t->filter, 0, (size_t) RFL_SOURCES_DEPTH * RFL_SOURCES_CELLS
-                         * sizeof(uint16_t));
+
+    /* memory that was never touched takes none */
+
+    if (t->filtered) {
+        memset(t->filter, 0, (size_t) RFL_SOURCES_DEPTH * RFL_SOURCES_CELLS
+                             * sizeof(uint16_t));
+        t->filtered = 0;
+    }
 }
 
 
@@ -635,6 +642,7 @@ rfl_sources_filter_raise(rfl_sources_t *t, rfl_hash_t hash, uint64_t n)
     unsigned   row;
 
     value = n < RFL_SOURCES_CELL_MAX ? (uint16_t) n : RFL_SOURCES_CELL_MAX;
+    t->filtered = 1;
 
     for (row = 0; row < RFL_SOURCES_DEPTH; row++) {
         cell = rfl_sources_cell(t, hash, row);
@@ -646,7 +654,7 @@ rfl_sources_filter_raise(rfl_sources_t *t, rfl_hash_t hash, uint64_t n)
 }
 
 
-/* Four independent numbers of 18 bits; the index uses the low half's low. */
+/* Four independent numbers of 20 bits; the index uses the low half's low. */
 
 static uint16_t *
 rfl_sources_cell(const rfl_sources_t *t, rfl_hash_t hash, unsigned row)

@@ -229,9 +229,17 @@ check_bound(const rfl_source_t *row, uint64_t clicks)
 }
 
 
+static uint64_t
+real_clicks(uint64_t i)
+{
+    return 10 + 3 * i;
+}
+
+
 /*
  * A million sources that come once, and 200 real ones, of which the least
- * comes 10 times, each once more often than the one before.
+ * comes 10 times, each three times more often than the one before.  Where a
+ * source stands can be wrong by what the filter takes for it: one, seldom two.
  */
 
 static void
@@ -243,7 +251,7 @@ flood(rfl_sources_t *t, tally_t *real)
     for (i = 0, left = 0; i < REAL; i++) {
         (void) snprintf(real[i].host, sizeof(real[i].host),
                         "real%llu.example", (unsigned long long) i);
-        left += 10 + i;
+        left += real_clicks(i);
     }
 
     for (n = 0; n < MILLION; n++) {
@@ -256,7 +264,7 @@ flood(rfl_sources_t *t, tally_t *real)
         }
 
         for (i = random_number() % REAL;
-             real[i].clicks == 10 + i;
+             real[i].clicks == real_clicks(i);
              i = (i + 1) % REAL)
         {
             /* void */
