@@ -38,8 +38,8 @@
  * Memory: rfl_sources_create() allocates all there will ever be, 9 MiB with
  * 2,000 rows: 8 of it are the filter, which is touched when something is
  * forgotten.  So wide is it that of a million sources which come once hardly
- * one looks as if it had come before.  Cost: of a row that is there 0.1 us; of a
- * new one in a full table 1 to 2 us.
+ * one looks as if it had come before.  Cost: of a row that is there 0.1 us; of
+ * a new one in a full table 1 to 2 us.
  */
 
 #ifndef RFL_SOURCES_H
