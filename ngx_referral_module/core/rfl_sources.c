@@ -33,9 +33,6 @@
 
 #define RFL_SOURCES_NONE     UINT32_MAX
 
-/* Proven rows by owner, those of a hash together. */
-#define RFL_SOURCES_OWNERS   4096
-
 
 enum {
     RFL_SOURCES_FREE = 0,
@@ -54,13 +51,13 @@ struct rfl_sources_s {
     uint32_t           nproven;
     uint64_t           floor;
     uint64_t           start;            /* the floor when the filter began */
-    uint32_t           owners[RFL_SOURCES_OWNERS];
 
     /* by row */
 
     uint8_t           *state;
     uint8_t           *dirty;
     uint64_t          *owner;
+    uint32_t          *owned;            /* proven rows of its owner */
     uint64_t          *rank;
     rfl_hash_t        *hash;
     rfl_source_t      *rows;
@@ -96,10 +93,13 @@ static void rfl_sources_place(rfl_sources_t *t, uint32_t i, rfl_hash_t hash,
     const rfl_source_t *source);
 static uint32_t rfl_sources_victim(const rfl_sources_t *t, uint64_t owner);
 static void rfl_sources_promote(rfl_sources_t *t, uint32_t i);
-static uint32_t rfl_sources_rival(rfl_sources_t *t, uint32_t i);
+static void rfl_sources_set_state(rfl_sources_t *t, uint32_t i,
+    unsigned state);
+static uint32_t rfl_sources_count_owned(const rfl_sources_t *t,
+    uint64_t owner);
+static uint32_t rfl_sources_rival(const rfl_sources_t *t, uint32_t i);
 static void rfl_sources_less(const rfl_sources_t *t, uint32_t k,
     uint32_t *least);
-static uint32_t *rfl_sources_count_owner(rfl_sources_t *t, uint32_t i);
 static void rfl_sources_forget(rfl_sources_t *t, uint32_t i);
 static uint64_t rfl_sources_filter_get(const rfl_sources_t *t,
     rfl_hash_t hash);
@@ -151,6 +151,7 @@ rfl_sources_create(uint32_t rows)
     t->state = calloc(rows, sizeof(uint8_t));
     t->dirty = calloc(rows, sizeof(uint8_t));
     t->owner = calloc(rows, sizeof(uint64_t));
+    t->owned = calloc(rows, sizeof(uint32_t));
     t->rank = calloc(rows, sizeof(uint64_t));
     t->hash = calloc(rows, sizeof(rfl_hash_t));
     t->rows = calloc(rows, sizeof(rfl_source_t));
@@ -161,8 +162,8 @@ rfl_sources_create(uint32_t rows)
                        sizeof(uint16_t));
 
     if (t->state == NULL || t->dirty == NULL || t->owner == NULL
-        || t->rank == NULL || t->hash == NULL || t->rows == NULL
-        || t->next == NULL || t->prev == NULL || t->index == NULL
+        || t->owned == NULL || t->rank == NULL || t->hash == NULL
+        || t->rows == NULL || t->next == NULL || t->prev == NULL || t->index == NULL
         || t->filter == NULL || rfl_hash_secret(&t->secret) != RFL_OK)
     {
         rfl_sources_free(t);
@@ -185,6 +186,7 @@ rfl_sources_free(rfl_sources_t *t)
     free(t->state);
     free(t->dirty);
     free(t->owner);
+    free(t->owned);
     free(t->rank);
     free(t->hash);
     free(t->rows);
@@ -207,7 +209,6 @@ rfl_sources_clear(rfl_sources_t *t)
     t->head = RFL_SOURCES_NONE;
     t->tail = RFL_SOURCES_NONE;
 
-    memset(t->owners, 0, sizeof(t->owners));
     memset(t->state, RFL_SOURCES_FREE, t->max);
     memset(t->dirty, 0, t->max);
     memset(t->index, 0, ((size_t) t->index_mask + 1) * sizeof(uint32_t));
@@ -514,16 +515,50 @@ rfl_sources_promote(rfl_sources_t *t, uint32_t i)
             return;
         }
 
-        t->state[other] = RFL_SOURCES_YOUNG;
+        rfl_sources_set_state(t, other, RFL_SOURCES_YOUNG);
         rfl_sources_link_young(t, other);
-        (*rfl_sources_count_owner(t, other))--;
-        t->nproven--;
     }
 
     rfl_sources_unlink_young(t, i);
-    t->state[i] = RFL_SOURCES_PROVEN;
-    (*rfl_sources_count_owner(t, i))++;
-    t->nproven++;
+    rfl_sources_set_state(t, i, RFL_SOURCES_PROVEN);
+}
+
+
+/* Each proven row knows how many its owner has. */
+
+static void
+rfl_sources_set_state(rfl_sources_t *t, uint32_t i, unsigned state)
+{
+    uint32_t  k, owned;
+
+    t->state[i] = (uint8_t) state;
+    owned = rfl_sources_count_owned(t, t->owner[i]);
+
+    for (k = 0; k < t->used; k++) {
+        if (t->owner[k] == t->owner[i]) {
+            t->owned[k] = owned;
+        }
+    }
+
+    if (state == RFL_SOURCES_PROVEN) {
+        t->nproven++;
+
+    } else {
+        t->nproven--;
+    }
+}
+
+
+static uint32_t
+rfl_sources_count_owned(const rfl_sources_t *t, uint64_t owner)
+{
+    uint32_t  k, owned;
+
+    for (k = 0, owned = 0; k < t->used; k++) {
+        owned += (t->owner[k] == owner) & (t->state[k] == RFL_SOURCES_PROVEN);
+    }
+
+    return owned;
 }
 
 
@@ -534,12 +569,12 @@ rfl_sources_promote(rfl_sources_t *t, uint32_t i)
  */
 
 static uint32_t
-rfl_sources_rival(rfl_sources_t *t, uint32_t i)
+rfl_sources_rival(const rfl_sources_t *t, uint32_t i)
 {
     int       is_full;
     uint32_t  k, least, greedy, own;
 
-    is_full = (*rfl_sources_count_owner(t, i) >= t->owner_proven);
+    is_full = (rfl_sources_count_owned(t, t->owner[i]) >= t->owner_proven);
 
     least = RFL_SOURCES_NONE;
     greedy = RFL_SOURCES_NONE;
@@ -558,7 +593,7 @@ rfl_sources_rival(rfl_sources_t *t, uint32_t i)
                 rfl_sources_less(t, k, &own);
             }
 
-        } else if (*rfl_sources_count_owner(t, k) > t->owner_proven) {
+        } else if (t->owned[k] > t->owner_proven) {
             rfl_sources_less(t, k, &greedy);
         }
     }
@@ -581,13 +616,6 @@ rfl_sources_less(const rfl_sources_t *t, uint32_t k, uint32_t *least)
     if (*least == RFL_SOURCES_NONE || t->rank[k] < t->rank[*least]) {
         *least = k;
     }
-}
-
-
-static uint32_t *
-rfl_sources_count_owner(rfl_sources_t *t, uint32_t i)
-{
-    return &t->owners[t->owner[i] % RFL_SOURCES_OWNERS];
 }
 
 
