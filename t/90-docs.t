@@ -223,7 +223,8 @@ same([ section($cli_md, 'top') =~ /^\| (.*?) \| (?!.*--)/mg ],
 my $query_c = slurp("$module/core/rfl_query.c");
 
 my ($paths) = $query_c =~ /rfl_query_paths\[\] = \{(.*?)\n\};/s;
-my @paths = map { '/' . s/\*/KEY/r } $paths =~ /\{ "([^"]*)",/g;
+my @paths = grep { $_ ne '/ignored/KEY' }        # it is only removed
+            map { '/' . s/\*/KEY/r } $paths =~ /\{ "([^"]*)",/g;
 
 my ($requests) = $api_md =~ /^\| request .*\n((?:\|.*\n)+)/m;
 my @cells = map { /^\| (.*?) \|/ } grep { !/^\|[-|]+$/ } split /\n/, $requests;
@@ -231,7 +232,8 @@ my @cells = map { /^\| (.*?) \|/ } grep { !/^\|[-|]+$/ } split /\n/, $requests;
 same([ map { m{`(?:GET )?(/[^`]*)`}g } grep { !/POST/ } @cells ], \@paths,
      'paths of the status tree');
 same([ map { m{`(?:POST|PATCH|DELETE) (/[^`]*)`}g } @cells ],
-     [ '/links', '/links/KEY', '/links/KEY' ], 'paths of writes');
+     [ '/links', '/links/KEY', '/links/KEY', '/ignored', '/ignored/HOST' ],
+     'paths of writes');
 same([ section($api_md, 'Writes') =~ m{^\| `((?:POST|PATCH|DELETE) /\S+)` \|}mg ],
      [ map { m{`((?:POST|PATCH|DELETE) /[^`]*)`}g } @cells ],
      'each write has a text');
@@ -246,6 +248,7 @@ my %arguments = (
     '/hosts'    => [ rows_of('Sums of links'), qw(format) ],
     '/history'  => [ rows_of('History'), qw(format) ],
     '/metrics'  => [ rows_of('`/metrics`') ],
+    '/sources'  => [ rows_of('Sources'), qw(format) ],
     '/'         => [ rows_of('Periods'), qw(format) ],
     '/links/KEY' => [ rows_of('Periods'), qw(fields format) ]
 );

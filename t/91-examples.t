@@ -33,6 +33,9 @@ my @not_run = (
     [ 'docs/cdn.md', qr/^"DefaultCacheBehavior"/, 'a part of JSON, cut' ],
     [ 'docs/cdn.md', qr/^# recv:/, 'VCL of Fastly' ],
     [ 'docs/cdn.md', qr/^sub vcl_recv/, 'VCL of Varnish' ],
+    [ 'docs/sources.md', qr/^source host /, 'a picture' ],
+    [ 'docs/sources.md', qr/^clicks \+ /,
+      'a formula; t/79-sources-log.t holds it' ],
     [ 'docs/cli.md', qr/^referralctl \[-d PATH\]/, 'usage; t/90-docs.t' ],
     [ 'docs/directives.md', qr/^Syntax: /, 'syntax; t/90-docs.t' ],
     [ 'docs/operations.md', qr/tmpfiles\.d/, 't/96-examples.t' ],
@@ -55,6 +58,7 @@ my $t = Referral::Test->new(http => <<'CONF');
 
         location / { referral main; return 200; }
         location /gone { referral main; return 404; }
+        location /old { referral main; return 404; }
         location /referral_status { referral_status main write=on; }
     }
 
@@ -513,10 +517,22 @@ sub visit {
     click('/', 'https://news.example/') for 1 .. 2;
     click('/?ref=partner42', undef) for 1 .. 4;
 
+    # strangers, and what is broken
+
+    click('/pricing', 'https://forum.example/') for 1 .. 12;
+    click('/old/tour', 'https://forum.example/') for 1 .. 5;
+    click('/reset/8f14e45fceea167a5a36dedd4bea2543', 'https://mail.example/')
+        for 1 .. 4;
+    click('/old', $page) for 1 .. 7;
+    $t->ctl_ok('ignore', 'spam.example');
+
     ok(wait_until(sub {
         $t->get_json('/referral_status/history')->{buckets}[-1]
           {outcomes}{matched} // 0 >= 15
     }, 30), 'visits are counted and flushed');
+    ok(wait_until(sub {
+        @{ $t->get_json('/referral_status/sources')->{sources} } == 3
+    }, 30), 'strangers, too');
 }
 
 

@@ -163,8 +163,9 @@ rfl_sources_create(uint32_t rows)
 
     if (t->state == NULL || t->dirty == NULL || t->owner == NULL
         || t->owned == NULL || t->rank == NULL || t->hash == NULL
-        || t->rows == NULL || t->next == NULL || t->prev == NULL || t->index == NULL
-        || t->filter == NULL || rfl_hash_secret(&t->secret) != RFL_OK)
+        || t->rows == NULL || t->next == NULL || t->prev == NULL
+        || t->index == NULL || t->filter == NULL
+        || rfl_hash_secret(&t->secret) != RFL_OK)
     {
         rfl_sources_free(t);
         return NULL;
