@@ -70,8 +70,8 @@ leave(fixture_t *f, const char *host, unsigned n)
         event.class = RFL_CLASS_CLICK;
         event.status = 200;
         event.time_ms = 1000;
-        rfl_event_set_text(&event, rfl_cstr(host), rfl_cstr("/a"));
-        rfl_ring_write(f->site.rt.counters, 0, &event);
+        rfl_ring_write(f->site.rt.counters, 0, &event, rfl_cstr(host),
+                       rfl_cstr("/a"));
         f->written++;
     }
 }
@@ -446,7 +446,7 @@ test_other_nginx(void **state)
     /* when its last one has left, it is read to its end, and let go */
 
     memset(&event, 0, sizeof(event));
-    rfl_ring_write(other, 0, &event);
+    rfl_ring_write(other, 0, &event, rfl_cstr(""), rfl_cstr("/"));
     f->written++;
     rfl_counters_retire(other);
     assert_int_equal(attend(f, g), RFL_OK);

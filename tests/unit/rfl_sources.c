@@ -21,6 +21,10 @@
 #define REAL     200
 
 
+static void set_text(rfl_event_t *event, rfl_str_t source,
+    rfl_str_t landing);
+
+
 static uint64_t  seed = 88172645463325252;
 
 
@@ -46,7 +50,30 @@ make_event(rfl_event_t *event, const char *host, const char *landing,
     event->status = (uint16_t) status;
     event->time_ms = time * 1000;
 
-    rfl_event_set_text(event, rfl_cstr(host), rfl_cstr(landing));
+    set_text(event, rfl_cstr(host), rfl_cstr(landing));
+}
+
+
+/* As rfl_ring_write() leaves it: what does not fit is cut. */
+
+static void
+set_text(rfl_event_t *event, rfl_str_t source, rfl_str_t landing)
+{
+    if (source.len > RFL_RING_TEXT / 2) {
+        source.len = RFL_RING_TEXT / 2;
+        event->flags |= RFL_EVENT_SOURCE_CUT;
+    }
+
+    if (landing.len > RFL_RING_TEXT - source.len) {
+        landing.len = RFL_RING_TEXT - source.len;
+        event->flags |= RFL_EVENT_LANDING_CUT;
+    }
+
+    event->source_len = (uint8_t) source.len;
+    event->landing_len = (uint8_t) landing.len;
+
+    memcpy(event->text, source.data, source.len);
+    memcpy(event->text + source.len, landing.data, landing.len);
 }
 
 
