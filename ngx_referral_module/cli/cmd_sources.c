@@ -35,11 +35,11 @@ static int show(cli_t *cli, cli_env_t *env, sources_t *s);
 static rfl_rc_t find_rows(sources_t *s);
 static rfl_rc_t print_rows(sources_t *s, rfl_buf_t *out);
 static rfl_rc_t print_row(sources_t *s, rfl_buf_t *out,
-    const rfl_source_t *source, rfl_ended_t ended);
+    const rfl_sources_entry_t *source, rfl_ended_t ended);
 static void print_head(const sources_t *s, rfl_buf_t *out);
-static void print_unknown(rfl_buf_t *out, const rfl_source_t *source);
+static void print_unknown(rfl_buf_t *out, const rfl_sources_entry_t *source);
 static void print_broken(sources_t *s, rfl_buf_t *out,
-    const rfl_source_t *source, rfl_ended_t ended);
+    const rfl_sources_entry_t *source, rfl_ended_t ended);
 static void print_number(rfl_buf_t *out, uint64_t n);
 
 
@@ -174,7 +174,7 @@ find_rows(sources_t *s)
     size_t            i, n;
     uint32_t          number;
     rfl_rc_t          rc;
-    rfl_source_t      source;
+    rfl_sources_entry_t      source;
     rfl_top_row_t     row;
     rfl_source_row_t  rows[RFL_ENDS];
 
@@ -215,7 +215,7 @@ print_rows(sources_t *s, rfl_buf_t *out)
     size_t        i;
     rfl_rc_t      rc;
     uint32_t      id;
-    rfl_source_t  source;
+    rfl_sources_entry_t  source;
 
     print_head(s, out);
 
@@ -267,7 +267,7 @@ print_head(const sources_t *s, rfl_buf_t *out)
 
 
 static rfl_rc_t
-print_row(sources_t *s, rfl_buf_t *out, const rfl_source_t *source,
+print_row(sources_t *s, rfl_buf_t *out, const rfl_sources_entry_t *source,
     rfl_ended_t ended)
 {
     if (s->format[0] == 'c') {
@@ -291,7 +291,7 @@ print_row(sources_t *s, rfl_buf_t *out, const rfl_source_t *source,
 
 
 static void
-print_unknown(rfl_buf_t *out, const rfl_source_t *source)
+print_unknown(rfl_buf_t *out, const rfl_sources_entry_t *source)
 {
     print_number(out, source->n[RFL_ENDED_OK]);
     print_number(out, rfl_source_lost(source) - source->n[RFL_ENDED_5XX]);
@@ -306,7 +306,7 @@ print_unknown(rfl_buf_t *out, const rfl_source_t *source)
 
 
 static void
-print_broken(sources_t *s, rfl_buf_t *out, const rfl_source_t *source,
+print_broken(sources_t *s, rfl_buf_t *out, const rfl_sources_entry_t *source,
     rfl_ended_t ended)
 {
     rfl_rc_t     rc;

@@ -273,7 +273,7 @@ source_rows(walk_t *w, const rfl_ledger_sources_t *head, rfl_sources_t *table)
 {
     rfl_rc_t      rc;
     uint32_t      number, used;
-    rfl_source_t  source;
+    rfl_sources_entry_t  source;
 
     for (number = 0, used = 0; /* void */ ; number++, used++) {
         rc = rfl_ledger_next_source(w->ledger, &number, &source);

@@ -286,7 +286,7 @@ rfl_gather_read_file(rfl_gather_t *g, rfl_gather_file_t *file,
 {
     unsigned      n;
     rfl_event_t   event;
-    rfl_source_t  source;
+    rfl_sources_entry_t  source;
 
     for (n = 0; n < most; n++) {
 
@@ -452,7 +452,7 @@ rfl_gather_load_rows(rfl_gather_t *g, rfl_ledger_t *ledger)
 {
     uint32_t      number;
     rfl_rc_t      rc;
-    rfl_source_t  source;
+    rfl_sources_entry_t  source;
 
     rc = rfl_ledger_get_sources(ledger, &g->head);
 
@@ -769,7 +769,7 @@ rfl_gather_fill_batch(rfl_gather_t *g)
     uint32_t             number;
     rfl_ledger_ring_t   *ring;
     rfl_ledger_batch_t  *batch;
-    const rfl_source_t  *source;
+    const rfl_sources_entry_t  *source;
 
     batch = &g->batch;
 

@@ -208,7 +208,7 @@ rfl_ledger_get_sources(rfl_ledger_t *l, rfl_ledger_sources_t *head)
 
 
 rfl_rc_t
-rfl_ledger_source(rfl_ledger_t *l, uint32_t number, rfl_source_t *source)
+rfl_ledger_source(rfl_ledger_t *l, uint32_t number, rfl_sources_entry_t *source)
 {
     u_char     buf[RFL_LEDGER_KEY_MAX];
     rfl_rc_t   rc;
@@ -224,7 +224,7 @@ rfl_ledger_source(rfl_ledger_t *l, uint32_t number, rfl_source_t *source)
 
 rfl_rc_t
 rfl_ledger_next_source(rfl_ledger_t *l, uint32_t *number,
-    rfl_source_t *source)
+    rfl_sources_entry_t *source)
 {
     u_char         buf[RFL_LEDGER_KEY_MAX];
     rfl_rc_t       rc;

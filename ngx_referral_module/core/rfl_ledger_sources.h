@@ -69,9 +69,9 @@ rfl_rc_t rfl_ledger_put_sources(rfl_ledger_t *l,
 
 rfl_rc_t rfl_ledger_get_sources(rfl_ledger_t *l, rfl_ledger_sources_t *head);
 rfl_rc_t rfl_ledger_source(rfl_ledger_t *l, uint32_t number,
-    rfl_source_t *source);
+    rfl_sources_entry_t *source);
 rfl_rc_t rfl_ledger_next_source(rfl_ledger_t *l, uint32_t *number,
-    rfl_source_t *source);
+    rfl_sources_entry_t *source);
 rfl_rc_t rfl_ledger_ring(rfl_ledger_t *l, uint64_t file_id,
     rfl_ledger_ring_t *ring);
 

@@ -47,19 +47,19 @@ typedef struct {
 
 
 static int rfl_source_is_unknown(const rfl_source_site_t *site,
-    const rfl_source_t *source);
+    const rfl_sources_entry_t *source);
 static int rfl_source_has_target_hosts(const rfl_source_site_t *site,
-    const rfl_source_t *source);
+    const rfl_sources_entry_t *source);
 static int rfl_source_is_explained(const rfl_source_site_t *site,
-    const rfl_source_t *source, rfl_str_t host);
+    const rfl_sources_entry_t *source, rfl_str_t host);
 static rfl_rc_t rfl_source_values(rfl_source_values_t *values,
     const rfl_source_site_t *site, rfl_source_list_t list,
-    const rfl_source_t *source, rfl_ended_t ended);
+    const rfl_sources_entry_t *source, rfl_ended_t ended);
 static rfl_rc_t rfl_source_broken(rfl_source_values_t *values,
-    const rfl_source_site_t *site, const rfl_source_t *source,
+    const rfl_source_site_t *site, const rfl_sources_entry_t *source,
     rfl_ended_t ended);
 static rfl_rc_t rfl_source_owner(rfl_source_values_t *values,
-    const rfl_source_site_t *site, const rfl_source_t *source,
+    const rfl_source_site_t *site, const rfl_sources_entry_t *source,
     rfl_str_t *key, rfl_str_t *group);
 static void rfl_source_json_value(rfl_buf_t *b,
     const rfl_source_values_t *values, size_t i, rfl_source_type_t type);
@@ -108,7 +108,7 @@ static const rfl_str_t  rfl_source_app = rfl_string("android-app:");
 
 size_t
 rfl_source_rows(const rfl_source_site_t *site, rfl_source_list_t list,
-    const rfl_source_t *source, rfl_source_row_t rows[RFL_ENDS])
+    const rfl_sources_entry_t *source, rfl_source_row_t rows[RFL_ENDS])
 {
     size_t    n;
     unsigned  ended;
@@ -152,7 +152,7 @@ rfl_source_rows(const rfl_source_site_t *site, rfl_source_list_t list,
 
 
 uint64_t
-rfl_source_key(const rfl_source_t *source, rfl_ended_t ended)
+rfl_source_key(const rfl_sources_entry_t *source, rfl_ended_t ended)
 {
     size_t  len;
     u_char  bytes[7 + RFL_SOURCES_TEXT];
@@ -176,7 +176,7 @@ rfl_source_key(const rfl_source_t *source, rfl_ended_t ended)
 
 static int
 rfl_source_is_unknown(const rfl_source_site_t *site,
-    const rfl_source_t *source)
+    const rfl_sources_entry_t *source)
 {
     size_t                      i;
     u_char                      host[sizeof(site->counters->hosts->name)];
@@ -216,7 +216,7 @@ rfl_source_is_unknown(const rfl_source_site_t *site,
 
 static int
 rfl_source_has_target_hosts(const rfl_source_site_t *site,
-    const rfl_source_t *source)
+    const rfl_sources_entry_t *source)
 {
     size_t      len;
     u_char      surt[RFL_IGNORED_HOST];
@@ -232,7 +232,7 @@ rfl_source_has_target_hosts(const rfl_source_site_t *site,
 
 static int
 rfl_source_is_explained(const rfl_source_site_t *site,
-    const rfl_source_t *source, rfl_str_t host)
+    const rfl_sources_entry_t *source, rfl_str_t host)
 {
     size_t             len;
     u_char             referer[RFL_SOURCES_TEXT + 24];
@@ -275,7 +275,8 @@ rfl_source_is_explained(const rfl_source_site_t *site,
 
 rfl_rc_t
 rfl_source_json(rfl_buf_t *b, const rfl_source_site_t *site,
-    rfl_source_list_t list, const rfl_source_t *source, rfl_ended_t ended)
+    rfl_source_list_t list, const rfl_sources_entry_t *source,
+    rfl_ended_t ended)
 {
     size_t                      i;
     rfl_rc_t                    rc;
@@ -324,7 +325,8 @@ rfl_source_json_value(rfl_buf_t *b, const rfl_source_values_t *values,
 
 rfl_rc_t
 rfl_source_csv(rfl_buf_t *b, const rfl_source_site_t *site,
-    rfl_source_list_t list, const rfl_source_t *source, rfl_ended_t ended)
+    rfl_source_list_t list, const rfl_sources_entry_t *source,
+    rfl_ended_t ended)
 {
     size_t                      i;
     rfl_rc_t                    rc;
@@ -410,7 +412,8 @@ rfl_source_member(rfl_buf_t *b, const char *name, uint64_t n)
 
 static rfl_rc_t
 rfl_source_values(rfl_source_values_t *values, const rfl_source_site_t *site,
-    rfl_source_list_t list, const rfl_source_t *source, rfl_ended_t ended)
+    rfl_source_list_t list, const rfl_sources_entry_t *source,
+    rfl_ended_t ended)
 {
     values->n = 0;
 
@@ -435,7 +438,7 @@ rfl_source_values(rfl_source_values_t *values, const rfl_source_site_t *site,
 
 static rfl_rc_t
 rfl_source_broken(rfl_source_values_t *values, const rfl_source_site_t *site,
-    const rfl_source_t *source, rfl_ended_t ended)
+    const rfl_sources_entry_t *source, rfl_ended_t ended)
 {
     size_t     len;
     rfl_rc_t   rc;
@@ -475,7 +478,7 @@ rfl_source_broken(rfl_source_values_t *values, const rfl_source_site_t *site,
 
 static rfl_rc_t
 rfl_source_owner(rfl_source_values_t *values, const rfl_source_site_t *site,
-    const rfl_source_t *source, rfl_str_t *key, rfl_str_t *group)
+    const rfl_sources_entry_t *source, rfl_str_t *key, rfl_str_t *group)
 {
     rfl_rc_t     rc;
     rfl_group_t  found;

@@ -44,17 +44,19 @@ typedef struct {
 } rfl_source_row_t;
 
 size_t rfl_source_rows(const rfl_source_site_t *site, rfl_source_list_t list,
-    const rfl_source_t *source, rfl_source_row_t rows[RFL_ENDS]);
+    const rfl_sources_entry_t *source, rfl_source_row_t rows[RFL_ENDS]);
 
-uint64_t rfl_source_key(const rfl_source_t *source, rfl_ended_t ended);
+uint64_t rfl_source_key(const rfl_sources_entry_t *source, rfl_ended_t ended);
 
 
 /* An object, or a line of CSV; head is the line of names. */
 
 rfl_rc_t rfl_source_json(rfl_buf_t *b, const rfl_source_site_t *site,
-    rfl_source_list_t list, const rfl_source_t *source, rfl_ended_t ended);
+    rfl_source_list_t list, const rfl_sources_entry_t *source,
+    rfl_ended_t ended);
 rfl_rc_t rfl_source_csv(rfl_buf_t *b, const rfl_source_site_t *site,
-    rfl_source_list_t list, const rfl_source_t *source, rfl_ended_t ended);
+    rfl_source_list_t list, const rfl_sources_entry_t *source,
+    rfl_ended_t ended);
 void rfl_source_csv_head(rfl_buf_t *b, rfl_source_list_t list);
 
 /*

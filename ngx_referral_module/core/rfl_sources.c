@@ -60,7 +60,7 @@ struct rfl_sources_s {
     uint32_t          *owned;            /* proven rows of its owner */
     uint64_t          *rank;
     rfl_hash_t        *hash;
-    rfl_source_t      *rows;
+    rfl_sources_entry_t      *rows;
 
     /* the young ones, the last that was clicked first */
 
@@ -79,18 +79,18 @@ struct rfl_sources_s {
 
 
 static rfl_hash_t rfl_sources_hash(const rfl_sources_t *t,
-    const rfl_source_t *source);
+    const rfl_sources_entry_t *source);
 static uint64_t rfl_sources_owner(const rfl_sources_t *t,
-    const rfl_source_t *source);
+    const rfl_sources_entry_t *source);
 static uint32_t rfl_sources_lookup(const rfl_sources_t *t, rfl_hash_t hash);
 static void rfl_sources_bump(rfl_sources_t *t, uint32_t i,
-    const rfl_source_t *source);
+    const rfl_sources_entry_t *source);
 static void rfl_sources_enter(rfl_sources_t *t, rfl_hash_t hash,
-    const rfl_source_t *source);
+    const rfl_sources_entry_t *source);
 static uint32_t rfl_sources_room(rfl_sources_t *t,
-    const rfl_source_t *source);
+    const rfl_sources_entry_t *source);
 static void rfl_sources_place(rfl_sources_t *t, uint32_t i, rfl_hash_t hash,
-    const rfl_source_t *source);
+    const rfl_sources_entry_t *source);
 static uint32_t rfl_sources_victim(const rfl_sources_t *t, uint64_t owner);
 static void rfl_sources_promote(rfl_sources_t *t, uint32_t i);
 static void rfl_sources_set_state(rfl_sources_t *t, uint32_t i,
@@ -112,7 +112,7 @@ static void rfl_sources_unlink_young(rfl_sources_t *t, uint32_t i);
 static void rfl_sources_index_add(rfl_sources_t *t, uint32_t i);
 static void rfl_sources_index_remove(rfl_sources_t *t, uint32_t i);
 static rfl_ended_t rfl_source_ended(unsigned class, unsigned status);
-static void rfl_source_set_host(rfl_source_t *source, rfl_str_t host,
+static void rfl_source_set_host(rfl_sources_entry_t *source, rfl_str_t host,
     int is_cut);
 
 
@@ -154,7 +154,7 @@ rfl_sources_create(uint32_t rows)
     t->owned = calloc(rows, sizeof(uint32_t));
     t->rank = calloc(rows, sizeof(uint64_t));
     t->hash = calloc(rows, sizeof(rfl_hash_t));
-    t->rows = calloc(rows, sizeof(rfl_source_t));
+    t->rows = calloc(rows, sizeof(rfl_sources_entry_t));
     t->next = calloc(rows, sizeof(uint32_t));
     t->prev = calloc(rows, sizeof(uint32_t));
     t->index = calloc(size, sizeof(uint32_t));
@@ -225,7 +225,7 @@ rfl_sources_clear(rfl_sources_t *t)
 
 
 int
-rfl_source_of_event(const rfl_event_t *event, rfl_source_t *source)
+rfl_source_of_event(const rfl_event_t *event, rfl_sources_entry_t *source)
 {
     int          is_cut, folded;
     size_t       room;
@@ -237,7 +237,7 @@ rfl_source_of_event(const rfl_event_t *event, rfl_source_t *source)
 
     ended = rfl_source_ended(event->class, event->status);
 
-    memset(source, 0, offsetof(rfl_source_t, text));
+    memset(source, 0, offsetof(rfl_sources_entry_t, text));
 
     if (event->outcome == RFL_OUTCOME_UNREGISTERED) {
 
@@ -296,7 +296,7 @@ rfl_source_ended(unsigned class, unsigned status)
 
 
 static void
-rfl_source_set_host(rfl_source_t *source, rfl_str_t host, int is_cut)
+rfl_source_set_host(rfl_sources_entry_t *source, rfl_str_t host, int is_cut)
 {
     memcpy(source->text, host.data, host.len);
 
@@ -310,7 +310,7 @@ rfl_source_set_host(rfl_source_t *source, rfl_str_t host, int is_cut)
 
 
 void
-rfl_sources_add(rfl_sources_t *t, const rfl_source_t *source)
+rfl_sources_add(rfl_sources_t *t, const rfl_sources_entry_t *source)
 {
     uint32_t    i;
     rfl_hash_t  hash;
@@ -328,7 +328,7 @@ rfl_sources_add(rfl_sources_t *t, const rfl_source_t *source)
 
 
 static rfl_hash_t
-rfl_sources_hash(const rfl_sources_t *t, const rfl_source_t *source)
+rfl_sources_hash(const rfl_sources_t *t, const rfl_sources_entry_t *source)
 {
     size_t  len;
     u_char  bytes[6 + RFL_SOURCES_TEXT];
@@ -345,7 +345,7 @@ rfl_sources_hash(const rfl_sources_t *t, const rfl_source_t *source)
 
 
 static uint64_t
-rfl_sources_owner(const rfl_sources_t *t, const rfl_source_t *source)
+rfl_sources_owner(const rfl_sources_t *t, const rfl_sources_entry_t *source)
 {
     if (source->kind != RFL_SOURCE_STRANGER) {
         return (uint64_t) source->kind << 32 | source->id;
@@ -376,10 +376,11 @@ rfl_sources_lookup(const rfl_sources_t *t, rfl_hash_t hash)
 
 
 static void
-rfl_sources_bump(rfl_sources_t *t, uint32_t i, const rfl_source_t *source)
+rfl_sources_bump(rfl_sources_t *t, uint32_t i,
+    const rfl_sources_entry_t *source)
 {
     unsigned       ended;
-    rfl_source_t  *row;
+    rfl_sources_entry_t  *row;
 
     row = &t->rows[i];
 
@@ -410,11 +411,11 @@ rfl_sources_bump(rfl_sources_t *t, uint32_t i, const rfl_source_t *source)
 
 static void
 rfl_sources_enter(rfl_sources_t *t, rfl_hash_t hash,
-    const rfl_source_t *source)
+    const rfl_sources_entry_t *source)
 {
     uint32_t       i;
     uint64_t       seen;
-    rfl_source_t  *row;
+    rfl_sources_entry_t  *row;
 
     i = rfl_sources_room(t, source);
     seen = rfl_sources_filter_get(t, hash);
@@ -433,7 +434,7 @@ rfl_sources_enter(rfl_sources_t *t, rfl_hash_t hash,
 
 
 static uint32_t
-rfl_sources_room(rfl_sources_t *t, const rfl_source_t *source)
+rfl_sources_room(rfl_sources_t *t, const rfl_sources_entry_t *source)
 {
     uint32_t  i;
 
@@ -458,9 +459,9 @@ rfl_sources_room(rfl_sources_t *t, const rfl_source_t *source)
 
 static void
 rfl_sources_place(rfl_sources_t *t, uint32_t i, rfl_hash_t hash,
-    const rfl_source_t *source)
+    const rfl_sources_entry_t *source)
 {
-    memcpy(&t->rows[i], source, offsetof(rfl_source_t, text)
+    memcpy(&t->rows[i], source, offsetof(rfl_sources_entry_t, text)
                                 + source->host_len + source->landing_len);
 
     t->state[i] = RFL_SOURCES_YOUNG;
@@ -794,7 +795,7 @@ rfl_sources_used(const rfl_sources_t *t)
 }
 
 
-const rfl_source_t *
+const rfl_sources_entry_t *
 rfl_sources_get(const rfl_sources_t *t, uint32_t i)
 {
     return i < t->used && t->state[i] != RFL_SOURCES_FREE ? &t->rows[i] : NULL;
@@ -820,8 +821,8 @@ rfl_sources_set_dirty(rfl_sources_t *t, uint32_t i)
 }
 
 
-const rfl_source_t *
-rfl_sources_find(const rfl_sources_t *t, const rfl_source_t *source)
+const rfl_sources_entry_t *
+rfl_sources_find(const rfl_sources_t *t, const rfl_sources_entry_t *source)
 {
     uint32_t  i;
 
@@ -844,7 +845,8 @@ rfl_sources_floor(const rfl_sources_t *t)
  */
 
 rfl_rc_t
-rfl_sources_load(rfl_sources_t *t, uint32_t i, const rfl_source_t *source)
+rfl_sources_load(rfl_sources_t *t, uint32_t i,
+    const rfl_sources_entry_t *source)
 {
     rfl_hash_t  hash;
 
@@ -905,7 +907,7 @@ rfl_sources_loaded(rfl_sources_t *t, uint64_t floor)
 
 
 size_t
-rfl_source_encode(const rfl_source_t *source, u_char *out)
+rfl_source_encode(const rfl_sources_entry_t *source, u_char *out)
 {
     size_t    len;
     u_char   *p;
@@ -937,7 +939,7 @@ rfl_source_encode(const rfl_source_t *source, u_char *out)
 
 
 rfl_rc_t
-rfl_source_decode(rfl_str_t record, rfl_source_t *source)
+rfl_source_decode(rfl_str_t record, rfl_sources_entry_t *source)
 {
     size_t      i;
     rfl_rc_t    rc;
@@ -956,7 +958,7 @@ rfl_source_decode(rfl_str_t record, rfl_source_t *source)
         return RFL_DAMAGED;
     }
 
-    memset(source, 0, offsetof(rfl_source_t, text));
+    memset(source, 0, offsetof(rfl_sources_entry_t, text));
 
     source->kind = record.data[1];
     source->folded = record.data[2];

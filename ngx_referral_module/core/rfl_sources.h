@@ -92,30 +92,30 @@ typedef struct {
     uint8_t            host_len;
     uint8_t            landing_len;
     u_char             text[RFL_SOURCES_TEXT];
-} rfl_source_t;
+} rfl_sources_entry_t;
 
 
 static inline rfl_str_t
-rfl_source_host(const rfl_source_t *source)
+rfl_source_host(const rfl_sources_entry_t *source)
 {
     return rfl_str(source->text, source->host_len);
 }
 
 static inline rfl_str_t
-rfl_source_landing(const rfl_source_t *source)
+rfl_source_landing(const rfl_sources_entry_t *source)
 {
     return rfl_str(source->text + source->host_len, source->landing_len);
 }
 
 static inline uint64_t
-rfl_source_lost(const rfl_source_t *source)
+rfl_source_lost(const rfl_sources_entry_t *source)
 {
     return source->n[RFL_ENDED_404] + source->n[RFL_ENDED_410]
            + source->n[RFL_ENDED_4XX] + source->n[RFL_ENDED_5XX];
 }
 
 static inline uint64_t
-rfl_source_clicks(const rfl_source_t *source)
+rfl_source_clicks(const rfl_sources_entry_t *source)
 {
     return source->n[RFL_ENDED_OK] + rfl_source_lost(source);
 }
@@ -135,11 +135,11 @@ void rfl_sources_free(rfl_sources_t *t);         /* NULL is allowed */
  * source.
  */
 
-int rfl_source_of_event(const rfl_event_t *event, rfl_source_t *source);
+int rfl_source_of_event(const rfl_event_t *event, rfl_sources_entry_t *source);
 
 /* Adds a row's clicks: those of one event, or (load) a stored row's. */
 
-void rfl_sources_add(rfl_sources_t *t, const rfl_source_t *source);
+void rfl_sources_add(rfl_sources_t *t, const rfl_sources_entry_t *source);
 
 
 /*
@@ -149,14 +149,14 @@ void rfl_sources_add(rfl_sources_t *t, const rfl_source_t *source);
 
 uint32_t rfl_sources_max(const rfl_sources_t *t);
 uint32_t rfl_sources_used(const rfl_sources_t *t);   /* of them */
-const rfl_source_t *rfl_sources_get(const rfl_sources_t *t, uint32_t i);
+const rfl_sources_entry_t *rfl_sources_get(const rfl_sources_t *t, uint32_t i);
 int rfl_sources_take_dirty(rfl_sources_t *t, uint32_t i);
 void rfl_sources_set_dirty(rfl_sources_t *t, uint32_t i);
 
 /* NULL: there is none for this source and landing. */
 
-const rfl_source_t *rfl_sources_find(const rfl_sources_t *t,
-    const rfl_source_t *source);
+const rfl_sources_entry_t *rfl_sources_find(const rfl_sources_t *t,
+    const rfl_sources_entry_t *source);
 
 
 /* The bound of what is in no row. */
@@ -171,7 +171,7 @@ uint64_t rfl_sources_floor(const rfl_sources_t *t);
 
 void rfl_sources_clear(rfl_sources_t *t);
 rfl_rc_t rfl_sources_load(rfl_sources_t *t, uint32_t i,
-    const rfl_source_t *source);
+    const rfl_sources_entry_t *source);
 void rfl_sources_loaded(rfl_sources_t *t, uint64_t floor);
 
 
@@ -182,8 +182,8 @@ void rfl_sources_loaded(rfl_sources_t *t, uint64_t floor);
 
 #define RFL_SOURCE_RECORD_MAX  (RFL_SOURCES_TEXT + 160)
 
-size_t rfl_source_encode(const rfl_source_t *source, u_char *out);
-rfl_rc_t rfl_source_decode(rfl_str_t record, rfl_source_t *source);
+size_t rfl_source_encode(const rfl_sources_entry_t *source, u_char *out);
+rfl_rc_t rfl_source_decode(rfl_str_t record, rfl_sources_entry_t *source);
 
 
 #endif /* RFL_SOURCES_H */

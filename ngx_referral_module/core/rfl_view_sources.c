@@ -29,7 +29,7 @@ rfl_view_sources_find(rfl_view_t *v, rfl_buf_t *b)
 {
     size_t             i, n;
     rfl_rc_t           rc;
-    rfl_source_t       source;
+    rfl_sources_entry_t       source;
     rfl_top_row_t      row, after;
     rfl_source_row_t   rows[RFL_ENDS];
     rfl_source_site_t  site;
@@ -132,7 +132,7 @@ rfl_view_source_row(rfl_view_t *v, rfl_buf_t *b, const rfl_top_row_t *row)
 {
     rfl_rc_t           rc;
     rfl_ended_t        ended;
-    rfl_source_t       source;
+    rfl_sources_entry_t       source;
     rfl_source_list_t  list;
     rfl_source_site_t  site;
 

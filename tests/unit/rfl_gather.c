@@ -146,7 +146,7 @@ clicks_of(fixture_t *f, const char *host)
 {
     uint32_t      number;
     uint64_t      clicks;
-    rfl_source_t  source;
+    rfl_sources_entry_t  source;
 
     assert_int_equal(rfl_ledger_begin(f->ledger, NULL), RFL_OK);
 

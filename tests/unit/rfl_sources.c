@@ -78,7 +78,7 @@ set_text(rfl_event_t *event, rfl_str_t source, rfl_str_t landing)
 
 
 static void
-make_source(rfl_source_t *source, const char *host, const char *landing,
+make_source(rfl_sources_entry_t *source, const char *host, const char *landing,
     unsigned status, uint64_t time)
 {
     rfl_event_t  event;
@@ -92,17 +92,17 @@ static void
 add(rfl_sources_t *t, const char *host, const char *landing, unsigned status,
     uint64_t time)
 {
-    rfl_source_t  source;
+    rfl_sources_entry_t  source;
 
     make_source(&source, host, landing, status, time);
     rfl_sources_add(t, &source);
 }
 
 
-static const rfl_source_t *
+static const rfl_sources_entry_t *
 find(rfl_sources_t *t, const char *host, const char *landing)
 {
-    rfl_source_t  source;
+    rfl_sources_entry_t  source;
 
     make_source(&source, host, landing, 200, 1);
 
@@ -114,7 +114,7 @@ static void
 test_counts(void **state)
 {
     rfl_sources_t       *t;
-    const rfl_source_t  *row;
+    const rfl_sources_entry_t  *row;
 
     (void) state;
 
@@ -157,7 +157,7 @@ test_events(void **state)
 {
     unsigned      class;
     rfl_event_t   event;
-    rfl_source_t  source;
+    rfl_sources_entry_t  source;
 
     (void) state;
 
@@ -206,7 +206,7 @@ test_long_texts(void **state)
     size_t        i;
     char          host[300], landing[300];
     rfl_event_t   event;
-    rfl_source_t  source;
+    rfl_sources_entry_t  source;
 
     (void) state;
 
@@ -241,15 +241,15 @@ typedef struct {
 static int
 compare_rows(const void *one, const void *two)
 {
-    const rfl_source_t *a = *(const rfl_source_t *const *) one;
-    const rfl_source_t *b = *(const rfl_source_t *const *) two;
+    const rfl_sources_entry_t *a = *(const rfl_sources_entry_t *const *) one;
+    const rfl_sources_entry_t *b = *(const rfl_sources_entry_t *const *) two;
 
     return a->rank < b->rank ? 1 : a->rank > b->rank ? -1 : 0;
 }
 
 
 static void
-check_bound(const rfl_source_t *row, uint64_t clicks)
+check_bound(const rfl_sources_entry_t *row, uint64_t clicks)
 {
     assert_true(rfl_source_clicks(row) <= clicks);
     assert_true(rfl_source_clicks(row) + row->before >= clicks);
@@ -315,7 +315,7 @@ test_million(void **state)
     tally_t              real[REAL];
     unsigned             shown;
     rfl_sources_t       *t;
-    const rfl_source_t  *row, *rows[RFL_SOURCES_ROWS];
+    const rfl_sources_entry_t  *row, *rows[RFL_SOURCES_ROWS];
 
     (void) state;
 
@@ -463,7 +463,7 @@ check_all(rfl_sources_t *t, const uint64_t *exact)
 {
     char                 host[32];
     unsigned             k;
-    const rfl_source_t  *row;
+    const rfl_sources_entry_t  *row;
 
     for (k = 0; k < NAMES; k++) {
         (void) snprintf(host, sizeof(host), "h%u.example", k);
@@ -485,9 +485,9 @@ reload(rfl_sources_t *t, uint32_t rows)
     u_char               record[RFL_SOURCE_RECORD_MAX];
     size_t               len;
     uint32_t             i;
-    rfl_source_t         source;
+    rfl_sources_entry_t         source;
     rfl_sources_t       *copy;
-    const rfl_source_t  *row;
+    const rfl_sources_entry_t  *row;
 
     copy = rfl_sources_create(rows);
     assert_non_null(copy);
@@ -565,7 +565,7 @@ test_records(void **state)
     size_t        len, i;
     unsigned      n;
     rfl_rc_t      rc;
-    rfl_source_t  source, again;
+    rfl_sources_entry_t  source, again;
 
     (void) state;
 
@@ -575,7 +575,8 @@ test_records(void **state)
 
     assert_int_equal(rfl_source_decode(rfl_str(record, len), &again), RFL_OK);
     assert_int_equal(memcmp(&source, &again,
-                            offsetof(rfl_source_t, text) + source.host_len
+                            offsetof(rfl_sources_entry_t, text)
+                            + source.host_len
                             + source.landing_len), 0);
 
     for (i = 0; i < len; i++) {
