@@ -710,7 +710,7 @@ rfl_keeper_gather(rfl_keeper_t *k)
     rc = rfl_gather_attend(k->gather, &k->rt, k->ledger, &message);
 
     if (rc != RFL_OK && k->gather_told != rc) {
-        rfl_keeper_add_message(k, &message);
+        rfl_notices_add(&k->notices, &message);
     }
 
     k->gather_told = rc;
