@@ -9,13 +9,11 @@
  */
 
 #include "rfl_gather.h"
+#include "rfl_thread.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 
@@ -82,14 +80,11 @@ static void rfl_gather_start_at(rfl_gather_t *g, rfl_gather_file_t *file,
 static void rfl_gather_close_files(rfl_gather_t *g, int all);
 static int rfl_gather_fill_batch(rfl_gather_t *g);
 static void rfl_gather_reset_batch(rfl_gather_t *g);
-static uint64_t rfl_gather_clock_ms(clockid_t clock);
 
 
 rfl_gather_t *
 rfl_gather_start(const rfl_runtime_conf_t *conf)
 {
-    int            rc;
-    sigset_t       all, old;
     rfl_gather_t  *g;
 
     g = rfl_gather_create(conf);
@@ -97,14 +92,7 @@ rfl_gather_start(const rfl_runtime_conf_t *conf)
         return NULL;
     }
 
-    (void) sigfillset(&all);
-    (void) pthread_sigmask(SIG_SETMASK, &all, &old);
-
-    rc = pthread_create(&g->thread, NULL, rfl_gather_main, g);
-
-    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
-
-    if (rc != 0) {
+    if (rfl_thread_start(&g->thread, rfl_gather_main, g) != RFL_OK) {
         rfl_gather_free(g);
         return NULL;
     }
@@ -118,8 +106,7 @@ rfl_gather_start(const rfl_runtime_conf_t *conf)
 static rfl_gather_t *
 rfl_gather_create(const rfl_runtime_conf_t *conf)
 {
-    rfl_gather_t        *g;
-    pthread_condattr_t   attr;
+    rfl_gather_t  *g;
 
     g = calloc(1, sizeof(rfl_gather_t));
     if (g == NULL) {
@@ -129,10 +116,7 @@ rfl_gather_create(const rfl_runtime_conf_t *conf)
     g->conf = conf;
     g->lock_fd = -1;
 
-    (void) pthread_condattr_init(&attr);
-    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void) pthread_cond_init(&g->wake, &attr);
-    (void) pthread_condattr_destroy(&attr);
+    rfl_thread_cond_init(&g->wake);
     (void) pthread_mutex_init(&g->mutex, NULL);
 
     g->table = rfl_sources_create(RFL_SOURCES_ROWS);
@@ -235,17 +219,10 @@ rfl_gather_main(void *data)
 static void
 rfl_gather_wait(rfl_gather_t *g, unsigned ms)
 {
-    uint64_t         until_ms;
-    struct timespec  until;
-
-    until_ms = rfl_gather_clock_ms(CLOCK_MONOTONIC) + ms;
-    until.tv_sec = (time_t) (until_ms / 1000);
-    until.tv_nsec = (long) (until_ms % 1000) * 1000000;
-
     (void) pthread_mutex_lock(&g->mutex);
 
     if (!g->stop) {
-        (void) pthread_cond_timedwait(&g->wake, &g->mutex, &until);
+        rfl_thread_cond_wait(&g->wake, &g->mutex, rfl_clock_ms() + ms);
     }
 
     (void) pthread_mutex_unlock(&g->mutex);
@@ -265,7 +242,7 @@ rfl_gather_read(rfl_gather_t *g)
         return 0;
     }
 
-    now_ms = rfl_gather_clock_ms(CLOCK_MONOTONIC);
+    now_ms = rfl_clock_ms();
 
     for (i = 0, n = 0; i < RFL_LEDGER_RINGS && n < RFL_GATHER_PIECE; i++) {
         if (g->files[i].counters != NULL) {
@@ -727,7 +704,7 @@ rfl_gather_close_files(rfl_gather_t *g, int all)
     size_t    i;
     uint64_t  now_ms;
 
-    now_ms = rfl_gather_clock_ms(CLOCK_MONOTONIC);
+    now_ms = rfl_clock_ms();
 
     for (i = 0; i < RFL_LEDGER_RINGS; i++) {
 
@@ -846,15 +823,4 @@ rfl_gather_give_back(rfl_gather_t *g, rfl_rc_t rc)
     g->changed = 1;
 
     (void) pthread_mutex_unlock(&g->mutex);
-}
-
-
-static uint64_t
-rfl_gather_clock_ms(clockid_t clock)
-{
-    struct timespec  now;
-
-    (void) clock_gettime(clock, &now);
-
-    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
