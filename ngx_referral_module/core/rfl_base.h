@@ -180,6 +180,21 @@ rfl_str_same(const u_char *a, const u_char *b, size_t len)
 }
 
 
+/* As memcmp() has it; what begins a longer one is less. */
+
+static inline int
+rfl_str_cmp(rfl_str_t a, rfl_str_t b)
+{
+    int     order;
+    size_t  len;
+
+    len = a.len < b.len ? a.len : b.len;
+    order = len != 0 ? memcmp(a.data, b.data, len) : 0;
+
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+
 static inline u_char
 rfl_lower(u_char c)
 {

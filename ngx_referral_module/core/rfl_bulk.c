@@ -1,6 +1,10 @@
 /*
- * See rfl_bulk.h.  Everything has its size from the beginning: an add that
- * has begun does not run out of memory half-way.
+ * See rfl_bulk.h.
+ *
+ * A key's place in the table follows from its first bits, and the next places
+ * are taken when it is not free; the table does not begin again at its end,
+ * but has some places more.  So keys are in order but within a row of taken
+ * places.
  */
 
 #include "rfl_bulk.h"
@@ -10,16 +14,32 @@
 #include "rfl_store.h"
 
 
-#define RFL_BULK_PLACES  (4 * (size_t) RFL_BULK_LINKS)  /* a power of two */
+#define RFL_BULK_PLACES_MIN   4096       /* a power of two */
+#define RFL_BULK_PLACES_MORE  1024       /* behind the last one */
+
+#define RFL_BULK_SLOT_SIZE    24
+
+/* What is put in order at a time: 80,000 links, in 32 MB with its order. */
+
+#define RFL_BULK_SLOTS_SIZE    ((size_t) 8 << 20)
+#define RFL_BULK_SLOTS_MAX     (RFL_BULK_SLOTS_SIZE / (RFL_BULK_SLOT_SIZE + 2))
+#define RFL_BULK_SOURCES_SIZE  ((size_t) 8 << 20)
+#define RFL_BULK_SOURCES_MAX   (RFL_BULK_SOURCES_SIZE / 40)
+
+/* Moves of a key while they are put in order: more, and qsort() does it. */
+
+#define RFL_BULK_MOVES  32
 
 
-static int rfl_bulk_slot_cmp(const void *a, const void *b);
-static int rfl_bulk_key_cmp(const void *a, const void *b);
-static int rfl_bulk_source_cmp(const void *a, const void *b, void *texts);
+static rfl_rc_t bulk_grow(rfl_bulk_t *b, rfl_error_t *err);
+static int bulk_put(rfl_bulk_t *b, const rfl_bulk_key_t *key);
+static void bulk_write(u_char *p, uint64_t n, size_t size);
+static uint64_t bulk_read(const u_char *p, size_t size);
+static int bulk_key_cmp(const void *a, const void *b);
 
 
 rfl_bulk_t *
-rfl_bulk_create(void)
+rfl_bulk_create(const char *dir)
 {
     rfl_bulk_t  *b;
 
@@ -28,16 +48,11 @@ rfl_bulk_create(void)
         return NULL;
     }
 
-    b->slots = malloc(RFL_BULK_LINKS * RFL_BULK_SLOTS
-                      * sizeof(rfl_bulk_slot_t));
-    b->sources = malloc(RFL_BULK_LINKS * sizeof(rfl_bulk_source_t));
-    b->keys = malloc(RFL_BULK_LINKS * sizeof(rfl_bulk_key_t));
-    b->texts = malloc(RFL_BULK_SOURCES);
-    b->places = calloc(RFL_BULK_PLACES, sizeof(rfl_bulk_key_t));
+    b->slots = rfl_sort_create(dir, RFL_BULK_SLOTS_SIZE, RFL_BULK_SLOTS_MAX);
+    b->sources = rfl_sort_create(dir, RFL_BULK_SOURCES_SIZE,
+                                 RFL_BULK_SOURCES_MAX);
 
-    if (b->slots == NULL || b->sources == NULL || b->keys == NULL
-        || b->texts == NULL || b->places == NULL)
-    {
+    if (b->slots == NULL || b->sources == NULL) {
         rfl_bulk_free(b);
         return NULL;
     }
@@ -53,63 +68,97 @@ rfl_bulk_free(rfl_bulk_t *b)
         return;
     }
 
-    free(b->slots);
-    free(b->sources);
+    rfl_sort_free(b->slots);
+    rfl_sort_free(b->sources);
     free(b->keys);
-    free(b->texts);
-    free(b->places);
     free(b);
 }
 
 
-int
-rfl_bulk_is_full(const rfl_bulk_t *b)
+rfl_rc_t
+rfl_bulk_key(rfl_bulk_t *b, uint64_t key, uint32_t id, rfl_error_t *err)
 {
-    return b->nkeys == RFL_BULK_LINKS
-           || b->nsources == RFL_BULK_LINKS
-           || b->nslots > RFL_BULK_LINKS * RFL_BULK_SLOTS - RFL_BULK_SLOTS
-           || b->texts_len > RFL_BULK_SOURCES - RFL_STORE_KEY_MAX;
+    rfl_rc_t        rc;
+    rfl_bulk_key_t  new;
+
+    new.words[0] = (uint32_t) (key >> 32);
+    new.words[1] = (uint32_t) key;
+    new.id = id;
+
+    while (b->nkeys >= b->places / 4 * 3 || !bulk_put(b, &new)) {
+        rc = bulk_grow(b, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    b->nkeys++;
+
+    return RFL_OK;
 }
 
 
-/* Keys are hashes: their low bits are as good as any. */
+/* Keys that will not fit behind the last place make it grow once more. */
 
-void
-rfl_bulk_key(rfl_bulk_t *b, uint64_t key, uint32_t id)
+static rfl_rc_t
+bulk_grow(rfl_bulk_t *b, rfl_error_t *err)
+{
+    size_t           i, places;
+    unsigned         fits, shift;
+    rfl_bulk_key_t  *old;
+
+    old = b->keys;
+    places = b->places;
+    shift = b->shift;
+
+    do {
+        b->places = b->places != 0 ? 2 * b->places : RFL_BULK_PLACES_MIN;
+        b->shift = 64 - (unsigned) __builtin_ctzll(b->places);
+
+        b->keys = calloc(b->places + RFL_BULK_PLACES_MORE,
+                         sizeof(rfl_bulk_key_t));
+        if (b->keys == NULL) {
+            b->keys = old;
+            b->places = places;
+            b->shift = shift;
+            return rfl_fail(err, RFL_NO_MEMORY, "out of memory");
+        }
+
+        fits = 1;
+
+        for (i = 0; fits && old != NULL && i < places + RFL_BULK_PLACES_MORE;
+             i++)
+        {
+            fits = old[i].id == 0 || bulk_put(b, &old[i]);
+        }
+
+        if (!fits) {
+            free(b->keys);
+        }
+
+    } while (!fits);
+
+    free(old);
+
+    return RFL_OK;
+}
+
+
+static int
+bulk_put(rfl_bulk_t *b, const rfl_bulk_key_t *key)
 {
     size_t  i;
 
-    b->keys[b->nkeys].key = key;
-    b->keys[b->nkeys].id = id;
-    b->nkeys++;
-
-    for (i = key & (RFL_BULK_PLACES - 1); b->places[i].id != 0;
-         i = (i + 1) & (RFL_BULK_PLACES - 1))
+    for (i = rfl_bulk_key_of(key) >> b->shift;
+         i < b->places + RFL_BULK_PLACES_MORE; i++)
     {
-        /* void */
+        if (b->keys[i].id == 0) {
+            b->keys[i] = *key;
+            return 1;
+        }
     }
 
-    b->places[i].key = key;
-    b->places[i].id = id;
-}
-
-
-void
-rfl_bulk_source(rfl_bulk_t *b, rfl_str_t source)
-{
-    b->sources[b->nsources].pos = (uint32_t) b->texts_len;
-    b->sources[b->nsources].len = (uint32_t) source.len;
-    b->nsources++;
-
-    memcpy(b->texts + b->texts_len, source.data, source.len);
-    b->texts_len += source.len;
-}
-
-
-void
-rfl_bulk_slot(rfl_bulk_t *b, const rfl_bulk_slot_t *slot)
-{
-    b->slots[b->nslots++] = *slot;
+    return 0;
 }
 
 
@@ -118,11 +167,15 @@ rfl_bulk_find(const rfl_bulk_t *b, uint64_t key)
 {
     size_t  i;
 
-    for (i = key & (RFL_BULK_PLACES - 1); b->places[i].id != 0;
-         i = (i + 1) & (RFL_BULK_PLACES - 1))
+    if (b->nkeys == 0) {
+        return 0;
+    }
+
+    for (i = key >> b->shift;
+         i < b->places + RFL_BULK_PLACES_MORE && b->keys[i].id != 0; i++)
     {
-        if (b->places[i].key == key) {
-            return b->places[i].id;
+        if (rfl_bulk_key_of(&b->keys[i]) == key) {
+            return b->keys[i].id;
         }
     }
 
@@ -130,83 +183,165 @@ rfl_bulk_find(const rfl_bulk_t *b, uint64_t key)
 }
 
 
-void
-rfl_bulk_sort(rfl_bulk_t *b)
+rfl_rc_t
+rfl_bulk_source(rfl_bulk_t *b, rfl_str_t source, rfl_error_t *err)
 {
-    qsort(b->keys, b->nkeys, sizeof(rfl_bulk_key_t), rfl_bulk_key_cmp);
-    qsort(b->slots, b->nslots, sizeof(rfl_bulk_slot_t), rfl_bulk_slot_cmp);
-    qsort_r(b->sources, b->nsources, sizeof(rfl_bulk_source_t),
-            rfl_bulk_source_cmp, b->texts);
+    return rfl_sort_add(b->sources, source, err);
 }
 
 
-static int
-rfl_bulk_slot_cmp(const void *a, const void *b)
-{
-    const rfl_bulk_slot_t *one = a;
-    const rfl_bulk_slot_t *two = b;
+/* Numbers with the highest byte first are in the order of memcmp(). */
 
-    if (one->low != two->low) {
-        return one->low < two->low ? -1 : 1;
+rfl_rc_t
+rfl_bulk_slot(rfl_bulk_t *b, const rfl_bulk_slot_t *slot, rfl_error_t *err)
+{
+    u_char  item[RFL_BULK_SLOT_SIZE];
+
+    bulk_write(item, slot->low, 8);
+    bulk_write(item + 8, slot->high, 8);
+    bulk_write(item + 16, slot->id, 4);
+    bulk_write(item + 20, slot->info, 4);
+
+    return rfl_sort_add(b->slots, rfl_str(item, sizeof(item)), err);
+}
+
+
+rfl_rc_t
+rfl_bulk_begin(rfl_bulk_t *b, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    b->at_end = 0;
+
+    rc = rfl_sort_begin(b->slots, err);
+
+    return rc == RFL_OK ? rfl_sort_begin(b->sources, err) : rc;
+}
+
+
+rfl_rc_t
+rfl_bulk_next_slot(rfl_bulk_t *b, rfl_error_t *err)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  item;
+
+    rc = rfl_sort_next(b->slots, &item, err);
+
+    if (rc == RFL_NOT_FOUND) {
+        b->at_end = 1;
+        return RFL_OK;
     }
 
-    return one->id < two->id ? -1 : one->id > two->id;
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    b->slot.low = bulk_read(item.data, 8);
+    b->slot.high = bulk_read(item.data + 8, 8);
+    b->slot.id = (uint32_t) bulk_read(item.data + 16, 4);
+    b->slot.info = (uint32_t) bulk_read(item.data + 20, 4);
+
+    return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_bulk_next_source(rfl_bulk_t *b, rfl_str_t *source, rfl_error_t *err)
+{
+    return rfl_sort_next(b->sources, source, err);
+}
+
+
+static void
+bulk_write(u_char *p, uint64_t n, size_t size)
+{
+    while (size-- != 0) {
+        p[size] = (u_char) n;
+        n >>= 8;
+    }
+}
+
+
+static uint64_t
+bulk_read(const u_char *p, size_t size)
+{
+    size_t    i;
+    uint64_t  n;
+
+    n = 0;
+
+    for (i = 0; i < size; i++) {
+        n = n << 8 | p[i];
+    }
+
+    return n;
+}
+
+
+void
+rfl_bulk_sort_keys(rfl_bulk_t *b)
+{
+    size_t          i, k, moves;
+    rfl_bulk_key_t  key;
+
+    k = 0;
+
+    for (i = 0; k < b->nkeys; i++) {
+        if (b->keys[i].id != 0) {
+            b->keys[k++] = b->keys[i];
+        }
+    }
+
+    moves = b->nkeys * RFL_BULK_MOVES;
+
+    for (i = 1; i < b->nkeys; i++) {
+        key = b->keys[i];
+
+        for (k = i; k > 0 && bulk_key_cmp(&b->keys[k - 1], &key) > 0; k--) {
+            b->keys[k] = b->keys[k - 1];
+        }
+
+        b->keys[k] = key;
+
+        if (i - k > moves) {
+            qsort(b->keys, b->nkeys, sizeof(rfl_bulk_key_t), bulk_key_cmp);
+            return;
+        }
+
+        moves -= i - k;
+    }
 }
 
 
 static int
-rfl_bulk_key_cmp(const void *a, const void *b)
+bulk_key_cmp(const void *a, const void *b)
 {
-    const rfl_bulk_key_t *one = a;
-    const rfl_bulk_key_t *two = b;
+    uint64_t  one, two;
 
-    return one->key < two->key ? -1 : one->key > two->key;
+    one = rfl_bulk_key_of(a);
+    two = rfl_bulk_key_of(b);
+
+    return one < two ? -1 : one > two;
 }
 
 
-static int
-rfl_bulk_source_cmp(const void *a, const void *b, void *texts)
-{
-    const rfl_bulk_source_t *one = a;
-    const rfl_bulk_source_t *two = b;
-
-    int      order;
-    u_char  *p;
-
-    p = texts;
-
-    order = memcmp(p + one->pos, p + two->pos,
-                   one->len < two->len ? one->len : two->len);
-
-    return order != 0 ? order : (one->len > two->len) - (one->len < two->len);
-}
-
-
-/*
- * Of few keys the places are emptied one by one.  Each goes on to the next
- * empty place: what a hole would cut off from its key is emptied with it.
- */
+/* A small table is kept: bulks may be small and many. */
 
 void
 rfl_bulk_reset(rfl_bulk_t *b)
 {
-    size_t  i, k;
+    if (b->places == RFL_BULK_PLACES_MIN) {
+        memset(b->keys, 0, (RFL_BULK_PLACES_MIN + RFL_BULK_PLACES_MORE)
+                           * sizeof(rfl_bulk_key_t));
 
-    if (b->nkeys > RFL_BULK_LINKS / 16) {
-        memset(b->places, 0, RFL_BULK_PLACES * sizeof(rfl_bulk_key_t));
-        b->nkeys = 0;
+    } else {
+        free(b->keys);
+        b->keys = NULL;
+        b->places = 0;
     }
 
-    for (k = 0; k < b->nkeys; k++) {
-        for (i = b->keys[k].key & (RFL_BULK_PLACES - 1); b->places[i].id != 0;
-             i = (i + 1) & (RFL_BULK_PLACES - 1))
-        {
-            b->places[i].id = 0;
-        }
-    }
-
-    b->nslots = 0;
-    b->nsources = 0;
     b->nkeys = 0;
-    b->texts_len = 0;
+
+    rfl_sort_reset(b->slots);
+    rfl_sort_reset(b->sources);
 }

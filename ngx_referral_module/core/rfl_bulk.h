@@ -1,24 +1,27 @@
 /*
- * What a bulk registration has still to write: keys, sources and slots of
- * many links, put into the order of their tables before they are written.
+ * What a bulk registration has still to write: keys, slots and sources of
+ * many links, to be put into the order of their tables before they are
+ * written.
  *
- * Keys and slots are hashes, so links come to their B-trees at random, and a
- * random put costs four times one in order (1,400 ns and 340, at three
- * million entries of 24 bytes in one transaction).
+ * Keys and slots are hashes, so links come to their B-trees at random.  A
+ * random put costs four times one in order (1,400 ns and 340, at three million
+ * entries of 24 bytes in one transaction), and leaves pages 69 % full where
+ * appending leaves them full.
  *
- * About 200 bytes a link, RFL_BULK_LINKS links at a time; pages that are not
- * used cost nothing.
+ * A key is needed before that, to know the link when it comes again: keys are
+ * in memory, 12 bytes each in a table that is up to three quarters full, which
+ * is nearly in their order.  Slots and sources are on disk (rfl_sort.h).
  */
 
 #ifndef RFL_BULK_H
 #define RFL_BULK_H
 
-#include "rfl_base.h"
+#include "rfl_sort.h"
 
 
-#define RFL_BULK_LINKS    131072
-#define RFL_BULK_SLOTS    6              /* of a link */
-#define RFL_BULK_SOURCES  ((size_t) 16 << 20)            /* bytes */
+/* Set in the id of a key that is a group's; ids have 26 bits. */
+
+#define RFL_BULK_GROUP  0x80000000u
 
 
 typedef struct {
@@ -30,58 +33,63 @@ typedef struct {
 
 
 typedef struct {
-    uint64_t  key;
+    uint32_t  words[2];                  /* of the key, first the high one */
     uint32_t  id;                        /* 0: an empty place */
 } rfl_bulk_key_t;
 
 
 typedef struct {
-    uint32_t  pos;                       /* in texts */
-    uint32_t  len;
-} rfl_bulk_source_t;
-
-
-/* Read what is there after rfl_bulk_sort(). */
-
-typedef struct {
-    rfl_bulk_slot_t    *slots;
-    size_t              nslots;
-    rfl_bulk_source_t  *sources;
-    size_t              nsources;
-    rfl_bulk_key_t     *keys;            /* the first nkeys, once sorted */
-    size_t              nkeys;
-    u_char             *texts;
-    size_t              texts_len;
-    rfl_bulk_key_t     *places;          /* an open hash table */
+    rfl_bulk_key_t  *keys;               /* an open hash table; once in order,
+                                            the first nkeys */
+    size_t           nkeys;
+    size_t           places;
+    unsigned         shift;              /* what a key's place leaves of it */
+    rfl_sort_t      *slots;
+    rfl_sort_t      *sources;
+    rfl_bulk_slot_t  slot;               /* that was read */
+    unsigned         at_end;             /* of the slots */
 } rfl_bulk_t;
 
 
-rfl_bulk_t *rfl_bulk_create(void);       /* NULL: no memory */
+/* dir: see rfl_sort_create().  NULL: no memory. */
+
+rfl_bulk_t *rfl_bulk_create(const char *dir);
 void rfl_bulk_free(rfl_bulk_t *b);       /* NULL is allowed */
 
-/* Whether another link, whose source has at most RFL_STORE_KEY_MAX bytes,
- * may not fit. */
+/*
+ * A key only once, a source of at most RFL_STORE_KEY_MAX bytes.  Errors are
+ * those of rfl_sort_add(), and RFL_NO_MEMORY.
+ */
 
-int rfl_bulk_is_full(const rfl_bulk_t *b);
+rfl_rc_t rfl_bulk_key(rfl_bulk_t *b, uint64_t key, uint32_t id,
+    rfl_error_t *err);
+rfl_rc_t rfl_bulk_source(rfl_bulk_t *b, rfl_str_t source, rfl_error_t *err);
+rfl_rc_t rfl_bulk_slot(rfl_bulk_t *b, const rfl_bulk_slot_t *slot,
+    rfl_error_t *err);
 
-/* The caller has asked rfl_bulk_is_full() for the link. */
-
-void rfl_bulk_key(rfl_bulk_t *b, uint64_t key, uint32_t id);
-void rfl_bulk_source(rfl_bulk_t *b, rfl_str_t source);
-void rfl_bulk_slot(rfl_bulk_t *b, const rfl_bulk_slot_t *slot);
-
-/* The link of a key; 0: it is not here. */
+/* The id of a key; 0: it is not here. */
 
 uint32_t rfl_bulk_find(const rfl_bulk_t *b, uint64_t key);
 
-/* Slots by hash, then id; sources as memcmp() has it; keys. */
+/*
+ * begin: no more slots and sources are added; keys may be.  next: b->slot, by
+ * hash, then by id, until b->at_end; a source, as memcmp() has them, until
+ * RFL_NOT_FOUND.
+ */
 
-void rfl_bulk_sort(rfl_bulk_t *b);
+rfl_rc_t rfl_bulk_begin(rfl_bulk_t *b, rfl_error_t *err);
+rfl_rc_t rfl_bulk_next_slot(rfl_bulk_t *b, rfl_error_t *err);
+rfl_rc_t rfl_bulk_next_source(rfl_bulk_t *b, rfl_str_t *source,
+    rfl_error_t *err);
 
-static inline rfl_str_t
-rfl_bulk_text(const rfl_bulk_t *b, size_t i)
+/* The end of finding and adding keys: b->keys are in order. */
+
+void rfl_bulk_sort_keys(rfl_bulk_t *b);
+
+static inline uint64_t
+rfl_bulk_key_of(const rfl_bulk_key_t *place)
 {
-    return rfl_str(b->texts + b->sources[i].pos, b->sources[i].len);
+    return (uint64_t) place->words[0] << 32 | place->words[1];
 }
 
 void rfl_bulk_reset(rfl_bulk_t *b);

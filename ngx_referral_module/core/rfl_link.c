@@ -88,7 +88,6 @@ static rfl_rc_t rfl_link_labels_add(const rfl_link_field_t *field,
     rfl_link_labels_t *labels, rfl_str_t label, rfl_error_t *err);
 static size_t rfl_link_labels_find(const rfl_link_labels_t *labels,
     rfl_str_t label, int *found);
-static int rfl_str_cmp(rfl_str_t a, rfl_str_t b);
 
 static const char *rfl_link_check_line(rfl_str_t value);
 static const char *rfl_link_check_note(rfl_str_t value);
@@ -787,21 +786,6 @@ rfl_link_labels_find(const rfl_link_labels_t *labels, rfl_str_t label,
     *found = 0;
 
     return low;
-}
-
-
-static int
-rfl_str_cmp(rfl_str_t a, rfl_str_t b)
-{
-    int  order;
-
-    order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
-
-    if (order != 0) {
-        return order;
-    }
-
-    return (a.len > b.len) - (a.len < b.len);
 }
 
 

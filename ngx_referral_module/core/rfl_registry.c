@@ -13,9 +13,9 @@
  * when another link comes.  The remaining link keeps its row in members
  * until it leaves too.
  *
- * Bulk registration is bounded by B-tree probes: an add is about nine, and
- * allocates nothing.  In bulk, all but the record and one read of the key
- * waits and is put in order (rfl_bulk.h).
+ * An add is about nine B-tree probes, and allocates nothing.  In bulk, all but
+ * the record and one read of the key waits, is put in order (rfl_bulk.h) and
+ * written in one walk through each table.
  */
 
 #include "rfl_registry_parts.h"
@@ -54,6 +54,15 @@
 
 #define RFL_PATTERNS_SIZE     (4 * RFL_PATTERNS_PER_HOST)
 
+/* So much may be put in bulk before what was written leaves memory. */
+
+#define RFL_BULK_DIRTY_MAX    ((size_t) 32 << 20)
+
+/* What LMDB needs for a key and its value beside these. */
+
+#define RFL_NODE_SIZE         10
+#define RFL_MEMBER_SIZE       (RFL_NODE_SIZE + 16)
+
 /* What of a text an error message shows. */
 
 #define RFL_SHOWN_MAX         200
@@ -86,6 +95,8 @@ struct rfl_registry_s {
     rfl_registry_clicks_pt  clicks;
     void                   *clicks_data;
     rfl_bulk_t             *bulk;        /* or NULL */
+    rfl_cursor_t           *cursor;      /* of what is written in bulk */
+    size_t                  bulk_dirty;  /* bytes put since the last spill */
     char                    dir[PATH_MAX];
 
     /* Work space: too large for a stack, too hot for the heap. */
@@ -95,6 +106,7 @@ struct rfl_registry_s {
     size_t                  text_len;    /* without group prefix and kind */
     u_char                  text[RFL_GROUP_PREFIX_LEN + 1
                                  + RFL_SLOT_TEXT_MAX + 1];
+    u_char                  last[RFL_STORE_KEY_MAX];
     u_char                  record[RFL_GROUP_HEAD + RFL_LINK_RECORD_MAX
                                    + RFL_SLOT_TEXT_MAX + 1];
 };
@@ -124,6 +136,7 @@ static rfl_rc_t registry_link_of_key(rfl_registry_t *r, uint64_t key,
 static rfl_rc_t registry_parse_key(rfl_str_t stored, rfl_key_value_t *value);
 static rfl_rc_t registry_put_key(rfl_registry_t *r, uint64_t key, uint32_t id,
     u_char state, rfl_error_t *err);
+static void registry_key_value(u_char *out, uint32_t id, u_char state);
 static rfl_rc_t registry_record(rfl_registry_t *r, uint32_t id, u_char state,
     rfl_link_t *link);
 static int registry_is_link(const rfl_key_value_t *value);
@@ -145,15 +158,34 @@ static rfl_rc_t registry_encode(rfl_registry_t *r, const rfl_link_t *link,
     size_t *len, rfl_error_t *err);
 static rfl_rc_t registry_insert(rfl_registry_t *r, const rfl_link_t *link,
     size_t record_len, int is_new, rfl_error_t *err);
-static void registry_put_off(rfl_registry_t *r, const rfl_link_t *link);
+static rfl_rc_t registry_put_off(rfl_registry_t *r, const rfl_link_t *link,
+    rfl_error_t *err);
 static rfl_rc_t registry_put_index(rfl_registry_t *r, const rfl_link_t *link,
     rfl_error_t *err);
-static rfl_rc_t registry_write_bulk(rfl_registry_t *r, rfl_bulk_t *b,
+static rfl_rc_t registry_write_bulk(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_write_slots(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_collect_slots(rfl_registry_t *r, uint64_t low,
+    int is_new, rfl_slot_list_t *list, rfl_error_t *err);
+static rfl_rc_t registry_collect_slot(rfl_registry_t *r,
+    rfl_slot_list_t *list, rfl_error_t *err);
+static int registry_bulk_is_at(const rfl_bulk_t *b,
+    const rfl_bulk_slot_t *slot);
+static rfl_rc_t registry_collect_group(rfl_registry_t *r,
+    const rfl_bulk_slot_t *first, rfl_slot_entry_t *entry, rfl_error_t *err);
+static rfl_rc_t registry_collect_members(rfl_registry_t *r,
+    const rfl_bulk_slot_t *first, uint32_t group, uint32_t *n,
     rfl_error_t *err);
-static rfl_rc_t registry_write_slot(rfl_registry_t *r,
+static rfl_rc_t registry_name_slot(rfl_registry_t *r,
     const rfl_bulk_slot_t *slot, rfl_error_t *err);
-static rfl_rc_t registry_join_slot(rfl_registry_t *r,
-    const rfl_bulk_slot_t *slot, rfl_error_t *err);
+static rfl_rc_t registry_write_sources(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_write_keys(rfl_registry_t *r, rfl_error_t *err);
+static rfl_rc_t registry_last(rfl_registry_t *r, rfl_str_t *last,
+    rfl_error_t *err);
+static rfl_rc_t registry_put_in_order(rfl_registry_t *r, rfl_str_t key,
+    rfl_str_t value, int append, rfl_error_t *err);
+static rfl_rc_t registry_dirtied(rfl_registry_t *r, size_t size,
+    rfl_error_t *err);
+static void registry_end_bulk(rfl_registry_t *r);
 static rfl_rc_t registry_retire(rfl_registry_t *r, const rfl_link_t *link,
     size_t record_len, rfl_error_t *err);
 static rfl_rc_t registry_move_tag(rfl_registry_t *r, uint32_t id,
@@ -189,6 +221,7 @@ static rfl_rc_t slot_drop(rfl_registry_t *r, rfl_hash_t hash,
     rfl_slot_list_t *list, rfl_error_t *err);
 static rfl_rc_t slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
     const rfl_slot_entry_t *entry, rfl_error_t *err);
+static rfl_str_t slot_write(const rfl_slot_list_t *list, u_char *value);
 static void slot_write_entry(u_char *p, const rfl_slot_entry_t *entry);
 static uint32_t slot_info(rfl_slot_kind_t kind, int has_target);
 static rfl_rc_t slot_join(rfl_registry_t *r, const rfl_slot_name_t *name,
@@ -202,6 +235,8 @@ static rfl_rc_t group_save(rfl_registry_t *r, const rfl_group_t *group,
     unsigned flags, rfl_error_t *err);
 static rfl_rc_t group_find(rfl_registry_t *r, rfl_slot_kind_t kind,
     rfl_group_t *group, rfl_error_t *err);
+static rfl_rc_t group_open(rfl_registry_t *r, rfl_slot_kind_t kind,
+    rfl_group_t *group, unsigned *flags, rfl_error_t *err);
 static rfl_rc_t group_found(rfl_registry_t *r, rfl_slot_kind_t kind,
     uint32_t first, uint32_t second, uint32_t *id, rfl_error_t *err);
 static rfl_rc_t group_join(rfl_registry_t *r, uint32_t id, uint32_t link_id,
@@ -303,7 +338,7 @@ rfl_registry_close(rfl_registry_t *r)
         return;
     }
 
-    rfl_bulk_free(r->bulk);
+    registry_end_bulk(r);
     rfl_store_close(r->store);
     free(r);
 }
@@ -580,6 +615,10 @@ rfl_registry_end(rfl_registry_t *r)
         return;
     }
 
+    if (r->depth == 1 && r->writing) {
+        registry_end_bulk(r);
+    }
+
     rfl_store_end(r->store);
 
     r->depth--;
@@ -587,9 +626,6 @@ rfl_registry_end(rfl_registry_t *r)
     if (r->depth == 0 && r->writing) {
         r->writing = 0;
         r->meta_valid = 0;
-
-        rfl_bulk_free(r->bulk);
-        r->bulk = NULL;
     }
 }
 
@@ -618,8 +654,7 @@ rfl_registry_commit(rfl_registry_t *r, rfl_error_t *err)
         return rc;
     }
 
-    rfl_bulk_free(r->bulk);
-    r->bulk = NULL;
+    registry_end_bulk(r);
 
     if (r->meta_dirty) {
         rc = registry_put_numbers(r, err);
@@ -1225,7 +1260,11 @@ rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
         return rc;
     }
 
-    if (r->bulk != NULL && rfl_bulk_is_full(r->bulk)) {
+    /* how many ids their groups take is known once they are written */
+
+    if (r->bulk != NULL && r->bulk->nkeys != 0
+        && registry_check_ids(r, NULL) != RFL_OK)
+    {
         rc = rfl_registry_settle(r, err);
         if (rc != RFL_OK) {
             return rc;
@@ -1456,11 +1495,7 @@ registry_known(rfl_registry_t *r, rfl_link_t *link, uint32_t *id,
 
     name = registry_name(link);
 
-    value.id = r->bulk != NULL ? rfl_bulk_find(r->bulk, r->identity.key) : 0;
-    value.state = RFL_STATE_LINK;
-
-    rc = value.id != 0 ? RFL_OK
-                       : registry_get_key(r, r->identity.key, &value);
+    rc = registry_get_key(r, r->identity.key, &value);
 
     if (rc == RFL_NOT_FOUND) {
         return rc;
@@ -1707,13 +1742,18 @@ registry_insert(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
     }
 
     if (r->bulk != NULL) {
-        registry_put_off(r, link);
+        rc = registry_dirtied(r, record_len, err);
+
+        if (rc == RFL_OK) {
+            rc = registry_put_off(r, link, err);
+        }
 
     } else {
         rc = registry_put_index(r, link, err);
-        if (rc != RFL_OK) {
-            return rc;
-        }
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
     }
 
     if (link->match_type == RFL_MATCH_REGEX) {
@@ -1733,7 +1773,7 @@ registry_insert(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
 }
 
 
-/* Key, source and slots, now and in bulk. */
+/* Key, source and slots. */
 
 static rfl_rc_t
 registry_put_index(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
@@ -1780,20 +1820,28 @@ registry_put_index(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
 }
 
 
-static void
-registry_put_off(rfl_registry_t *r, const rfl_link_t *link)
+static rfl_rc_t
+registry_put_off(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
 {
     u_char            key[RFL_STORE_KEY_MAX];
     size_t            i, n, len;
+    rfl_rc_t          rc;
     rfl_str_t         host;
     rfl_hash_t        hash;
     rfl_bulk_slot_t   slot;
     rfl_slot_name_t   names[RFL_LINK_SLOTS_MAX];
 
-    rfl_bulk_key(r->bulk, link->key, link->id);
+    rc = rfl_bulk_key(r->bulk, link->key, link->id, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
 
     len = rfl_registry_source_key(&r->identity, link, key);
-    rfl_bulk_source(r->bulk, rfl_str(key, len));
+
+    rc = rfl_bulk_source(r->bulk, rfl_str(key, len), err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
 
     n = rfl_registry_slot_names(&r->identity, link->match_type, names);
 
@@ -1805,11 +1853,14 @@ registry_put_off(rfl_registry_t *r, const rfl_link_t *link)
         slot.id = link->id;
         slot.info = slot_info(names[i].kind, r->identity.target_len != 0);
 
-        rfl_bulk_slot(r->bulk, &slot);
+        rc = rfl_bulk_slot(r->bulk, &slot, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
     }
 
     if (!rfl_registry_is_page(link->match_type)) {
-        return;
+        return RFL_OK;
     }
 
     host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
@@ -1818,9 +1869,10 @@ registry_put_off(rfl_registry_t *r, const rfl_link_t *link)
     slot.low = hash.low;
     slot.high = hash.high;
     slot.id = 0;
-    slot.info = rfl_registry_host_flags(&r->identity, link->match_type);
+    slot.info = slot_info(RFL_SLOT_HOST, 0)
+                | rfl_registry_host_flags(&r->identity, link->match_type);
 
-    rfl_bulk_slot(r->bulk, &slot);
+    return rfl_bulk_slot(r->bulk, &slot, err);
 }
 
 
@@ -1835,7 +1887,8 @@ rfl_registry_bulk(rfl_registry_t *r, rfl_error_t *err)
     }
 
     if (r->bulk == NULL) {
-        r->bulk = rfl_bulk_create();
+        r->bulk = rfl_bulk_create(r->dir);
+        r->bulk_dirty = 0;
     }
 
     return r->bulk != NULL ? RFL_OK : rfl_fail(err, RFL_NO_MEMORY,
@@ -1846,69 +1899,125 @@ rfl_registry_bulk(rfl_registry_t *r, rfl_error_t *err)
 rfl_rc_t
 rfl_registry_settle(rfl_registry_t *r, rfl_error_t *err)
 {
-    rfl_rc_t     rc;
-    rfl_bulk_t  *b;
+    rfl_rc_t  rc;
 
-    b = r->bulk;
-
-    if (b == NULL || b->nkeys == 0 || r->failed != RFL_OK) {
+    if (r->bulk == NULL || r->bulk->nkeys == 0 || r->failed != RFL_OK) {
         return r->failed == RFL_OK ? RFL_OK : registry_may_write(r, err);
     }
 
-    r->bulk = NULL;                      /* from here on nothing is put off */
-
-    rc = registry_write_bulk(r, b, err);
+    rc = registry_write_bulk(r, err);
     if (rc != RFL_OK) {
         r->failed = rc;
     }
 
-    rfl_bulk_reset(b);
-    r->bulk = b;
+    rfl_bulk_reset(r->bulk);
 
     return rc;
 }
 
 
-/* Keys come first: a group looks among them whether its own is free. */
+/* Slots come first: the keys of their groups are written with the others. */
 
 static rfl_rc_t
-registry_write_bulk(rfl_registry_t *r, rfl_bulk_t *b, rfl_error_t *err)
+registry_write_bulk(rfl_registry_t *r, rfl_error_t *err)
 {
-    size_t            i;
-    rfl_rc_t          rc;
-    rfl_bulk_slot_t  *slot;
+    size_t    i;
+    rfl_rc_t  rc;
 
-    rfl_bulk_sort(b);
+    static const struct {
+        unsigned    dbi;
+        rfl_rc_t  (*write)(rfl_registry_t *r, rfl_error_t *err);
+    } tables[] = {
+        { RFL_DBI_SLOTS,   registry_write_slots },
+        { RFL_DBI_SOURCES, registry_write_sources },
+        { RFL_DBI_KEYS,    registry_write_keys }
+    };
 
-    for (i = 0; i < b->nkeys; i++) {
-        rc = registry_put_key(r, b->keys[i].key, b->keys[i].id,
-                              RFL_STATE_LINK, err);
+    rc = rfl_bulk_begin(r->bulk, err);
+
+    for (i = 0; rc == RFL_OK && i < sizeof(tables) / sizeof(tables[0]); i++) {
+
+        rc = rfl_cursor_open(r->store, tables[i].dbi, &r->cursor);
+        if (rc != RFL_OK) {
+            return rfl_fail(err, rc, "%s: no cursor can be had", r->dir);
+        }
+
+        rc = tables[i].write(r, err);
+
+        rfl_cursor_close(r->cursor);
+        r->cursor = NULL;
+    }
+
+    return rc;
+}
+
+
+/*
+ * The slots of one low half are one row of the table.  Behind the last row it
+ * had, rows are appended, and nothing is looked for.
+ */
+
+static rfl_rc_t
+registry_write_slots(rfl_registry_t *r, rfl_error_t *err)
+{
+    u_char           value[RFL_SLOT_ENTRIES_MAX * RFL_SLOT_ENTRY_SIZE];
+    uint64_t         low, end;
+    rfl_rc_t         rc;
+    unsigned         append;
+    rfl_str_t        last;
+    rfl_slot_list_t  list;
+
+    rc = registry_last(r, &last, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    end = 0;
+
+    if (last.len != 0) {
+        memcpy(&end, last.data, sizeof(end));
+    }
+
+    rc = rfl_bulk_next_slot(r->bulk, err);
+
+    while (rc == RFL_OK && !r->bulk->at_end) {
+        low = r->bulk->slot.low;
+        append = last.len == 0 || low > end;
+
+        rc = registry_collect_slots(r, low, append, &list, err);
         if (rc != RFL_OK) {
             return rc;
         }
+
+        rc = registry_put_in_order(r, rfl_str(&low, sizeof(low)),
+                                   slot_write(&list, value), append, err);
     }
 
-    for (i = 0; i < b->nsources; i++) {
-        rc = rfl_store_put(r->store, RFL_DBI_SOURCES, rfl_bulk_text(b, i),
-                           rfl_str("", 0), 0, err);
+    return rc;
+}
+
+
+static rfl_rc_t
+registry_collect_slots(rfl_registry_t *r, uint64_t low, int is_new,
+    rfl_slot_list_t *list, rfl_error_t *err)
+{
+    rfl_rc_t    rc;
+    rfl_hash_t  hash;
+
+    list->n = 0;
+
+    if (!is_new) {
+        hash.low = low;
+        hash.high = 0;
+
+        rc = slot_load(r, hash, list);
         if (rc != RFL_OK) {
-            return rc;
+            return registry_damaged(r, err, rc, "slot", low);
         }
     }
 
-    for (i = 0; i < b->nslots; i++) {
-        slot = &b->slots[i];
-
-        /* the flags of a host that has many pages are put once */
-
-        if (slot->id == 0 && i + 1 < b->nslots && slot[1].id == 0
-            && slot[1].low == slot->low && slot[1].high == slot->high)
-        {
-            slot[1].info |= slot->info;
-            continue;
-        }
-
-        rc = registry_write_slot(r, slot, err);
+    while (!r->bulk->at_end && r->bulk->slot.low == low) {
+        rc = registry_collect_slot(r, list, err);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -1918,35 +2027,157 @@ registry_write_bulk(rfl_registry_t *r, rfl_bulk_t *b, rfl_error_t *err)
 }
 
 
+/* What the bulk has for one slot: a host's flags, then links. */
+
 static rfl_rc_t
-registry_write_slot(rfl_registry_t *r, const rfl_bulk_slot_t *slot,
+registry_collect_slot(rfl_registry_t *r, rfl_slot_list_t *list,
     rfl_error_t *err)
 {
-    rfl_rc_t          rc;
-    rfl_hash_t        hash;
-    rfl_slot_entry_t  new;
+    size_t             i;
+    rfl_rc_t           rc;
+    rfl_bulk_t        *b;
+    rfl_bulk_slot_t    first;
+    rfl_slot_entry_t  *entry;
 
-    hash.low = slot->low;
-    hash.high = slot->high;
+    b = r->bulk;
+    first = b->slot;
 
-    if (slot->id == 0) {
-        return registry_mark_host(r, hash, slot->info, err);
+    for (i = 0; i < list->n && list->entries[i].high != first.high; i++) {
+        /* void */
     }
 
-    new.high = slot->high;
-    new.id = slot->id;
-    new.info = slot->info;
+    if (i == RFL_SLOT_ENTRIES_MAX) {
+        return registry_damaged(r, err, RFL_DAMAGED, "slot", first.low);
+    }
 
-    rc = slot_put_new(r, hash, &new, err);
+    entry = &list->entries[i];
 
-    return rc == RFL_EXISTS ? registry_join_slot(r, slot, err) : rc;
+    if (i == list->n) {
+        entry->high = first.high;
+        entry->id = 0;
+        entry->info = 0;
+        list->n++;
+    }
+
+    while (registry_bulk_is_at(b, &first)
+           && (b->slot.id == 0 || entry->id == 0))
+    {
+        entry->id |= b->slot.id;         /* one of them is 0 */
+        entry->info |= b->slot.info;
+
+        rc = rfl_bulk_next_slot(b, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return registry_bulk_is_at(b, &first)
+           ? registry_collect_group(r, &first, entry, err) : RFL_OK;
 }
 
 
-/* The slot is not empty: joining it takes its name, which the link has. */
+static int
+registry_bulk_is_at(const rfl_bulk_t *b, const rfl_bulk_slot_t *slot)
+{
+    return !b->at_end && b->slot.low == slot->low
+           && b->slot.high == slot->high;
+}
+
+
+/* The slot is a link's or a group's, and more links come to it. */
 
 static rfl_rc_t
-registry_join_slot(rfl_registry_t *r, const rfl_bulk_slot_t *slot,
+registry_collect_group(rfl_registry_t *r, const rfl_bulk_slot_t *first,
+    rfl_slot_entry_t *entry, rfl_error_t *err)
+{
+    uint32_t     n;
+    rfl_rc_t     rc;
+    unsigned     flags;
+    rfl_group_t  group;
+
+    if (entry->info & RFL_SLOT_GROUP) {
+        rc = registry_collect_members(r, first, entry->id, &n, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        rc = group_load(r, entry->id, &group);
+        if (rc != RFL_OK) {
+            return registry_damaged(r, err, rc, "group", entry->id);
+        }
+
+        group.links += n;
+
+        return group_save(r, &group, 0, err);
+    }
+
+    rc = registry_name_slot(r, &r->bulk->slot, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = group_open(r, (rfl_slot_kind_t) (entry->info >> RFL_SLOT_KIND_SHIFT
+                                          & RFL_SLOT_KIND_MASK),
+                    &group, &flags, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = group_put_member(r, group.id, entry->id, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = registry_collect_members(r, first, group.id, &n, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    group.links = n + 1;
+
+    entry->id = group.id;
+    entry->info |= RFL_SLOT_GROUP;
+    entry->info &= ~RFL_SLOT_HAS_TARGET;
+
+    return group_save(r, &group, flags, err);
+}
+
+
+static rfl_rc_t
+registry_collect_members(rfl_registry_t *r, const rfl_bulk_slot_t *first,
+    uint32_t group, uint32_t *n, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    *n = 0;
+
+    while (registry_bulk_is_at(r->bulk, first)) {
+
+        rc = group_put_member(r, group, r->bulk->slot.id, err);
+
+        if (rc == RFL_OK) {
+            rc = registry_dirtied(r, RFL_MEMBER_SIZE, err);
+        }
+
+        if (rc == RFL_OK) {
+            rc = rfl_bulk_next_slot(r->bulk, err);
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        (*n)++;
+    }
+
+    return RFL_OK;
+}
+
+
+/* Leaves the slot's text in r->text, for its group: the link has it. */
+
+static rfl_rc_t
+registry_name_slot(rfl_registry_t *r, const rfl_bulk_slot_t *slot,
     rfl_error_t *err)
 {
     size_t           i, n;
@@ -1971,12 +2202,154 @@ registry_join_slot(rfl_registry_t *r, const rfl_bulk_slot_t *slot,
         hash = rfl_registry_slot_hash(r, &names[i]);
 
         if (hash.low == slot->low && hash.high == slot->high) {
-            return slot_join(r, &names[i], slot->id,
-                             r->stored.target_len != 0, err);
+            return RFL_OK;
         }
     }
 
     return registry_damaged(r, err, RFL_DAMAGED, "record", slot->id);
+}
+
+
+static rfl_rc_t
+registry_write_sources(rfl_registry_t *r, rfl_error_t *err)
+{
+    rfl_rc_t   rc;
+    unsigned   append;
+    rfl_str_t  source, last;
+
+    rc = registry_last(r, &last, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    append = last.len == 0;
+
+    for ( ;; ) {
+        rc = rfl_bulk_next_source(r->bulk, &source, err);
+
+        if (rc != RFL_OK) {
+            return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+        }
+
+        append = append || rfl_str_cmp(source, last) > 0;
+
+        rc = registry_put_in_order(r, source, rfl_str("", 0), append, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+}
+
+
+static rfl_rc_t
+registry_write_keys(rfl_registry_t *r, rfl_error_t *err)
+{
+    u_char                 value[RFL_KEY_VALUE_SIZE];
+    size_t                 i;
+    uint64_t               key, end;
+    rfl_rc_t               rc;
+    rfl_str_t              last;
+    const rfl_bulk_key_t  *place;
+
+    rc = registry_last(r, &last, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    end = 0;
+
+    if (last.len != 0) {
+        memcpy(&end, last.data, sizeof(end));
+    }
+
+    rfl_bulk_sort_keys(r->bulk);
+
+    for (i = 0; i < r->bulk->nkeys; i++) {
+        place = &r->bulk->keys[i];
+        key = rfl_bulk_key_of(place);
+
+        registry_key_value(value, place->id & ~RFL_BULK_GROUP,
+                           (place->id & RFL_BULK_GROUP) ? RFL_STATE_GROUP
+                                                        : RFL_STATE_LINK);
+
+        rc = registry_put_in_order(r, rfl_str(&key, sizeof(key)),
+                                   rfl_str(value, sizeof(value)),
+                                   last.len == 0 || key > end, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+/* The last key of r->cursor's table; empty: it has none.  In r->last. */
+
+static rfl_rc_t
+registry_last(rfl_registry_t *r, rfl_str_t *last, rfl_error_t *err)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  found, value;
+
+    rc = rfl_cursor_last(r->cursor, &found, &value);
+
+    if (rc == RFL_NOT_FOUND) {
+        *last = rfl_str(r->last, 0);
+        return RFL_OK;
+    }
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "%s: a table cannot be read", r->dir);
+    }
+
+    memcpy(r->last, found.data, found.len);
+    *last = rfl_str(r->last, found.len);
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+registry_put_in_order(rfl_registry_t *r, rfl_str_t key, rfl_str_t value,
+    int append, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_cursor_put(r->cursor, key, value, append ? RFL_PUT_APPEND : 0,
+                        err);
+
+    if (rc == RFL_EXISTS) {
+        return rfl_fail(err, RFL_DAMAGED, "%s is damaged: a table is not in "
+                        "its order; restore a backup", r->dir);
+    }
+
+    return rc == RFL_OK ? registry_dirtied(r, key.len + value.len
+                                              + RFL_NODE_SIZE, err)
+                        : rc;
+}
+
+
+static rfl_rc_t
+registry_dirtied(rfl_registry_t *r, size_t size, rfl_error_t *err)
+{
+    r->bulk_dirty += size;
+
+    if (r->bulk_dirty < RFL_BULK_DIRTY_MAX) {
+        return RFL_OK;
+    }
+
+    r->bulk_dirty = 0;
+
+    return rfl_store_spill(r->store, err);
+}
+
+
+static void
+registry_end_bulk(rfl_registry_t *r)
+{
+    rfl_bulk_free(r->bulk);
+    r->bulk = NULL;
 }
 
 
@@ -2470,8 +2843,18 @@ registry_save_patterns(rfl_registry_t *r, rfl_hash_t hash, const u_char *ids,
 static rfl_rc_t
 registry_get_key(rfl_registry_t *r, uint64_t key, rfl_key_value_t *value)
 {
+    uint32_t   id;
     rfl_rc_t   rc;
     rfl_str_t  stored;
+
+    id = r->bulk != NULL ? rfl_bulk_find(r->bulk, key) : 0;
+
+    if (id != 0) {
+        value->id = id & ~RFL_BULK_GROUP;
+        value->state = (id & RFL_BULK_GROUP) ? RFL_STATE_GROUP
+                                             : RFL_STATE_LINK;
+        return RFL_OK;
+    }
 
     rc = rfl_store_get_u64(r->store, RFL_DBI_KEYS, key, &stored);
 
@@ -2499,11 +2882,18 @@ registry_put_key(rfl_registry_t *r, uint64_t key, uint32_t id, u_char state,
 {
     u_char  value[RFL_KEY_VALUE_SIZE];
 
-    memcpy(value, &id, 4);
-    value[4] = state;
+    registry_key_value(value, id, state);
 
     return rfl_store_put_u64(r->store, RFL_DBI_KEYS, key,
                              rfl_str(value, sizeof(value)), 0, err);
+}
+
+
+static void
+registry_key_value(u_char *out, uint32_t id, u_char state)
+{
+    memcpy(out, &id, 4);
+    out[4] = state;
 }
 
 
@@ -2616,20 +3006,29 @@ static rfl_rc_t
 slot_save(rfl_registry_t *r, rfl_hash_t hash, const rfl_slot_list_t *list,
     rfl_error_t *err)
 {
-    size_t  i;
     u_char  value[RFL_SLOT_ENTRIES_MAX * RFL_SLOT_ENTRY_SIZE];
 
     if (list->n == 0) {
         return rfl_store_del_u64(r->store, RFL_DBI_SLOTS, hash.low, err);
     }
 
+    return rfl_store_put_u64(r->store, RFL_DBI_SLOTS, hash.low,
+                             slot_write(list, value), 0, err);
+}
+
+
+/* value has room for RFL_SLOT_ENTRIES_MAX entries. */
+
+static rfl_str_t
+slot_write(const rfl_slot_list_t *list, u_char *value)
+{
+    size_t  i;
+
     for (i = 0; i < list->n; i++) {
         slot_write_entry(value + i * RFL_SLOT_ENTRY_SIZE, &list->entries[i]);
     }
 
-    return rfl_store_put_u64(r->store, RFL_DBI_SLOTS, hash.low,
-                             rfl_str(value, list->n * RFL_SLOT_ENTRY_SIZE), 0,
-                             err);
+    return rfl_str(value, list->n * RFL_SLOT_ENTRY_SIZE);
 }
 
 
@@ -2928,7 +3327,48 @@ group_find(rfl_registry_t *r, rfl_slot_kind_t kind, rfl_group_t *group,
 }
 
 
-/* A second link comes to a slot: its group is made, or wakes up. */
+/*
+ * The group of the slot whose text is in r->text, which it was a link's alone:
+ * it is made, or wakes up.  Its record is for the caller to save, with flags.
+ */
+
+static rfl_rc_t
+group_open(rfl_registry_t *r, rfl_slot_kind_t kind, rfl_group_t *group,
+    unsigned *flags, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    *flags = 0;
+
+    rc = group_find(r, kind, group, err);
+
+    if (rc == RFL_NOT_FOUND) {
+        group->id = registry_issue_id(r);
+        group->kind = kind;
+
+        *flags = RFL_PUT_APPEND;
+
+        rc = r->bulk != NULL
+             ? rfl_bulk_key(r->bulk, group->key, group->id | RFL_BULK_GROUP,
+                            err)
+             : registry_put_key(r, group->key, group->id, RFL_STATE_GROUP,
+                                err);
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    /* text in the map has ended with a write, if there was one; r->text not */
+
+    group->text = rfl_str(r->text + RFL_GROUP_PREFIX_LEN + 1, r->text_len);
+
+    r->meta.groups++;
+    r->meta_dirty = 1;
+
+    return RFL_OK;
+}
+
 
 static rfl_rc_t
 group_found(rfl_registry_t *r, rfl_slot_kind_t kind, uint32_t first,
@@ -2938,27 +3378,11 @@ group_found(rfl_registry_t *r, rfl_slot_kind_t kind, uint32_t first,
     rfl_rc_t     rc;
     rfl_group_t  group;
 
-    flags = 0;
-
-    rc = group_find(r, kind, &group, err);
-
-    if (rc == RFL_NOT_FOUND) {
-        group.id = registry_issue_id(r);
-        group.kind = kind;
-        group.text = rfl_str(r->text + RFL_GROUP_PREFIX_LEN + 1, r->text_len);
-
-        flags = RFL_PUT_APPEND;
-
-        rc = registry_put_key(r, group.key, group.id, RFL_STATE_GROUP, err);
-    }
-
+    rc = group_open(r, kind, &group, &flags, err);
     if (rc != RFL_OK) {
         return rc;
     }
 
-    /* text in the map has ended with a write, if there was one; r->text not */
-
-    group.text = rfl_str(r->text + RFL_GROUP_PREFIX_LEN + 1, r->text_len);
     group.links = 2;
 
     rc = group_save(r, &group, flags, err);
@@ -2971,17 +3395,9 @@ group_found(rfl_registry_t *r, rfl_slot_kind_t kind, uint32_t first,
         return rc;
     }
 
-    rc = group_put_member(r, group.id, second, err);
-    if (rc != RFL_OK) {
-        return rc;
-    }
-
-    r->meta.groups++;
-    r->meta_dirty = 1;
-
     *id = group.id;
 
-    return RFL_OK;
+    return group_put_member(r, group.id, second, err);
 }
 
 
@@ -3118,6 +3534,16 @@ group_put_member(rfl_registry_t *r, uint32_t id, uint32_t link_id,
     if (clicks == RFL_CLICKS_UNKNOWN) {
         return rfl_fail(err, RFL_ERROR, "%s: the clicks of group %u cannot be "
                         "read from the ledger", r->dir, (unsigned) id);
+    }
+
+    /* of the newest group they come in order */
+
+    rc = rfl_store_put_u64(r->store, RFL_DBI_MEMBERS,
+                           rfl_member_key(id, link_id),
+                           rfl_str(&clicks, sizeof(clicks)), RFL_PUT_APPEND,
+                           err);
+    if (rc != RFL_EXISTS) {
+        return rc;
     }
 
     rc = rfl_store_put_u64(r->store, RFL_DBI_MEMBERS,

@@ -300,10 +300,10 @@ void rfl_registry_set_clicks(rfl_registry_t *r, rfl_registry_clicks_pt clicks,
 rfl_rc_t rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
     rfl_error_t *err);
 /*
- * For many adds in one transaction: what they have to write is kept and
- * written in order, some hundred thousand links at a time.  Until settle, or
- * the commit, only add, added, link and update may be called; an error of an
- * earlier add may come with a later call.  40 MB at most.
+ * For many adds in one transaction: what they have to write is kept, in part
+ * on disk, beside data.mdb, and written in order.  Until settle, or the commit,
+ * only add, added, link and update may be called; an error of an earlier add
+ * may come with a later call.  Memory: 100 MB, and about 20 bytes a link.
  */
 
 rfl_rc_t rfl_registry_bulk(rfl_registry_t *r, rfl_error_t *err);

@@ -34,6 +34,11 @@
 #define RFL_STORE_DATA  "/data.mdb"
 #define RFL_STORE_LOCK  "/lock.mdb"
 
+/* LMDB's own tables, before ours: freed pages, and the names of tables. */
+
+#define RFL_STORE_MAIN  1
+#define RFL_STORE_OWN   2
+
 /* An EIO with less free space than this is taken for a full disk. */
 
 #define RFL_STORE_DISK_FULL  (1024 * 1024)
@@ -83,6 +88,7 @@ struct rfl_store_s {
     MDB_dbi            names_dbi;        /* where LMDB has their records */
     rfl_store_table_t  tables[RFL_STORE_DBIS_MAX];
     unsigned           ndbis;
+    const char        *table;            /* the name of one, the first */
     unsigned           flags;            /* RFL_STORE_... */
     unsigned           depth;            /* of nested begins */
     unsigned           writing;
@@ -165,6 +171,7 @@ static rfl_rc_t store_check_now(rfl_store_t *s);
 static rfl_rc_t store_check_after_deaths(rfl_store_t *s);
 static rfl_rc_t store_find_table(rfl_store_t *s, unsigned dbi,
     rfl_pages_table_t *table);
+static unsigned store_put_flags(unsigned flags);
 static MDB_val store_val(rfl_str_t bytes);
 static rfl_rc_t cursor_get(rfl_cursor_t *c, MDB_cursor_op op, MDB_val *key,
     rfl_str_t *found, rfl_str_t *value);
@@ -218,6 +225,7 @@ rfl_store_open(rfl_store_t **sp, const char *dir, const rfl_store_dbi_t *dbis,
     }
 
     s->flags = flags;
+    s->table = n != 0 ? dbis[0].name : "";
     s->pid = getpid();
 
     (void) pthread_mutex_lock(&store_mutex);
@@ -1542,9 +1550,8 @@ rfl_rc_t
 rfl_store_put(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t value,
     unsigned flags, rfl_error_t *err)
 {
-    int       rc;
-    MDB_val   k, v;
-    unsigned  put;
+    int      rc;
+    MDB_val  k, v;
 
     if (!s->writing) {
         return rfl_fail(err, RFL_ERROR, "%s: a write outside of a write "
@@ -1554,23 +1561,21 @@ rfl_store_put(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t value,
     k = store_val(key);
     v = store_val(value);
 
-    put = 0;
-
-    if (flags & RFL_PUT_NEW) {
-        put |= MDB_NOOVERWRITE;
-    }
-
-    if (flags & RFL_PUT_APPEND) {
-        put |= MDB_APPEND;
-    }
-
-    rc = mdb_put(s->txn, s->dbis[dbi], &k, &v, put);
+    rc = mdb_put(s->txn, s->dbis[dbi], &k, &v, store_put_flags(flags));
 
     if (rc == MDB_KEYEXIST) {            /* often no error: no text is made */
         return RFL_EXISTS;
     }
 
     return rc == 0 ? RFL_OK : store_fail(s, err, rc, "writing");
+}
+
+
+static unsigned
+store_put_flags(unsigned flags)
+{
+    return ((flags & RFL_PUT_NEW) ? MDB_NOOVERWRITE : 0)
+           | ((flags & RFL_PUT_APPEND) ? MDB_APPEND : 0);
 }
 
 
@@ -1684,6 +1689,62 @@ rfl_cursor_last(rfl_cursor_t *c, rfl_str_t *found, rfl_str_t *value)
 }
 
 
+rfl_rc_t
+rfl_cursor_put(rfl_cursor_t *c, rfl_str_t key, rfl_str_t value,
+    unsigned flags, rfl_error_t *err)
+{
+    int      rc;
+    MDB_val  k, v;
+
+    if (!c->store->writing) {
+        return rfl_fail(err, RFL_ERROR, "%s: a write outside of a write "
+                        "transaction", c->store->dir);
+    }
+
+    k = store_val(key);
+    v = store_val(value);
+
+    rc = mdb_cursor_put(c->cursor, &k, &v, store_put_flags(flags));
+
+    if (rc == MDB_KEYEXIST) {
+        return RFL_EXISTS;
+    }
+
+    return rc == 0 ? RFL_OK : store_fail(c->store, err, rc, "writing");
+}
+
+
+/*
+ * LMDB has no call for it, but does it before a put it takes for too large for
+ * the room that is left.  This one looks as if it wrote 4 GB to the record
+ * that describes a table, which LMDB refuses, after that, as incompatible.  A
+ * version that refuses it before only leaves the memory as it is.
+ */
+
+rfl_rc_t
+rfl_store_spill(rfl_store_t *s, rfl_error_t *err)
+{
+    int      rc;
+    MDB_val  k, v;
+
+    if (!s->writing) {
+        return rfl_fail(err, RFL_ERROR, "%s: a write outside of a write "
+                        "transaction", s->dir);
+    }
+
+    k.mv_data = (void *) s->table;
+    k.mv_size = strlen(s->table);
+
+    v.mv_data = NULL;
+    v.mv_size = UINT32_MAX;              /* LMDB's MAXDATASIZE */
+
+    rc = mdb_put(s->txn, RFL_STORE_MAIN, &k, &v, 0);
+
+    return rc == MDB_INCOMPATIBLE ? RFL_OK
+                                  : store_fail(s, err, rc, "writing early");
+}
+
+
 static rfl_rc_t
 cursor_get(rfl_cursor_t *c, MDB_cursor_op op, MDB_val *key, rfl_str_t *found,
     rfl_str_t *value)
@@ -1711,7 +1772,7 @@ rfl_store_stat(rfl_store_t *s, rfl_store_stat_t *stat)
 {
     int          rc;
     size_t       pages;
-    unsigned     i;
+    unsigned     i, own;
     MDB_stat     st;
     MDB_envinfo  info;
 
@@ -1739,14 +1800,16 @@ rfl_store_stat(rfl_store_t *s, rfl_store_stat_t *stat)
 
     pages = 2;                           /* meta pages */
 
-    /* 0 and 1 are LMDB's own: freed pages, and the names of the tables. */
+    for (i = 0; i < s->ndbis + RFL_STORE_OWN; i++) {
+        own = i < RFL_STORE_OWN;
 
-    for (i = 0; i < s->ndbis + 2; i++) {
-        if (i >= 2 && s->dbis[i - 2] == STORE_NO_TABLE) {
+        if (!own && s->dbis[i - RFL_STORE_OWN] == STORE_NO_TABLE) {
             continue;
         }
 
-        if (mdb_stat(s->txn, i < 2 ? i : s->dbis[i - 2], &st) == 0) {
+        if (mdb_stat(s->txn, own ? i : s->dbis[i - RFL_STORE_OWN], &st)
+            == 0)
+        {
             pages += st.ms_branch_pages + st.ms_leaf_pages
                      + st.ms_overflow_pages;
         }

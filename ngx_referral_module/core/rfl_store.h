@@ -78,7 +78,8 @@ typedef struct {
  * open still: try again; or a process of another PID namespace has the same
  * id), RFL_DAMAGED (restore a backup), RFL_BAD_VERSION (of
  * LMDB's format), RFL_INVALID (file system), RFL_FULL (readers), RFL_ERROR.
- * map_size 0 means RFL_STORE_MAP_SIZE.  *sp is NULL on failure.
+ * map_size 0 means RFL_STORE_MAP_SIZE.  *sp is NULL on failure.  Names of dbis
+ * live as long as the store.
  */
 
 rfl_rc_t rfl_store_open(rfl_store_t **sp, const char *dir,
@@ -190,6 +191,24 @@ rfl_rc_t rfl_cursor_seek(rfl_cursor_t *c, rfl_str_t key, rfl_str_t *found,
     rfl_str_t *value);
 rfl_rc_t rfl_cursor_next(rfl_cursor_t *c, rfl_str_t *found, rfl_str_t *value);
 rfl_rc_t rfl_cursor_last(rfl_cursor_t *c, rfl_str_t *found, rfl_str_t *value);
+
+/*
+ * As rfl_store_put(); the next key is looked for where this one was put, so
+ * what comes in order costs least here.
+ */
+
+rfl_rc_t rfl_cursor_put(rfl_cursor_t *c, rfl_str_t key, rfl_str_t value,
+    unsigned flags, rfl_error_t *err);
+
+
+/*
+ * Writes what the write transaction has changed so far, but for the pages of
+ * open cursors, and frees its memory; else LMDB keeps up to 512 MB of it.
+ * Readers see nothing of it before the commit, and it is gone without one; but
+ * data.mdb may have become longer.
+ */
+
+rfl_rc_t rfl_store_spill(rfl_store_t *s, rfl_error_t *err);
 
 
 typedef struct {

@@ -1,4 +1,4 @@
-/* What is put in order, against the C library's own comparison. */
+/* What is put in order, and keys that are found until then. */
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,24 @@
 #include "rfl_store.h"
 
 
+#define KEYS_MAX  300000
+
+
+static rfl_error_t  err;
+
+
+static rfl_bulk_t *
+new_bulk(void)
+{
+    rfl_bulk_t  *b;
+
+    b = rfl_bulk_create("/tmp");
+    assert_non_null(b);
+
+    return b;
+}
+
+
 static void
 fill(rfl_bulk_t *b, unsigned n, unsigned seed)
 {
@@ -22,17 +40,65 @@ fill(rfl_bulk_t *b, unsigned n, unsigned seed)
     srand(seed);
 
     for (i = 0; i < n; i++) {
-        rfl_bulk_key(b, (uint64_t) rand() << 33 | i, i + 1);
+        assert_int_equal(rfl_bulk_key(b, (uint64_t) rand() << 33 | i, i + 1,
+                                      &err), RFL_OK);
 
         (void) snprintf(text, sizeof(text), "example,h%d)/%u", rand() % 9, i);
-        rfl_bulk_source(b, rfl_cstr(text));
+        assert_int_equal(rfl_bulk_source(b, rfl_cstr(text), &err), RFL_OK);
 
-        slot.low = (uint64_t) (rand() % 50) << 60 | (uint64_t) rand() % 50;
-        slot.high = i;
+        slot.low = (uint64_t) (rand() % 50) << 58 | (uint64_t) rand() % 50;
+        slot.high = (uint64_t) i << 33;
         slot.id = i + 1;
-        slot.info = 7;
-        rfl_bulk_slot(b, &slot);
+        slot.info = 0x80000000u | i;
+        assert_int_equal(rfl_bulk_slot(b, &slot, &err), RFL_OK);
     }
+}
+
+
+static void
+check_slots(rfl_bulk_t *b, unsigned n)
+{
+    unsigned         i;
+    rfl_bulk_slot_t  last;
+
+    memset(&last, 0, sizeof(last));
+
+    for (i = 0; i < n; i++) {
+        assert_int_equal(rfl_bulk_next_slot(b, &err), RFL_OK);
+        assert_false(b->at_end);
+
+        assert_true(b->slot.low > last.low
+                    || (b->slot.low == last.low
+                        && b->slot.high >= last.high));
+        assert_int_equal(b->slot.high, (uint64_t) (b->slot.id - 1) << 33);
+        assert_int_equal(b->slot.info, 0x80000000u | (b->slot.id - 1));
+
+        last = b->slot;
+    }
+
+    assert_int_equal(rfl_bulk_next_slot(b, &err), RFL_OK);
+    assert_true(b->at_end);
+}
+
+
+static void
+check_sources(rfl_bulk_t *b, unsigned n)
+{
+    char       last[32];
+    unsigned   i;
+    rfl_str_t  source, before;
+
+    before = rfl_str(last, 0);
+
+    for (i = 0; i < n; i++) {
+        assert_int_equal(rfl_bulk_next_source(b, &source, &err), RFL_OK);
+        assert_true(rfl_str_cmp(before, source) < 0);
+
+        memcpy(last, source.data, source.len);
+        before = rfl_str(last, source.len);
+    }
+
+    assert_int_equal(rfl_bulk_next_source(b, &source, &err), RFL_NOT_FOUND);
 }
 
 
@@ -41,107 +107,114 @@ all_is_put_in_order(void **state)
 {
     size_t       i;
     unsigned     round;
-    rfl_str_t    a, b;
-    rfl_bulk_t  *bulk;
-
-    bulk = rfl_bulk_create();
-    assert_non_null(bulk);
-
-    for (round = 0; round < 5; round++) {
-        fill(bulk, 1000 * round, round);
-        rfl_bulk_sort(bulk);
-
-        assert_int_equal(bulk->nkeys, 1000 * round);
-        assert_int_equal(bulk->nslots, 1000 * round);
-        assert_int_equal(bulk->nsources, 1000 * round);
-
-        for (i = 1; i < bulk->nkeys; i++) {
-            assert_true(bulk->keys[i - 1].key < bulk->keys[i].key);
-            assert_true(bulk->slots[i - 1].low < bulk->slots[i].low
-                        || (bulk->slots[i - 1].low == bulk->slots[i].low
-                            && bulk->slots[i - 1].id < bulk->slots[i].id));
-            assert_int_equal(bulk->slots[i].high + 1, bulk->slots[i].id);
-
-            a = rfl_bulk_text(bulk, i - 1);
-            b = rfl_bulk_text(bulk, i);
-            assert_true(memcmp(a.data, b.data,
-                               a.len < b.len ? a.len : b.len) < 0
-                        || a.len < b.len);
-        }
-
-        rfl_bulk_reset(bulk);
-    }
-
-    rfl_bulk_free(bulk);
-}
-
-
-/* Hashes, or keys of which eight begin at one place. */
-
-static uint64_t
-key_of(unsigned i, int crowd)
-{
-    return crowd ? (uint64_t) (i + 1) << 32 | i / 8
-                 : (uint64_t) (i + 1) * 0x9e3779b97f4a7c15u;
-}
-
-
-static void
-keys_are_found_until_they_are_reset(void **state)
-{
-    int          crowd;
-    unsigned     i, n, round;
     rfl_bulk_t  *b;
 
-    static const unsigned  counts[] = { 1, 100, RFL_BULK_LINKS };
+    b = new_bulk();
 
-    b = rfl_bulk_create();
-    assert_non_null(b);
+    for (round = 0; round < 5; round++) {
+        fill(b, 3000 * round, round);
 
-    for (round = 0; round < 6; round++) {
-        n = counts[round % 3];
-        crowd = n <= 100;
+        assert_int_equal(rfl_bulk_begin(b, &err), RFL_OK);
+        check_slots(b, 3000 * round);
+        check_sources(b, 3000 * round);
 
-        for (i = 0; i < n; i++) {
-            assert_false(rfl_bulk_is_full(b));
-            rfl_bulk_key(b, key_of(i, crowd), i + 1);
+        rfl_bulk_sort_keys(b);
+        assert_int_equal(b->nkeys, 3000 * round);
+
+        for (i = 1; i < b->nkeys; i++) {
+            assert_true(rfl_bulk_key_of(&b->keys[i - 1])
+                        < rfl_bulk_key_of(&b->keys[i]));
         }
-
-        for (i = 0; i < n; i++) {
-            assert_int_equal(rfl_bulk_find(b, key_of(i, crowd)), i + 1);
-            assert_int_equal(rfl_bulk_find(b, ~key_of(i, crowd)), 0);
-        }
-
-        assert_int_equal(rfl_bulk_is_full(b), n == RFL_BULK_LINKS);
 
         rfl_bulk_reset(b);
-
-        for (i = 0; i < n; i++) {
-            assert_int_equal(rfl_bulk_find(b, key_of(i, crowd)), 0);
-        }
     }
 
     rfl_bulk_free(b);
 }
 
 
-static void
-long_sources_fill_it_too(void **state)
+typedef struct {
+    const char  *what;
+    unsigned     n;
+    uint64_t   (*key)(unsigned i);
+} keys_row_t;
+
+
+static uint64_t
+a_hash(unsigned i)
 {
-    u_char       text[RFL_STORE_KEY_MAX];
-    rfl_bulk_t  *b;
+    return (uint64_t) (i + 1) * 0x9e3779b97f4a7c15u;
+}
 
-    b = rfl_bulk_create();
-    assert_non_null(b);
 
-    memset(text, 'x', sizeof(text));
+/* All begin at one place, in falling order; or behind the last one. */
 
-    while (!rfl_bulk_is_full(b)) {
-        rfl_bulk_source(b, rfl_str(text, sizeof(text)));
+static uint64_t
+one_place(unsigned i)
+{
+    return (uint64_t) 1 << 60 | (1000000 - i);
+}
+
+
+static uint64_t
+the_last_place(unsigned i)
+{
+    return UINT64_MAX - ((uint64_t) i << 40);
+}
+
+
+static const keys_row_t  keys_rows[] = {
+    { "one",            1,        a_hash },
+    { "few",            100,      a_hash },
+    { "many",           KEYS_MAX, a_hash },
+    { "one place",      3000,     one_place },
+    { "the last place", 3000,     the_last_place },
+    { "few again",      100,      a_hash }
+};
+
+
+static void
+keys_are_found_until_they_are_reset(void **state)
+{
+    size_t             row, k;
+    unsigned           i;
+    rfl_bulk_t        *b;
+    const keys_row_t  *keys;
+
+    b = new_bulk();
+    assert_int_equal(rfl_bulk_find(b, 0), 0);
+
+    for (row = 0; row < sizeof(keys_rows) / sizeof(keys_rows[0]); row++) {
+        keys = &keys_rows[row];
+
+        for (i = 0; i < keys->n; i++) {
+            assert_int_equal(rfl_bulk_find(b, keys->key(i)), 0);
+            assert_int_equal(rfl_bulk_key(b, keys->key(i), i + 1, &err),
+                             RFL_OK);
+        }
+
+        for (i = 0; i < keys->n; i++) {
+            if (rfl_bulk_find(b, keys->key(i)) != i + 1) {
+                fail_msg("%s: key %u is not found", keys->what, i);
+            }
+        }
+
+        rfl_bulk_sort_keys(b);
+        assert_int_equal(b->nkeys, keys->n);
+
+        for (k = 0; k < b->nkeys; k++) {
+            assert_int_equal(rfl_bulk_key_of(&b->keys[k]),
+                             keys->key(b->keys[k].id - 1));
+            assert_true(k == 0 || rfl_bulk_key_of(&b->keys[k - 1])
+                                  < rfl_bulk_key_of(&b->keys[k]));
+        }
+
+        rfl_bulk_reset(b);
+
+        for (i = 0; i < keys->n; i++) {
+            assert_int_equal(rfl_bulk_find(b, keys->key(i)), 0);
+        }
     }
-
-    assert_in_range(b->texts_len, RFL_BULK_SOURCES - 2 * sizeof(text),
-                    RFL_BULK_SOURCES);
 
     rfl_bulk_free(b);
 }
@@ -152,8 +225,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(all_is_put_in_order),
-        cmocka_unit_test(keys_are_found_until_they_are_reset),
-        cmocka_unit_test(long_sources_fill_it_too)
+        cmocka_unit_test(keys_are_found_until_they_are_reset)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

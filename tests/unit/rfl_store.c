@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -1409,6 +1410,164 @@ a_full_disk_fails_the_commit_and_nothing_of_it_stands(void **state)
     assert_int_equal(has_key(f, 1), RFL_NOT_FOUND);
     assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
     assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+}
+
+
+/* What glibc has handed out, in large blocks and small ones: bytes. */
+
+static size_t
+heap_used(void)
+{
+    struct mallinfo2  info;
+
+    info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+
+#define SPILL_ROWS  20000
+#define SPILL_SIZE  1000
+
+/* In order, with a spill now and then, and every other row once more. */
+
+static void
+put_and_spill(fixture_t *f)
+{
+    char           value[SPILL_SIZE];
+    uint64_t       key;
+    rfl_cursor_t  *cursor;
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_cursor_open(f->store, U64, &cursor), RFL_OK);
+
+    for (key = 1; key <= SPILL_ROWS; key++) {
+        memset(value, (int) key, sizeof(value));
+
+        assert_int_equal(rfl_cursor_put(cursor, rfl_str(&key, sizeof(key)),
+                                        rfl_str(value, sizeof(value)),
+                                        RFL_PUT_APPEND, &f->err), RFL_OK);
+
+        if (key % 1000 == 0) {
+            assert_int_equal(rfl_store_spill(f->store, &f->err), RFL_OK);
+        }
+    }
+
+    key = 7;
+    assert_int_equal(rfl_cursor_put(cursor, rfl_str(&key, sizeof(key)),
+                                    rfl_str("x", 1), RFL_PUT_APPEND,
+                                    &f->err), RFL_EXISTS);
+    assert_int_equal(rfl_cursor_put(cursor, rfl_str(&key, sizeof(key)),
+                                    rfl_str("x", 1), RFL_PUT_NEW, &f->err),
+                     RFL_EXISTS);
+
+    for (key = 2; key <= SPILL_ROWS; key += 2) {
+        memset(value, (int) key + 1, sizeof(value));
+
+        assert_int_equal(rfl_cursor_put(cursor, rfl_str(&key, sizeof(key)),
+                                        rfl_str(value, sizeof(value)), 0,
+                                        &f->err), RFL_OK);
+
+        if (key % 1000 == 0) {
+            assert_int_equal(rfl_store_spill(f->store, &f->err), RFL_OK);
+        }
+    }
+
+    rfl_cursor_close(cursor);
+}
+
+
+static void
+check_spilled(fixture_t *f)
+{
+    char       value[SPILL_SIZE];
+    uint64_t   key;
+    rfl_str_t  found;
+
+    for (key = 1; key <= SPILL_ROWS; key++) {
+        memset(value, (int) (key % 2 == 0 ? key + 1 : key), sizeof(value));
+
+        assert_int_equal(rfl_store_get_u64(f->store, U64, key, &found),
+                         RFL_OK);
+        assert_true(rfl_str_eq(found, rfl_str(value, sizeof(value))));
+    }
+}
+
+
+static void
+what_is_spilled_leaves_memory_and_is_committed(void **state)
+{
+    size_t      before;
+    fixture_t  *f;
+
+    f = *state;
+
+    assert_int_equal(open_store(f, RFL_STORE_CREATE, 64 * MIB), RFL_OK);
+    assert_int_equal(rfl_store_spill(f->store, &f->err), RFL_ERROR);
+
+    before = heap_used();
+    put_and_spill(f);
+
+    /* LMDB's list of what was spilled takes a MiB; 26 MiB were written */
+
+    assert_int_equal(rfl_store_spill(f->store, &f->err), RFL_OK);
+    assert_in_range(heap_used(), 0, before + 4 * MIB);
+
+    check_spilled(f);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+
+    close_store(f);
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+    assert_int_equal(rfl_store_check(f->store, &f->err), RFL_OK);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    check_spilled(f);
+    rfl_store_end(f->store);
+}
+
+
+static void
+what_is_spilled_and_not_committed_never_was(void **state)
+{
+    uint64_t    key;
+    fixture_t  *f;
+
+    f = *state;
+
+    assert_int_equal(open_store(f, RFL_STORE_CREATE, 64 * MIB), RFL_OK);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+
+    for (key = 2; key < 1000; key++) {
+        assert_int_equal(rfl_store_put_u64(f->store, U64, key,
+                                           rfl_str("b", 1), 0, &f->err),
+                         RFL_OK);
+    }
+
+    assert_int_equal(rfl_store_spill(f->store, &f->err), RFL_OK);
+    rfl_store_end(f->store);
+
+    assert_int_equal(has_key(f, 1), RFL_OK);
+    assert_int_equal(has_key(f, 2), RFL_NOT_FOUND);
+
+    /* nor does a spill that fails leave anything */
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+
+    for (key = 2; key < 1000; key++) {
+        assert_int_equal(rfl_store_put_u64(f->store, U64, key,
+                                           rfl_str("b", 1), 0, &f->err),
+                         RFL_OK);
+    }
+
+    writes = WRITES_NO_SPACE;
+    assert_int_equal(rfl_store_spill(f->store, &f->err), RFL_FULL);
+    writes = WRITES_PASS;
+
+    rfl_store_end(f->store);
+
+    assert_int_equal(has_key(f, 2), RFL_NOT_FOUND);
+    assert_int_equal(put_one(f, 2, "c", 1), RFL_OK);
 }
 
 
@@ -2816,7 +2975,9 @@ main(void)
         test(a_short_file_opens_as_long_as_no_page_in_use_is_missing),
         test(a_commit_makes_a_short_file_long_again),
         test(random_transactions_leave_a_store_that_opens),
-        test(used_bytes_leave_out_what_was_freed)
+        test(used_bytes_leave_out_what_was_freed),
+        test(what_is_spilled_leaves_memory_and_is_committed),
+        test(what_is_spilled_and_not_committed_never_was)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
