@@ -16,7 +16,7 @@
 #define RFL_U64_DIGITS   20
 
 
-static int rfl_buf_reserve(rfl_buf_t *b, size_t len);
+static u_char *rfl_buf_two(u_char *p, unsigned n, u_char next);
 static void rfl_buf_date(uint64_t days, unsigned *year, unsigned *month,
     unsigned *day);
 
@@ -37,18 +37,6 @@ rfl_buf_free(rfl_buf_t *b)
 
 
 void
-rfl_buf_add(rfl_buf_t *b, const void *data, size_t len)
-{
-    if (len == 0 || !rfl_buf_reserve(b, len)) {
-        return;
-    }
-
-    memcpy(b->data + b->len, data, len);
-    b->len += len;
-}
-
-
-void
 rfl_buf_str(rfl_buf_t *b, rfl_str_t s)
 {
     rfl_buf_add(b, s.data, s.len);
@@ -59,13 +47,6 @@ void
 rfl_buf_text(rfl_buf_t *b, const char *text)
 {
     rfl_buf_add(b, text, strlen(text));
-}
-
-
-void
-rfl_buf_char(rfl_buf_t *b, u_char c)
-{
-    rfl_buf_add(b, &c, 1);
 }
 
 
@@ -117,7 +98,12 @@ rfl_buf_fmt(rfl_buf_t *b, const char *fmt, ...)
 void
 rfl_buf_time(rfl_buf_t *b, uint64_t seconds)
 {
+    u_char   *p;
     unsigned  year, month, day, second;
+
+    if (!rfl_buf_reserve(b, RFL_TIME_LEN)) {
+        return;
+    }
 
     if (seconds > RFL_TIME_LAST) {
         seconds = RFL_TIME_LAST;
@@ -127,15 +113,36 @@ rfl_buf_time(rfl_buf_t *b, uint64_t seconds)
 
     second = (unsigned) (seconds % 86400);
 
-    rfl_buf_fmt(b, "%04u-%02u-%02uT%02u:%02u:%02uZ", year, month, day,
-                second / 3600, second / 60 % 60, second % 60);
+    p = b->data + b->len;
+
+    p = rfl_buf_two(p, year / 100, (u_char) ('0' + year % 100 / 10));
+    *p++ = (u_char) ('0' + year % 10);
+    *p++ = '-';
+    p = rfl_buf_two(p, month, '-');
+    p = rfl_buf_two(p, day, 'T');
+    p = rfl_buf_two(p, second / 3600, ':');
+    p = rfl_buf_two(p, second / 60 % 60, ':');
+    p = rfl_buf_two(p, second % 60, 'Z');
+
+    b->len = (size_t) (p - b->data);
 }
 
 
-/* Makes room for len more bytes. */
+/* Two digits and what follows them. */
 
-static int
-rfl_buf_reserve(rfl_buf_t *b, size_t len)
+static u_char *
+rfl_buf_two(u_char *p, unsigned n, u_char next)
+{
+    *p++ = (u_char) ('0' + n / 10);
+    *p++ = (u_char) ('0' + n % 10);
+    *p++ = next;
+
+    return p;
+}
+
+
+int
+rfl_buf_grow(rfl_buf_t *b, size_t len)
 {
     size_t   size;
     u_char  *data;

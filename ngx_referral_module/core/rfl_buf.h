@@ -29,10 +29,39 @@ typedef struct {
 void *rfl_buf_realloc(void *data, size_t size);
 
 void rfl_buf_free(rfl_buf_t *b);
-void rfl_buf_add(rfl_buf_t *b, const void *data, size_t len);
+
+/* Makes room for len more bytes; 0: b has failed. */
+
+int rfl_buf_grow(rfl_buf_t *b, size_t len);
+
+static inline int
+rfl_buf_reserve(rfl_buf_t *b, size_t len)
+{
+    return (len <= b->size - b->len && !b->failed) || rfl_buf_grow(b, len);
+}
+
+
+static inline void
+rfl_buf_add(rfl_buf_t *b, const void *data, size_t len)
+{
+    if (len != 0 && rfl_buf_reserve(b, len)) {
+        memcpy(b->data + b->len, data, len);
+        b->len += len;
+    }
+}
+
+
+static inline void
+rfl_buf_char(rfl_buf_t *b, u_char c)
+{
+    if (rfl_buf_reserve(b, 1)) {
+        b->data[b->len++] = c;
+    }
+}
+
+
 void rfl_buf_str(rfl_buf_t *b, rfl_str_t s);
 void rfl_buf_text(rfl_buf_t *b, const char *text);
-void rfl_buf_char(rfl_buf_t *b, u_char c);
 void rfl_buf_u64(rfl_buf_t *b, uint64_t n);
 void rfl_buf_fmt(rfl_buf_t *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -48,12 +48,28 @@ rfl_json_string(rfl_buf_t *b, rfl_str_t s)
 void
 rfl_json_name(rfl_buf_t *b, const char *name)
 {
-    if (b->len != 0 && b->data[b->len - 1] != '{') {
-        rfl_buf_char(b, ',');
+    size_t   len;
+    u_char  *p;
+
+    len = strlen(name);
+
+    if (!rfl_buf_reserve(b, len + sizeof(",\"\":") - 1)) {
+        return;
     }
 
-    rfl_json_string(b, rfl_cstr(name));
-    rfl_buf_char(b, ':');
+    p = b->data + b->len;
+
+    if (b->len != 0 && p[-1] != '{') {
+        *p++ = ',';
+    }
+
+    *p++ = '"';
+    memcpy(p, name, len);
+    p += len;
+    *p++ = '"';
+    *p++ = ':';
+
+    b->len = (size_t) (p - b->data);
 }
 
 

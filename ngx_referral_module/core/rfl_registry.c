@@ -91,6 +91,8 @@ struct rfl_registry_s {
     unsigned                pass_max_links:1;
     unsigned                depth;       /* of nested begins */
     rfl_rc_t                failed;      /* of a write that was half done */
+    rfl_cursor_t           *walk;        /* of keys, or NULL */
+    uint64_t                walked;      /* where it is */
     uint32_t                floor;
     rfl_registry_clicks_pt  clicks;
     void                   *clicks_data;
@@ -129,6 +131,9 @@ static rfl_rc_t registry_get_meta(rfl_registry_t *r, const char *name,
     void *out, size_t size);
 static rfl_rc_t registry_new_uuid(u_char uuid[16], rfl_error_t *err);
 
+static rfl_rc_t registry_walk_keys(rfl_registry_t *r, uint64_t key,
+    rfl_str_t *found, rfl_str_t *stored);
+static void registry_end_walk(rfl_registry_t *r);
 static rfl_rc_t registry_get_key(rfl_registry_t *r, uint64_t key,
     rfl_key_value_t *value);
 static rfl_rc_t registry_link_of_key(rfl_registry_t *r, uint64_t key,
@@ -338,6 +343,7 @@ rfl_registry_close(rfl_registry_t *r)
         return;
     }
 
+    registry_end_walk(r);
     registry_end_bulk(r);
     rfl_store_close(r->store);
     free(r);
@@ -615,7 +621,8 @@ rfl_registry_end(rfl_registry_t *r)
         return;
     }
 
-    if (r->depth == 1 && r->writing) {
+    if (r->depth == 1) {
+        registry_end_walk(r);
         registry_end_bulk(r);
     }
 
@@ -900,15 +907,9 @@ rfl_registry_next_key(rfl_registry_t *r, uint64_t key, rfl_link_t *link)
 {
     rfl_rc_t         rc;
     rfl_str_t        found, stored;
-    rfl_cursor_t    *cursor;
     rfl_key_value_t  value;
 
-    rc = rfl_cursor_open(r->store, RFL_DBI_KEYS, &cursor);
-    if (rc != RFL_OK) {
-        return rc;
-    }
-
-    rc = rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)), &found, &stored);
+    rc = registry_walk_keys(r, key, &found, &stored);
 
     while (rc == RFL_OK) {
 
@@ -929,12 +930,51 @@ rfl_registry_next_key(rfl_registry_t *r, uint64_t key, rfl_link_t *link)
             break;
         }
 
-        rc = rfl_cursor_next(cursor, &found, &stored);
+        rc = rfl_cursor_next(r->walk, &found, &stored);
     }
 
-    rfl_cursor_close(cursor);
+    if (rc == RFL_OK && !r->writing) {
+        memcpy(&r->walked, found.data, sizeof(r->walked));
+
+    } else {
+        registry_end_walk(r);
+    }
 
     return rc;
+}
+
+
+/*
+ * Who reads on behind the last link finds the cursor there.  Not in a write
+ * transaction, where the table changes below it.
+ */
+
+static rfl_rc_t
+registry_walk_keys(rfl_registry_t *r, uint64_t key, rfl_str_t *found,
+    rfl_str_t *stored)
+{
+    rfl_rc_t  rc;
+
+    if (r->walk != NULL && key != 0 && r->walked == key - 1) {
+        return rfl_cursor_next(r->walk, found, stored);
+    }
+
+    if (r->walk == NULL) {
+        rc = rfl_cursor_open(r->store, RFL_DBI_KEYS, &r->walk);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return rfl_cursor_seek(r->walk, rfl_str(&key, sizeof(key)), found, stored);
+}
+
+
+static void
+registry_end_walk(rfl_registry_t *r)
+{
+    rfl_cursor_close(r->walk);
+    r->walk = NULL;
 }
 
 
@@ -988,13 +1028,20 @@ rfl_rc_t
 rfl_registry_groups(rfl_registry_t *r, const rfl_link_t *link,
     rfl_membership_t *out, size_t *n)
 {
-    size_t            i, nnames;
-    rfl_rc_t          rc;
-    rfl_str_t         clicks;
-    rfl_slot_t        slot;
-    rfl_slot_name_t   names[RFL_LINK_SLOTS_MAX];
+    size_t               i, nnames;
+    rfl_rc_t             rc;
+    rfl_str_t            clicks;
+    rfl_slot_t           slot;
+    rfl_slot_name_t      names[RFL_LINK_SLOTS_MAX];
+    rfl_registry_meta_t  meta;
 
     *n = 0;
+
+    rc = rfl_registry_meta(r, &meta);
+
+    if (rc != RFL_OK || meta.groups == 0) {
+        return rc;
+    }
 
     rc = rfl_identity(link, &r->identity, NULL);
     if (rc != RFL_OK) {

@@ -2353,7 +2353,22 @@ model_check_orders(fixture_t *f)
         assert_int_equal(link.id, m->id);
     }
 
-    /* all of them once, by host and page, then by id */
+    /* all of them once, each behind the one before */
+
+    key = 0;
+
+    for (seen = 0; rfl_registry_next_key(f->registry, key, &link) == RFL_OK;
+         seen++)
+    {
+        assert_true(link.key >= key);
+        key = link.key + 1;
+    }
+
+    assert_int_equal(seen, registered);
+    assert_int_equal(rfl_registry_next_key(f->registry, 0, &link),
+                     registered != 0 ? RFL_OK : RFL_NOT_FOUND);
+
+    /* and by host and page, then by id */
 
     place.len = 0;
     last = NULL;
