@@ -58,8 +58,8 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
 
 
 .PHONY: help run stop test unit browser lint module cli man asan valgrind \
-        bench portability picture deb fuzz analyze coverage install clean \
-        FORCE
+        bench bench-full portability picture deb fuzz analyze coverage \
+        install clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -154,8 +154,11 @@ coverage:  ## which lines the tests of core and t/ run
 	@tools/build-module coverage
 	@tools/coverage run $(call programs,coverage) build/coverage/failing
 
-bench: module cli  ## what a request costs with and without the module
+bench: module cli build/plain/helpers build/plain/bench/core  ## speed and size against the goals, some minutes
 	@bench/run
+
+bench-full: module cli build/plain/helpers build/plain/bench/core  ## the same up to 10,000,000 links, an hour and 8 GB
+	@bench/run --full
 
 deb:  ## Debian packages in build/deb/, looked at by lintian
 	@tools/build-deb
@@ -236,6 +239,10 @@ build/$(1)/programs/%: build/$(1)/tests/programs/%.o \
                        $$(call objects,$(1),$$(core))
 	@mkdir -p $$(@D)
 	@$$($(1)_cc) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ $$(LIBS)
+
+build/$(1)/bench/%: build/$(1)/bench/%.o $$(call objects,$(1),$$(core))
+	@mkdir -p $$(@D)
+	@$$(CC) $$($(1)_flags) $$($(1)_link) -o $$@ $$^ $$(LIBS)
 
 build/$(1)/unit/%: build/$(1)/tests/unit/%.o \
                    $$(call objects,$(1),$$(support) $$(core))
