@@ -5,10 +5,11 @@
  *     core pure                     what reads no registry
  *     core probes PATH N            look-ups in that list's registry
  *     core flush PATH COUNTERS N    flushes of that many cells, and history
+ *     core time COMMAND...          how long it takes, and how much memory
  *
  * Prints a line for each figure: its name, a tab, a number; times are
  * nanoseconds of this thread's processor time.  Of several rounds the median
- * is printed.  COUNTERS is made, and removed at the end.
+ * is printed.  COUNTERS is made.
  *
  * "cold" is: each time another link, chosen at random of all of them; the
  * pages are in memory, the processor's caches have others.  "warm": one of ten.
@@ -16,7 +17,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -86,6 +89,7 @@ static int flush_cells(bench_t *b, rfl_ledger_t *l, rfl_counters_t *c,
     const char *name, uint32_t n, uint32_t every, uint64_t now);
 static int measure_history(bench_t *b, rfl_ledger_t *l, uint32_t n,
     uint64_t now);
+static int measure_command(char **argv);
 static void put_file_size(const char *name, const char *path, uint32_t n);
 static int failed(bench_t *b, const char *what);
 static uint64_t now_ns(clockid_t clock);
@@ -127,6 +131,10 @@ main(int argc, char **argv)
 
     memset(&b, 0, sizeof(bench_t));
 
+    if (argc > 2 && strcmp(argv[1], "time") == 0) {
+        return measure_command(argv + 2);
+    }
+
     n = argc > 2 ? (uint32_t) strtoul(argv[argc - 1], NULL, 10) : 0;
 
     if (argc == 3 && strcmp(argv[1], "list") == 0 && n != 0) {
@@ -152,7 +160,7 @@ main(int argc, char **argv)
 
     } else {
         fprintf(stderr, "usage: core list N | pure | probes PATH N"
-                " | flush PATH COUNTERS N\n");
+                " | flush PATH COUNTERS N | time COMMAND...\n");
     }
 
     rfl_registry_close(b.registry);
@@ -474,7 +482,6 @@ done:
 
     rfl_counters_close(c);
     rfl_ledger_close(l);
-    (void) unlink(counters);
 
     return rc;
 }
@@ -602,6 +609,41 @@ measure_history(bench_t *b, rfl_ledger_t *l, uint32_t n, uint64_t now)
                 (unsigned long long) clicks);
         return 1;
     }
+
+    return 0;
+}
+
+
+static int
+measure_command(char **argv)
+{
+    int            status;
+    pid_t          pid;
+    uint64_t       from;
+    struct rusage  usage;
+
+    from = now_ns(CLOCK_MONOTONIC);
+    pid = fork();
+
+    if (pid == 0) {
+        if (freopen("/dev/null", "w", stdout) != NULL) {
+            (void) execvp(argv[0], argv);
+        }
+
+        _exit(127);
+    }
+
+    if (pid == -1 || wait4(pid, &status, 0, &usage) != pid || status != 0) {
+        fprintf(stderr, "core: %s failed\n", argv[0]);
+        return 1;
+    }
+
+    printf("seconds\t%.3f\n", (double) (now_ns(CLOCK_MONOTONIC) - from) / 1e9);
+    printf("CPU\t%.3f\n", (double) (usage.ru_utime.tv_sec
+                                    + usage.ru_stime.tv_sec)
+                           + (double) (usage.ru_utime.tv_usec
+                                       + usage.ru_stime.tv_usec) / 1e6);
+    printf("KB\t%ld\n", usage.ru_maxrss);
 
     return 0;
 }
