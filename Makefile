@@ -51,7 +51,8 @@ comma := ,
 objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 programs = $(patsubst tests/unit/%.c,build/$(1)/unit/%,$(unit))
 helpers = $(patsubst tests/programs/%.c,build/plain/programs/%,$(helper)) \
-          $(patsubst tests/%.c,build/plain/%.so,$(preload))
+          $(patsubst tests/%.c,build/plain/%.so,$(preload)) \
+          build/plain/bench/core
 
 cores := $(shell nproc 2>/dev/null || echo 2)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
@@ -154,10 +155,10 @@ coverage:  ## which lines the tests of core and t/ run
 	@tools/build-module coverage
 	@tools/coverage run $(call programs,coverage) build/coverage/failing
 
-bench: module cli build/plain/helpers build/plain/bench/core  ## speed and size against the goals, some minutes
+bench: module cli build/plain/helpers  ## speed and size against the goals, some minutes
 	@bench/run
 
-bench-full: module cli build/plain/helpers build/plain/bench/core  ## the same up to 10,000,000 links, an hour and 8 GB
+bench-full: module cli build/plain/helpers  ## the same up to 10,000,000 links, an hour and 8 GB
 	@bench/run --full
 
 deb:  ## Debian packages in build/deb/, looked at by lintian
