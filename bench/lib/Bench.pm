@@ -7,8 +7,9 @@ package Bench;
 #     $bench->row('requests a second', $ratio, '', least => 0.97);
 #     $bench->finish;
 #
-# A row is printed as it comes, unless quiet => 1 was given.  With --rows FILE it is also added to that
-# file, a line of JSON each: bench/run makes one table of them.
+# A row is printed as it comes, unless quiet => 1 was given.  With --rows FILE
+# it is also added to that file, a line of JSON each: bench/run makes one table
+# of them.
 
 use strict;
 use warnings;

@@ -17,7 +17,8 @@ void rfl_json_string(rfl_buf_t *b, rfl_str_t s);
 /*
  * "name": and, before every member but the first, a comma: it looks at the
  * last byte of the buffer.  A name is a constant of the program, and has
- * nothing that is to be escaped.  Likewise rfl_json_item() before an array's item.
+ * nothing that is to be escaped.  Likewise rfl_json_item() before an array's
+ * item.
  */
 
 void rfl_json_name(rfl_buf_t *b, const char *name);

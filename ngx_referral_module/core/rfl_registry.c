@@ -186,6 +186,8 @@ static rfl_rc_t registry_write_sources(rfl_registry_t *r, rfl_error_t *err);
 static rfl_rc_t registry_write_keys(rfl_registry_t *r, rfl_error_t *err);
 static rfl_rc_t registry_last(rfl_registry_t *r, rfl_str_t *last,
     rfl_error_t *err);
+static rfl_rc_t registry_last_number(rfl_registry_t *r, uint64_t *last,
+    unsigned *is_empty, rfl_error_t *err);
 static rfl_rc_t registry_put_in_order(rfl_registry_t *r, rfl_str_t key,
     rfl_str_t value, int append, rfl_error_t *err);
 static rfl_rc_t registry_dirtied(rfl_registry_t *r, size_t size,
@@ -2010,26 +2012,19 @@ registry_write_slots(rfl_registry_t *r, rfl_error_t *err)
     u_char           value[RFL_SLOT_ENTRIES_MAX * RFL_SLOT_ENTRY_SIZE];
     uint64_t         low, end;
     rfl_rc_t         rc;
-    unsigned         append;
-    rfl_str_t        last;
+    unsigned         append, is_empty;
     rfl_slot_list_t  list;
 
-    rc = registry_last(r, &last, err);
+    rc = registry_last_number(r, &end, &is_empty, err);
     if (rc != RFL_OK) {
         return rc;
-    }
-
-    end = 0;
-
-    if (last.len != 0) {
-        memcpy(&end, last.data, sizeof(end));
     }
 
     rc = rfl_bulk_next_slot(r->bulk, err);
 
     while (rc == RFL_OK && !r->bulk->at_end) {
         low = r->bulk->slot.low;
-        append = last.len == 0 || low > end;
+        append = is_empty || low > end;
 
         rc = registry_collect_slots(r, low, append, &list, err);
         if (rc != RFL_OK) {
@@ -2295,18 +2290,12 @@ registry_write_keys(rfl_registry_t *r, rfl_error_t *err)
     size_t                 i;
     uint64_t               key, end;
     rfl_rc_t               rc;
-    rfl_str_t              last;
+    unsigned               is_empty;
     const rfl_bulk_key_t  *place;
 
-    rc = registry_last(r, &last, err);
+    rc = registry_last_number(r, &end, &is_empty, err);
     if (rc != RFL_OK) {
         return rc;
-    }
-
-    end = 0;
-
-    if (last.len != 0) {
-        memcpy(&end, last.data, sizeof(end));
     }
 
     rfl_bulk_sort_keys(r->bulk);
@@ -2321,7 +2310,7 @@ registry_write_keys(rfl_registry_t *r, rfl_error_t *err)
 
         rc = registry_put_in_order(r, rfl_str(&key, sizeof(key)),
                                    rfl_str(value, sizeof(value)),
-                                   last.len == 0 || key > end, err);
+                                   is_empty || key > end, err);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -2339,10 +2328,11 @@ registry_last(rfl_registry_t *r, rfl_str_t *last, rfl_error_t *err)
     rfl_rc_t   rc;
     rfl_str_t  found, value;
 
+    *last = rfl_str(r->last, 0);
+
     rc = rfl_cursor_last(r->cursor, &found, &value);
 
     if (rc == RFL_NOT_FOUND) {
-        *last = rfl_str(r->last, 0);
         return RFL_OK;
     }
 
@@ -2354,6 +2344,26 @@ registry_last(rfl_registry_t *r, rfl_str_t *last, rfl_error_t *err)
     *last = rfl_str(r->last, found.len);
 
     return RFL_OK;
+}
+
+
+static rfl_rc_t
+registry_last_number(rfl_registry_t *r, uint64_t *last, unsigned *is_empty,
+    rfl_error_t *err)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  key;
+
+    rc = registry_last(r, &key, err);
+
+    *is_empty = (key.len == 0);
+    *last = 0;
+
+    if (rc == RFL_OK && key.len == sizeof(uint64_t)) {
+        memcpy(last, key.data, sizeof(uint64_t));
+    }
+
+    return rc;
 }
 
 
