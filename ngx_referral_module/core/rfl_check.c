@@ -19,10 +19,6 @@
 
 #define SHOWN_MAX  120               /* bytes of a source in a message */
 
-/* A kind and a text, as slots are hashed. */
-
-#define SLOT_NAME_MAX  (1 + RFL_SLOT_TEXT_MAX + 1)
-
 
 typedef struct walk_s  walk_t;
 
@@ -43,7 +39,6 @@ struct walk_s {
     size_t                hosts_size;
 
     rfl_identity_t        identity;
-    u_char                text[SLOT_NAME_MAX];
 };
 
 
@@ -1193,16 +1188,32 @@ find_name(walk_t *w, const rfl_link_t *link, unsigned kind, rfl_hash_t hash,
 static int
 group_hash(walk_t *w, const rfl_group_t *group, rfl_hash_t *hash)
 {
+    rfl_str_t        text;
+    const u_char    *end;
+    rfl_slot_name_t  name;
+
+    text = group->text;
+
     if (group->kind < RFL_SLOT_HOST || group->kind >= RFL_SLOT_KINDS
-        || group->text.len > RFL_SLOT_TEXT_MAX)
+        || text.len > RFL_SLOT_TEXT_MAX)
     {
         return 0;
     }
 
-    w->text[0] = (u_char) group->kind;
-    memcpy(w->text + 1, group->text.data, group->text.len);
+    /* what has no target holds no line feed */
 
-    *hash = rfl_hash(w->text, 1 + group->text.len);
+    end = text.len != 0 ? memchr(text.data, '\n', text.len) : NULL;
+
+    name.kind = group->kind;
+    name.a = text;
+    name.b = rfl_str(NULL, 0);
+
+    if (end != NULL) {
+        name.a.len = (size_t) (end - text.data);
+        name.b = rfl_str(end + 1, text.len - name.a.len - 1);
+    }
+
+    *hash = rfl_registry_slot_hash(w->registry, &name);
 
     return 1;
 }

@@ -2,10 +2,12 @@
  * The registry: what a link needs to be found by people (records, keys,
  * sources) and by requests (slots), kept equal in one transaction.
  *
- * A slot is addressed by the low half of a hash over its kind and text and
- * confirmed by the high half, so no string is stored or compared on the
- * request path.  Its value is a list of entries of 16 bytes, nearly always
- * one: two texts share a low half once in 2^64 pairs (rfl_registry_parts.h).
+ * A slot is addressed by the low half of a hash over its kind and text, whose
+ * first bits are its host's, and confirmed by the high half: no string is
+ * stored or compared on the request path, and a host's slots lie side by side,
+ * as a rule in one page, which the first probe brings for the others.  Its
+ * value is a list of entries of 16 bytes, nearly always one
+ * (rfl_registry_parts.h).
  *
  * When a second link joins a slot, a group takes it: an id, a record, and a
  * row in members for each link.  When the last but one leaves, the slot is
@@ -32,7 +34,7 @@
 #include "rfl_pattern.h"
 
 
-#define RFL_REGISTRY_VERSION  1
+#define RFL_REGISTRY_VERSION  2
 #define RFL_GROUP_VERSION     1
 
 /* An add may take five ids: the link's and those of four new groups. */
@@ -228,6 +230,7 @@ static rfl_rc_t slot_drop(rfl_registry_t *r, rfl_hash_t hash,
     rfl_slot_list_t *list, rfl_error_t *err);
 static rfl_rc_t slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
     const rfl_slot_entry_t *entry, rfl_error_t *err);
+static size_t slot_host_len(const rfl_slot_name_t *name);
 static rfl_str_t slot_write(const rfl_slot_list_t *list, u_char *value);
 static void slot_write_entry(u_char *p, const rfl_slot_entry_t *entry);
 static uint32_t slot_info(rfl_slot_kind_t kind, int has_target);
@@ -2990,7 +2993,8 @@ registry_record(rfl_registry_t *r, uint32_t id, u_char state,
 rfl_hash_t
 rfl_registry_slot_hash(rfl_registry_t *r, const rfl_slot_name_t *name)
 {
-    u_char  *p, *start;
+    u_char      *p, *start;
+    rfl_hash_t   hash, host;
 
     start = r->text + RFL_GROUP_PREFIX_LEN;
     p = start;
@@ -3013,7 +3017,26 @@ rfl_registry_slot_hash(rfl_registry_t *r, const rfl_slot_name_t *name)
 
     r->text_len = (size_t) (p - start) - 1;
 
-    return rfl_hash(start, (size_t) (p - start));
+    hash = rfl_hash(start, (size_t) (p - start));
+    host = rfl_hash(name->a.data, slot_host_len(name));
+
+    hash.low = (host.low & RFL_SLOT_HOST_BITS)
+               | (hash.low & ~RFL_SLOT_HOST_BITS);
+
+    return hash;
+}
+
+
+/* A SURT's host ends before ")", a tag is no host but as good. */
+
+static size_t
+slot_host_len(const rfl_slot_name_t *name)
+{
+    const u_char  *end;
+
+    end = name->a.len != 0 ? memchr(name->a.data, ')', name->a.len) : NULL;
+
+    return end != NULL ? (size_t) (end - name->a.data) : name->a.len;
 }
 
 

@@ -2,8 +2,9 @@
  * How the registry stores what it has: for the registry itself, and for who
  * looks whether its tables agree (rfl_check.h).
  *
- * A slot is addressed by the low half of a hash over its kind and text and
- * confirmed by the high half.  Its value is a list of entries:
+ * A slot is addressed by the low half of a hash over its kind and text, whose
+ * first bits are those of a hash over the host alone (for a tag, over the tag),
+ * and confirmed by the high half.  Its value is a list of entries:
  *
  *     high half    8 bytes
  *     id           4 bytes; link, group, or 0: a host that has pages only
@@ -18,7 +19,14 @@
 #include "rfl_registry.h"
 
 
-/* Half-collisions of 64 bits: two is unheard of, eight is damage. */
+/*
+ * 24 bits of the host part 16 million hosts; the other 40 part a host's slots:
+ * of 4 million two share a low half eight times, three nowhere.
+ */
+
+#define RFL_SLOT_HOST_BITS    0xffffff0000000000u
+
+/* Two with one low half are rare, eight are damage. */
 
 #define RFL_SLOT_ENTRIES_MAX  8
 #define RFL_SLOT_ENTRY_SIZE   16
