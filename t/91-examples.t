@@ -35,7 +35,7 @@ my @not_run = (
     [ 'docs/cdn.md', qr/^sub vcl_recv/, 'VCL of Varnish' ],
     [ 'docs/sources.md', qr/^source host /, 'a picture' ],
     [ 'docs/sources.md', qr/^clicks \+ /,
-      'a formula; t/79-sources-log.t holds it' ],
+      'a formula; t/37-sources-log.t holds it' ],
     [ 'docs/cli.md', qr/^referralctl \[-d PATH\]/, 'usage; t/90-docs.t' ],
     [ 'docs/directives.md', qr/^Syntax: /, 'syntax; t/90-docs.t' ],
     [ 'docs/operations.md', qr/tmpfiles\.d/, 't/96-examples.t' ],

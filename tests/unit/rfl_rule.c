@@ -1,6 +1,6 @@
 /*
  * Redirects for nginx.conf: what a stranger asked for names a location, and
- * does nothing else.  t/78-sources.t has nginx read them.
+ * does nothing else.  t/36-sources.t has nginx read them.
  */
 
 #include "rfl_fold.h"
