@@ -152,7 +152,6 @@ sub pod {
     my $spec = $object{Deployment}{spec}{template}{spec};
     my ($nginx) = @{ $spec->{containers} };
     my $data = $object{ConfigMap}{data};
-    my $follows = follows($data);
     my %path = map { $_->{name} => $_->{mountPath} }
                @{ $nginx->{volumeMounts} };
     my $user = 'setpriv --reuid=33 --regid=33 --clear-groups'
@@ -168,37 +167,17 @@ sub pod {
     is($r->run_ok("curl -s -w '%{http_code}' http://127.0.0.1:8080/health"),
        '204', 'the pod is ready');
 
-    if ($follows) {
-        ok(wait_until(sub { links($user) == 3 }, 60),
-           'it has the links of its ConfigMap');
-    } else {
-        $r->run_ok("$user referralctl add $_")
-            for 'news.example', '--name Launch ' . PAGE;
-    }
-
+    ok(wait_until(sub { links($user) == 3 }, 60),
+       'it has the links of its ConfigMap');
     counted('the pod', $user, 'http://127.0.0.1:8080/');
 
-    if ($follows) {
-        $data->{'links.csv'} =~ s/^news.*\n//m;
-        config_map($path{config}, 2, $data);
-        ok(wait_until(sub { links($user) == 2 }, 60),
-           'a changed ConfigMap is followed');
-    }
+    $data->{'links.csv'} =~ s/^news.*\n//m;
+    config_map($path{config}, 2, $data);
+    ok(wait_until(sub { links($user) == 2 }, 60),
+       'a changed ConfigMap is followed');
+    counted('the pod after that', $user, 'http://127.0.0.1:8080/');
 
     stop_nginx();
-}
-
-
-# A module that knows no source= is given none.
-
-sub follows {
-    my ($data) = @_;
-
-    return 1 if slurp(root_dir() . '/docs/directives.md') =~ /\[source=FILE\]/;
-
-    $data->{'nginx.conf'} =~ s/\n\s+source=\S+//;
-
-    return 0;
 }
 
 
