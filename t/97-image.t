@@ -67,6 +67,9 @@ sub image {
     is(scalar @stages, 2, 'two stages');
     is_deeply([ map { $_->[0][1] =~ /^\$\{BASE_IMAGE\}/ } @stages ], [ 1, 1 ],
               'both on the base image');
+    like(join("\n", map { "@$_" } @{ $stages[0] }),
+         qr/^RUN DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage /m,
+         'one builds the packages, none with symbols for debuggers');
 
     for my $step (@{ $stages[1] }) {
         my ($name, $rest) = @$step;

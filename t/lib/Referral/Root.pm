@@ -91,14 +91,19 @@ sub why_not {
 
     return 'namespaces are not allowed here'
         if system('unshare -mpniu --fork --propagation private'
-                  . ' mount -t tmpfs none /mnt 2>/dev/null') != 0;
+                  . ' sh -c "mount -t tmpfs none /mnt'
+                  . ' && mount -t proc proc /proc" 2>/dev/null') != 0;
 
     die "debootstrap is not installed\n"
         if $ENV{CI} && system('command -v debootstrap >/dev/null') != 0;
 
     my $said = qx('@{[ root_dir() ]}/tools/make-root' 2>&1);
 
-    return $? == 0 ? undef : (split /\n/, $said)[-1];
+    return if $? == 0;
+
+    Test::More::diag($said);
+
+    return (split /\n/, $said)[-1] // 'tools/make-root failed';
 }
 
 
