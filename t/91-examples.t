@@ -36,6 +36,7 @@ my @not_run = (
     [ 'docs/sources.md', qr/^source host /, 'a picture' ],
     [ 'docs/sources.md', qr/^clicks \+ /,
       'a formula; t/37-sources-log.t holds it' ],
+    [ 'docs/performance.md', qr/^make bench /, 'most of an hour' ],
     [ 'docs/cli.md', qr/^referralctl \[-d PATH\]/, 'usage; t/90-docs.t' ],
     [ 'docs/directives.md', qr/^Syntax: /, 'syntax; t/90-docs.t' ],
     [ 'docs/operations.md', qr/tmpfiles\.d/, 't/96-examples.t' ],
