@@ -139,12 +139,14 @@ is((as_owner($set_version, $t->registry_dir, 99))[0], 0, 'version 99');
 my ($exit, undef, $err) = $t->ctl('add', 'https://x.example/1');
 
 is($exit, 1, 'the command refuses another version');
-like($err, qr/^referralctl: .*version 99.*version 1/, 'and says both');
+like($err, qr/^referralctl: .*version 99.*version \d/, 'and says both');
+
+my ($version) = $err =~ /this program knows version (\d+)/;
 
 $t->start;
 says('another version', 'registry', qr/version 99, this program knows/);
 serves('another version');
-as_owner($set_version, $t->registry_dir, 1);
+as_owner($set_version, $t->registry_dir, $version);
 recovers('another version');
 $t->finish;
 

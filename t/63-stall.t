@@ -13,6 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use lib "$FindBin::Bin/lib";
+use Referral::Counts qw(summary);
 use Referral::Test qw(wait_until);
 
 
@@ -54,11 +55,19 @@ is(($t->ctl_with($csv, 'import', '-'))[0], 0, LINKS . ' links');
 
 my @visits = map {
     my $text = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n"
+               . "User-Agent: Mozilla/5.0 (X11) Firefox/140.0\r\n"
                . "Referer: https://h$_.example/page\r\nPadding: ";
     $text . 'x' x (REQUEST - 4 - length $text) . "\r\n\r\n"
 } 1 .. LINKS;
 
 $t->start;
+
+# The keeper stores the state of each link once, in transactions of its own:
+# with the links active the day has no other.
+
+Referral::Load::burst($t->port, \@visits);
+ok(wait_until(sub { summary($t)->{states}{active} == LINKS }, 120),
+   'all links are active');
 
 my %of_ledger = (who => 'keeper', where => 'ledger');
 my $slow = $t->fault(%of_ledger, calls => 'sync meta', delay => FSYNC);

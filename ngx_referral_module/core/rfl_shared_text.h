@@ -13,9 +13,14 @@
 #define RFL_SHARED_TEXT_WORDS  (RFL_ERROR_TEXT / 8)
 
 typedef struct {
-    uint32_t  sequence;                  /* odd: it is being written */
     int32_t   rc;
     uint64_t  words[RFL_SHARED_TEXT_WORDS];
+} rfl_shared_text_slot_t;
+
+typedef struct {
+    uint32_t                sequence;    /* texts so far; odd: the last one is
+                                            in slots[1] */
+    rfl_shared_text_slot_t  slots[2];
 } rfl_shared_text_t;
 
 
@@ -26,8 +31,9 @@ rfl_shared_text_t *rfl_shared_text_create(const char *text);
 void rfl_shared_text_free(rfl_shared_text_t *shared);
 
 /*
- * Two that set it at the same time, of an old and a new configuration, may mix
- * their texts; so may one that dies while it does, until the next one sets it.
+ * A text is written to the slot nobody reads, so who is stopped or dies while
+ * he writes leaves the one before.  Two that set it at the same time, of an old
+ * and a new configuration, may mix their texts until the next one sets it.
  */
 
 void rfl_shared_text_set(rfl_shared_text_t *shared, const rfl_error_t *err);
