@@ -8,9 +8,9 @@
 #include <sys/mman.h>
 
 
-/* Texts are set once a second; a writer without a pause can spoil dozens. */
+/* Texts are set once a second: a writer without a pause could spoil them all. */
 
-#define RFL_SHARED_TEXT_TRIES  1000
+#define RFL_SHARED_TEXT_TRIES  64
 
 
 _Static_assert(RFL_ERROR_TEXT % 8 == 0, "a text is whole words");

@@ -403,7 +403,7 @@ function everyTree(start, writes) {
         const policy = response.headers.get('content-security-policy');
 
         assert.match(response.headers.get('content-type'), /^text\/html/);
-        assert.ok(Buffer.byteLength(text) < 100000, 'below 100 kB');
+        assert.ok(Buffer.byteLength(text) < 140000, 'below 140 kB');
         assert.match(policy, /^default-src 'none'; script-src 'sha256-/);
         assert.doesNotMatch(policy, /unsafe/);
 
