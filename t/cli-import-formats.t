@@ -170,12 +170,14 @@ like($err, qr/^referralctl: \Q$german\E: its first line is neither a URL nor/m,
 my $dir = $t->registry_dir;
 my ($command) = $err =~ /^referralctl: import: if it is CSV: (.*)$/m;
 is($command, "referralctl -d $dir import $german "
-   . "--map 'Verlinkende Seite=source' --map 'Zuletzt gecrawlt='",
+   . "--map 'Verlinkende Seite=source' "
+   . "--map 'Zuletzt gecrawlt=listed_last'",
    'with the command that reads it');
 
 ($exit, $out, $err) = run_command($command);
 is("$exit|$err", '0|', 'which does');
-is_deeply(links('source'), [ $blog, $forum ], 'these links');
+is_deeply(links('source', 'listed_last'),
+          [ "$blog|2026-10-01", "$forum|2026-09-05" ], 'these links');
 
 fresh();
 ($exit, $out, $err) = $t->ctl('import', $german, '--map',
@@ -185,6 +187,47 @@ fresh();
 is_deeply(links('source', 'match_type', 'listed_last'),
           [ "$blog|prefix|2026-10-01", "$forum|prefix|2026-09-05" ],
           'or with the field its column is');
+
+# What is nearly a list of URLs: {text, what is said}.
+
+for my $row ([ "URL\nhttps://a.example/1\n", qr/its first line is one word/ ],
+             [ "intranet\n", qr/if it is a host, --format urls/ ],
+             [ "https://a.example/1,https://shop.example/p\n",
+               qr/first line holds several URLs and no names of columns/ ],
+             [ "https://a.example/1\t\"https://shop.example/p\"\n",
+               qr/first line holds several URLs and no names of columns/ ],
+             [ "https://a.example/1\nhttps://a.example/2 and more\n",
+               qr/:2: source .* white space: a line of a list is one URL/ ])
+{
+    fresh();
+    ($exit, $out, $err) = $t->ctl_with($row->[0], 'import', '-');
+    is("$exit|$out", '1|', 'no list: ' . $row->[0] =~ s/\s+/ /gr);
+    like($err, $row->[1], 'and why');
+}
+
+fresh();
+($exit, $out, $err) = $t->ctl_with("URL\nhttps://a.example/1\n", 'import', '-');
+($command) = $err =~ /^referralctl: import: if it is CSV: (.*)$/m;
+is($command, "referralctl -d $dir import - --map URL=source",
+   'a heading has the command that reads it');
+
+fresh();
+($exit, $out, $err) = $t->ctl_with(<<'LIST', 'import', '-');
+localhost
+https://a.example/1 # seen in May
+https://a.example/a,b#top
+LIST
+is("$exit|$err", '0|', 'comments behind URLs');
+is_deeply(links('source'), [ 'https://a.example/1', 'https://a.example/a,b#top',
+                             'localhost' ], 'are no part of them');
+
+($exit, $out, $err) = $t->ctl_with("intranet\n", 'import', '-', '--format',
+                                   'urls');
+is("$exit|$err", '0|', 'a host without a dot, if it is said');
+
+($exit, $out, $err) = $t->ctl_with("domain:b.example # bought\n", 'import',
+                                   '-');
+is("$exit|$err", '0|', 'in a disavow list as well');
 
 # Not what is wanted: {text, what is said}.
 

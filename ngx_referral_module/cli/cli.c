@@ -270,10 +270,11 @@ cli_screen_width(void)
         return (size_t) n;
     }
 
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0
-        && size.ws_col >= SCREEN_MIN)
+    if ((ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0
+         || ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
+        && size.ws_col != 0)
     {
-        return size.ws_col;
+        return size.ws_col > SCREEN_MIN ? size.ws_col : SCREEN_MIN;
     }
 
     return SCREEN_WIDTH;

@@ -200,6 +200,10 @@ rfl_rc_t import_read(import_t *im, import_file_t *file, rfl_error_t *err);
 rfl_rc_t import_read_list(import_t *im, import_file_t *file,
     rfl_error_t *err);
 
+/* What a line of a list holds, without a comment and the space around. */
+
+rfl_str_t import_list_line(rfl_str_t line);
+
 /*
  * import_value.c: a cell into the row, whose values are slices of the cell or
  * of im->cells.  What a tool wrote for its own use and makes no field of ours

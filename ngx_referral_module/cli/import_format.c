@@ -56,6 +56,8 @@ static int has_signature(const signature_t *s, const rfl_str_t *names,
 static int has_name(const rfl_str_t *names, size_t n, const char *name);
 static int is_name(rfl_str_t name, const char *plain);
 static const signature_t *signature_of(import_format_t format);
+static int is_word(rfl_str_t line);
+static int has_two_urls(rfl_str_t line);
 static int is_disavow(const import_file_t *file);
 static int begins_with(rfl_str_t text, const char *word);
 static rfl_rc_t unknown_header(import_t *im, import_file_t *file,
@@ -216,19 +218,74 @@ import_detect(import_t *im, import_file_t *file, u_char *delimiter,
         return RFL_OK;
     }
 
-    url = rfl_input_peek(&file->input, "#");
+    url = import_list_line(rfl_input_peek(&file->input, "#"));
 
     if (is_disavow(file)) {
         file->format = IMPORT_DISAVOW;
         return RFL_OK;
     }
 
-    if (url.len == 0 || import_is_url(im, url)) {
+    if (has_two_urls(url)) {
+        return rfl_fail(err, RFL_INVALID, "its first line holds several URLs "
+                        "and no names of columns: put a line such as "
+                        "\"source,target\" before it");
+    }
+
+    if (url.len == 0 || (import_is_url(im, url) && !is_word(url))) {
         file->format = IMPORT_URLS;
         return RFL_OK;
     }
 
     return unknown_header(im, file, line, err);
+}
+
+
+/*
+ * "URL" above a list is the name of its column, and would be a host; a host
+ * that is linked from has a dot, or is this one.
+ */
+
+static int
+is_word(rfl_str_t line)
+{
+    size_t  i;
+
+    for (i = 0; i < line.len; i++) {
+        if (strchr(".:/[%", line.data[i]) != NULL) {
+            return 0;
+        }
+    }
+
+    return !rfl_str_caseeq(line, rfl_cstr("localhost"));
+}
+
+
+/* Of a table without a header, which would be one URL with a comma in it. */
+
+static int
+has_two_urls(rfl_str_t line)
+{
+    const u_char  *p, *end;
+
+    p = memmem(line.data, line.len, "://", 3);
+    end = line.data + line.len;
+
+    for (p = p != NULL ? p + 3 : end; p < end; p++) {
+
+        if (*p != ',' && *p != ';' && *p != '\t') {
+            continue;
+        }
+
+        p += p + 1 < end && p[1] == '"';
+
+        if (begins_with(rfl_str(p + 1, (size_t) (end - p - 1)), "http://")
+            || begins_with(rfl_str(p + 1, (size_t) (end - p - 1)), "https://"))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -439,6 +496,12 @@ unknown_header(import_t *im, import_file_t *file, rfl_str_t line,
     }
 
     hint(im, file, line);
+
+    if (is_word(line) && import_is_url(im, line)) {
+        return rfl_fail(err, RFL_INVALID, "its first line is one word: say "
+                        "with --map which field this column is or, if it is a "
+                        "host, --format urls");
+    }
 
     return rfl_fail(err, RFL_INVALID, "its first line is neither a URL nor "
                     "names columns that are known: say with --map which "

@@ -2,7 +2,7 @@
  * Lists, a line a link: plain URLs, and what Google's disavow tool takes:
  *
  *     # comment
- *     https://spam.example/page
+ *     https://spam.example/page  # comment
  *     domain:spam.example
  */
 
@@ -28,6 +28,8 @@ static rfl_rc_t list_row(import_t *im, lines_t *lines, rfl_str_t line,
     int too_long, rfl_error_t *err);
 static rfl_rc_t make_row(import_t *im, lines_t *lines, rfl_str_t line,
     rfl_row_t *row, rfl_error_t *err);
+static int has_space(rfl_str_t line);
+static int is_space(u_char c);
 static int is_domain(rfl_str_t line);
 static void set(rfl_row_t *row, const char *name, rfl_str_t value);
 static void refuse(import_t *im, lines_t *lines, const rfl_row_t *row,
@@ -134,9 +136,9 @@ list_row(import_t *im, lines_t *lines, rfl_str_t line, int too_long,
     rfl_rc_t      rc;
     rfl_row_t  row;
 
-    line = rfl_str_trim(line);
+    line = import_list_line(line);
 
-    if (line.len == 0 || line.data[0] == '#') {
+    if (line.len == 0) {
         return RFL_OK;
     }
 
@@ -158,6 +160,23 @@ list_row(import_t *im, lines_t *lines, rfl_str_t line, int too_long,
     }
 
     return rc;
+}
+
+
+rfl_str_t
+import_list_line(rfl_str_t line)
+{
+    size_t  i;
+
+    line = rfl_str_trim(line);
+
+    for (i = 0; i < line.len; i++) {
+        if (line.data[i] == '#' && (i == 0 || is_space(line.data[i - 1]))) {
+            return rfl_str_trim(rfl_str(line.data, i));
+        }
+    }
+
+    return line;
 }
 
 
@@ -183,7 +202,11 @@ make_row(import_t *im, lines_t *lines, rfl_str_t line, rfl_row_t *row,
 
         set(row, "source", line);
 
-        return RFL_OK;
+        return has_space(line)
+               ? rfl_link_invalid(err, rfl_cstr("source"), line,
+                                  "holds white space: a line of a list is "
+                                  "one URL")
+               : RFL_OK;
     }
 
     row->marks = RFL_IMPORT_DISAVOWED;
@@ -206,6 +229,30 @@ make_row(import_t *im, lines_t *lines, rfl_str_t line, rfl_row_t *row,
     set(row, "match_type", rfl_cstr(type));
 
     return RFL_OK;
+}
+
+
+/* As a part of the URL it would be "%20", and the link found by nobody. */
+
+static int
+has_space(rfl_str_t line)
+{
+    size_t  i;
+
+    for (i = 0; i < line.len; i++) {
+        if (is_space(line.data[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+is_space(u_char c)
+{
+    return c == ' ' || c == '\t';
 }
 
 

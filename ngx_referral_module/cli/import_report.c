@@ -11,7 +11,7 @@
 
 
 #define BAR_WIDTH   40
-#define BAR_TEXT    40               /* beside it */
+#define BAR_TEXT    30               /* beside it, less than a screen */
 #define HINT_MAX    1600             /* bytes of a command that is worth it */
 
 
@@ -38,6 +38,7 @@ static void argument(rfl_buf_t *b, const char *prefix, const char *text,
 static int is_plain(const char *text);
 static void say(rfl_buf_t *b);
 static int is_address(import_t *im, rfl_str_t text);
+static int is_date(rfl_str_t text);
 static void count(rfl_buf_t *b, uint64_t n, const char *one,
     const char *many);
 static void thousands(rfl_buf_t *b, uint64_t n);
@@ -539,7 +540,8 @@ say(rfl_buf_t *b)
 
 /*
  * The column whose first cell is a URL is the source, the next such one the
- * target; the others are ignored until somebody says better.
+ * target, the first date when the link was seen last, as in Search Console's;
+ * the others are ignored until somebody says better.
  */
 
 void
@@ -549,9 +551,10 @@ import_map_hint(import_t *im, const import_file_t *file,
     char         map[256];
     size_t       i;
     rfl_buf_t    b = rfl_buf_init;
-    const char  *field, *next;
+    const char  *field, *next, *seen;
 
     next = "source";
+    seen = "listed_last";
 
     rfl_buf_text(&b, "if it is CSV: ");
     command_begin(im, &b);
@@ -567,6 +570,10 @@ import_map_hint(import_t *im, const import_file_t *file,
             field = next;
             next = strcmp(next, "source") == 0 && nvalues != 0 ? "target"
                                                                : NULL;
+
+        } else if (seen != NULL && i < nvalues && is_date(values[i])) {
+            field = seen;
+            seen = NULL;
         }
 
         (void) snprintf(map, sizeof(map), "%.*s=%s",
@@ -593,6 +600,17 @@ is_address(import_t *im, rfl_str_t text)
 {
     return text.len != 0 && memchr(text.data, '.', text.len) != NULL
            && import_is_url(im, text);
+}
+
+
+/* As every field takes it: more is read where the tool is known. */
+
+static int
+is_date(rfl_str_t text)
+{
+    uint64_t  seconds;
+
+    return rfl_time_parse(rfl_str_trim(text), &seconds) == RFL_OK;
 }
 
 
@@ -625,15 +643,18 @@ void
 import_progress(import_t *im, const import_file_t *file, int end)
 {
     char      bar[BAR_WIDTH + 1];
+    size_t    screen, width;
     unsigned  done;
 
     if (!im->progress || file->size == 0) {
         return;
     }
 
+    screen = cli_screen_width();
+
     if (end) {
         if (im->shown != 0) {
-            fprintf(stderr, "\r%*s\r", BAR_WIDTH + BAR_TEXT, "");
+            fprintf(stderr, "\r%*s\r", (int) screen - 1, "");
         }
 
         im->shown = 0;
@@ -649,9 +670,13 @@ import_progress(import_t *im, const import_file_t *file, int end)
 
     im->shown = done + 1;
 
-    memset(bar, '.', BAR_WIDTH);
-    memset(bar, '#', done * BAR_WIDTH / 100);
-    bar[BAR_WIDTH] = '\0';
+    /* a line that is too long would stand there a hundred times */
+
+    width = screen < BAR_WIDTH + BAR_TEXT ? screen - BAR_TEXT : BAR_WIDTH;
+
+    memset(bar, '.', width);
+    memset(bar, '#', done * width / 100);
+    bar[width] = '\0';
 
     fprintf(stderr, "\r[%s] %3u %%  %llu rows", bar, done,
             (unsigned long long) im->counts.rows);
