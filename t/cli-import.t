@@ -267,7 +267,7 @@ like($err, qr/^referralctl: \Q$file\E:4: source "ftp:/m, 'bad: a scheme');
 like($err, qr/^referralctl: \Q$file\E:5: source is empty/m, 'bad: no source');
 like($err, qr/^referralctl: \Q$file\E:6: the row has 4 fields, the header 3/m,
      'bad: a field too many');
-like($err, qr/^referralctl: \Q$file\E:7: the row has 1 fields/m,
+like($err, qr/^referralctl: \Q$file\E:7: the row has 1 field, /m,
      'bad: fields are missing');
 like($err, qr/^referralctl: \Q$file\E:8: text follows a closing quote/m,
      'bad: quotes');

@@ -47,6 +47,7 @@ static void add_fault(void *data, const char *table, rfl_str_t text);
 static int report(check_t *c);
 static void report_json(check_t *c, rfl_buf_t *out);
 static void report_text(check_t *c, rfl_buf_t *out);
+static const char *plural(uint64_t n);
 
 
 const cli_command_t  cli_check = {
@@ -346,16 +347,17 @@ report_text(check_t *c, rfl_buf_t *out)
                     (unsigned long long) (n->faults - c->faults.named));
     }
 
-    rfl_buf_fmt(out, "registry: %llu links, %llu removed ones, %llu groups\n",
-                (unsigned long long) n->links,
+    rfl_buf_fmt(out, "registry: %llu link%s, %llu removed, %llu group%s\n",
+                (unsigned long long) n->links, plural(n->links),
                 (unsigned long long) n->retired,
-                (unsigned long long) n->groups);
+                (unsigned long long) n->groups, plural(n->groups));
 
     if (c->has_ledger) {
-        rfl_buf_fmt(out, "ledger: %llu cells of %llu counter files, %llu "
-                    "values of history\n", (unsigned long long) n->cells,
-                    (unsigned long long) n->files,
-                    (unsigned long long) n->buckets);
+        rfl_buf_fmt(out, "ledger: %llu cell%s of %llu counter file%s, %llu "
+                    "value%s of history\n", (unsigned long long) n->cells,
+                    plural(n->cells), (unsigned long long) n->files,
+                    plural(n->files), (unsigned long long) n->buckets,
+                    plural(n->buckets));
 
     } else {
         rfl_buf_text(out, "ledger: there is none, nothing was counted\n");
@@ -364,4 +366,11 @@ report_text(check_t *c, rfl_buf_t *out)
     if (n->faults == 0) {
         rfl_buf_text(out, "no fault was found\n");
     }
+}
+
+
+static const char *
+plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
 }

@@ -503,7 +503,9 @@ rfl_link_text(const rfl_link_field_t *field, rfl_str_t value, rfl_error_t *err)
 {
     const char  *fault;
 
-    if (value.len > field->max) {
+    /* of a number, its range says more than its length */
+
+    if (value.len > field->max && field->type != RFL_FIELD_NUMBER) {
         return rfl_link_invalid(err, field->name, value,
                                 "is longer than %zu bytes", field->max);
     }
@@ -853,7 +855,8 @@ rfl_link_check_authority(rfl_str_t value)
 {
     int  n;
 
-    if (!rfl_number(value, 0, value.len, &n)
+    if (value.len > sizeof("100") - 1
+        || !rfl_number(value, 0, value.len, &n)
         || (value.data[0] == '0' && value.len > 1)
         || n > RFL_AUTHORITY_MAX)
     {

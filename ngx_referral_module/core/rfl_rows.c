@@ -363,8 +363,8 @@ csv_row(rows_t *rows, const rfl_str_t *fields, size_t n, uint64_t line,
     }
 
     if (n != columns->n) {
-        (void) snprintf(why, sizeof(why), "the row has %zu fields, the header "
-                        "%zu", n, columns->n);
+        (void) snprintf(why, sizeof(why), "the row has %zu field%s, the header "
+                        "%zu", n, n == 1 ? "" : "s", columns->n);
         return csv_bad(rows, cells, i, line, why, err);
     }
 

@@ -173,7 +173,9 @@ static const refuse_row_t  refuse_rows[] = {
     { "authority", "-1", "authority \"-1\"" },
     { "authority", "5.5", "authority \"5.5\"" },
     { "authority", "055", "authority \"055\"" },
-    { "authority", "1000", "authority \"1000\": is longer than 3 bytes" },
+    { "authority", "1000", "authority \"1000\": must be a whole number from "
+      "0 to 100" },
+    { "authority", "99999999999999999999", "authority \"9999" },
     { "authority", "x", "authority \"x\"" },
 
     { "cost", "-1", "cost \"-1\": must be a number such as 120 or 120.50" },

@@ -35,7 +35,7 @@ static const row_t  csv_rows[] = {
       "[source=a;created=2026-01-02]. ok" },
     { "source,name\n", " ok" },
     { "source,name\na\nb,c,d\ne,f\n",
-      "(2: the row has 1 fields, the header 2)."
+      "(2: the row has 1 field, the header 2)."
       "(3: the row has 3 fields, the header 2).[source=e;name=f;]. ok" },
     { "source,error\nbad,x\n", "[source=bad;](2: no bad)bad. ok" },
     { "source,name\na,\"b\nc,d", "(2: a quote is not closed). ok" },

@@ -57,7 +57,7 @@ static const fault_t  faults[] = {
     { "source,authority\nc.example,1\n\nd.example,101\n", 0,
       "line 4: authority \"101\"" },
     { "source,note\nc.example,\"a\nb\"\nd.example\n", 0,
-      "line 4: the row has 1 fields, the header 2" },
+      "line 4: the row has 1 field, the header 2" },
     { "source,name\nc.example,\"a\nb", 0, "line 2: a quote is not closed" },
     { "source,name\nc.example,\"a\"b\n", 0, "line 2: text follows a closing" },
     { "source,name\n,x\n", 0, "line 2: source is empty" },
