@@ -431,8 +431,45 @@ is("$exit|$out", "0|20,000 rows → 20,000 links on 300 hosts (0 new, "
    . "20,000 registered before), 0 merged, 0 bad; 0 nameable one by one, "
    . "20,000 in groups\n", 'and again');
 
+# The bar: on a terminal alone, in a line of it, and gone at the end.
+
+for my $columns (24, 60, 120) {
+    my $said = terminal($columns, 'import', $file);
+    my ($bars, $report) = $said =~ /\A(.*)\r([^\r]+)\r\n\z/s;
+
+    my @bars = split /\r/, $bars // '';
+    my $screen = $columns < 40 ? 40 : $columns;
+
+    cmp_ok(scalar(grep { /^\[#+\.*\] +\d+ %  \d+ rows$/ } @bars), '>', 9,
+           "a bar on $columns columns");
+    is_deeply([ grep { length >= $screen } @bars ], [], 'which fits');
+    like($bars[-1], qr/^ {@{[ $screen - 1 ]}}$/, 'and is wiped off');
+    like($report // '', qr/^20,000 rows/, 'for the report');
+}
+
+($exit, $out, $err) = $t->ctl('import', $file);
+is($err, '', 'none in a pipe');
+
 $t->finish;
 done_testing;
+
+
+# What a terminal of so many columns gets.
+
+sub terminal {
+    my ($columns, @args) = @_;
+
+    my $command = join ' ', map { "'$_'" } $t->{ctl}, '-d', $t->registry_dir,
+                                           @args;
+
+    local %ENV = (PATH => $ENV{PATH}, SHELL => '/bin/sh', TERM => 'xterm');
+
+    my (undef, $said) = $t->run_command(undef, 'script', '-qec',
+                                        "stty cols $columns; $command",
+                                        '/dev/null');
+
+    return $said;
+}
 
 
 # An empty registry.

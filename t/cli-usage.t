@@ -239,6 +239,13 @@ like($err, qr{^referralctl: .*Permission denied}m, 'and says so');
 is("$exit|$out", '1|', 'one that cannot be written fails');
 like($err, qr{^referralctl: .*Permission denied}m, 'and says so');
 
+SKIP: {
+    skip 'only root knows another user', 1 if $> != 0;
+
+    like($err, qr{Permission denied: it belongs to \S+: run this as that user or as root \(sudo},
+         'and who may');
+}
+
 for my $args (['check'], ['top', '--count', 1], ['backup', "$dir/copy"]) {
     ($exit, $out, $err) = unprivileged($ctl, '-d', $t->registry_dir, @$args);
     is($exit, 1, "$args->[0] of one that cannot be read fails");

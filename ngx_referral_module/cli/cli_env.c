@@ -18,6 +18,8 @@
 #define WALK_BATCH  256
 
 
+static int is_shut(const cli_t *cli);
+static int not_owner(const cli_t *cli, uid_t uid);
 static rfl_rc_t open_registry(cli_t *cli, cli_env_t *env, unsigned flags,
     rfl_registry_meta_t *meta, rfl_error_t *err);
 static rfl_rc_t check_not_lost(const cli_t *cli, rfl_error_t *err);
@@ -106,14 +108,59 @@ cli_use_dir(cli_t *cli)
                             "-d PATH or set REFERRALCTL_DIR", cli->dir);
         }
 
-        return cli_fail(cli->dir, "%s", strerror(errno));
+        return cli_fail(cli->dir, "%s%s", strerror(errno),
+                        errno == EACCES ? ": run this as root (sudo "
+                                          "referralctl ...)" : "");
     }
 
     if (!S_ISDIR(st.st_mode)) {
         return cli_fail(cli->dir, "not a directory");
     }
 
+    if (geteuid() != 0 && geteuid() != st.st_uid && is_shut(cli)) {
+        return not_owner(cli, st.st_uid);
+    }
+
     return cli_take_identity(cli, st.st_uid, st.st_gid);
+}
+
+
+/* PATH, or PATH/registry below it; the reason is in errno. */
+
+static int
+is_shut(const cli_t *cli)
+{
+    int   n;
+    char  path[PATH_MAX];
+
+    n = snprintf(path, sizeof(path), "%s/registry", cli->dir);
+
+    return access(cli->dir, R_OK|X_OK) == -1
+           || (n > 0 && (size_t) n < sizeof(path)
+               && access(path, R_OK|X_OK) == -1 && errno == EACCES);
+}
+
+
+/* What LMDB says of it names a file, and nobody should change its owner. */
+
+static int
+not_owner(const cli_t *cli, uid_t uid)
+{
+    int             reason;
+    struct passwd  *pw;
+
+    reason = errno;
+    pw = getpwuid(uid);
+
+    if (pw == NULL) {
+        return cli_fail(cli->dir, "%s: it belongs to uid %u: run this as that "
+                        "user or as root (sudo referralctl ...)",
+                        strerror(reason), (unsigned) uid);
+    }
+
+    return cli_fail(cli->dir, "%s: it belongs to %s: run this as that user or "
+                    "as root (sudo referralctl ...)", strerror(reason),
+                    pw->pw_name);
 }
 
 
