@@ -114,6 +114,10 @@ is($sample->{links}[0]{counters}{errors_4xx}, 9, 'all of them');
 ($sample) = samples('--count', 1, '--sort', 'clicks', '--limit', 2);
 is(scalar @{ $sample->{links} }, 2, '--limit is a limit');
 
+($sample) = samples('--count', 1);
+is($sample->{links}[-1]{key}, $key{broken},
+   'a link without a click is shown behind those that have some');
+
 # What it shows is what show does.
 
 for my $link (@{ (samples('--count', 1))[0]{links} }) {
@@ -169,7 +173,7 @@ cmp_ok(time - $started, '<', 10, 'it ends with its pipe');
 
 SKIP: {
     my ($script) = grep { -x } map { "$_/script" } split /:/, $ENV{PATH};
-    skip 'script(1) is not installed', 22 unless defined $script;
+    skip 'script(1) is not installed', 24 unless defined $script;
 
     my $top = terminal({ TERM => 'xterm', COLUMNS => 80, LINES => 12 },
                        '--interval', '0.3');
@@ -208,6 +212,13 @@ SKIP: {
     is((grep { split(/\n/, $_) > 12 } @frames), 0, 'none is too long');
     is((grep { length > 80 } map { split /\n/ } @frames), 0,
        'no line is too wide');
+
+    my ($requests, %shown) = $frames[-1] =~ /^requests (\d+)((?:  \w+ \d+)+)$/m
+                             ? ($1, split ' ', $2) : ();
+    is_deeply([ sort keys %shown ],
+              [ sort grep { $sample->{outcomes}{$_} }
+                keys %{ $sample->{outcomes} } ], 'outcomes that there are');
+    is(sum(\%shown), $requests, 'each with all its digits');
 
     # A size that changes, no colours, a signal.
 

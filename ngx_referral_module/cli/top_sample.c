@@ -499,7 +499,10 @@ group_name(top_row_t *row, const rfl_group_t *group)
 }
 
 
-/* Of those that rest the ones with most clicks come first. */
+/*
+ * Of those that rest the ones with most clicks come first, those that had
+ * requests of other classes alone last.
+ */
 
 static uint64_t
 sort_value(const top_t *top, uint32_t id)
@@ -528,8 +531,10 @@ sort_value(const top_t *top, uint32_t id)
     clicks = one->base[TOP_CLICKS] + cell.n[RFL_CELL_CLICKS];
     n = one->grown < (1u << 24) ? one->grown : (1u << 24) - 1;
 
-    return n << 40 | (clicks < (uint64_t) 1 << 40
-                      ? clicks : ((uint64_t) 1 << 40) - 1);
+    clicks = clicks < (uint64_t) 1 << 39 ? clicks : ((uint64_t) 1 << 39) - 1;
+
+    return n << 40 | clicks << 1
+           | (one->base[TOP_RATE] + rfl_cell_requests(&cell) != 0);
 }
 
 

@@ -40,6 +40,8 @@ typedef struct {
 
 static void print_state(frame_t *f);
 static void print_outcomes(frame_t *f, int rates);
+static void print_number(const frame_t *f, rfl_buf_t *line, uint64_t n,
+    int rates);
 static void print_line(frame_t *f, rfl_buf_t *line, const char *style);
 static void measure(frame_t *f, size_t nrows);
 static void print_headings(frame_t *f);
@@ -135,21 +137,28 @@ print_state(frame_t *f)
 
     rfl_buf_text(&line, "referralctl top  ");
     rfl_buf_time(&line, f->now);
-    rfl_buf_fmt(&line, "  %u links  ", f->top->links);
+    rfl_buf_fmt(&line, "  %u link%s  ", f->top->links,
+                f->top->links == 1 ? "" : "s");
     rfl_buf_text(&line, f->top->counting
-                        ? "live" : "no counter file: nginx does not count "
-                                   "here, totals are the ledger's");
+                        ? "live" : f->columns != 0
+                        ? "no counter file: the ledger's"
+                        : "no counter file: nginx does not count here, "
+                          "totals are the ledger's");
     print_line(f, &line, STYLE_BOLD);
     rfl_buf_free(&line);
 }
 
 
-/* All requests, by outcome: each second, and since counting began. */
+/*
+ * All requests, by outcome: each second, and since counting began.  On a screen
+ * outcomes without requests give their room to others, and what does not fit
+ * is left out: a number that is cut would be another one.
+ */
 
 static void
 print_outcomes(frame_t *f, int rates)
 {
-    char          text[NUMBER];
+    size_t        len;
     unsigned      i;
     uint64_t      n, sum;
     rfl_buf_t     line = rfl_buf_init;
@@ -162,33 +171,49 @@ print_outcomes(frame_t *f, int rates)
         sum += rates ? zone_grown(top, i) : top->zone.n[i];
     }
 
-    for (i = 0; i <= RFL_OUTCOMES; i++) {
-        n = i == 0 ? sum
-            : rates ? zone_grown(top, i - 1) : top->zone.n[i - 1];
+    rfl_buf_text(&line, rates ? "requests/s" : "requests");
+    print_number(f, &line, sum, rates);
 
-        if (!rates) {
-            (void) snprintf(text, sizeof(text), "%llu",
-                            (unsigned long long) n);
+    for (i = 0; i < RFL_OUTCOMES; i++) {
 
-        } else if (top->has_rates) {
-            rate_text(n, top->since_ms, text);
-
-        } else {
-            (void) snprintf(text, sizeof(text), "-");
-        }
-
-        if (i == 0) {
-            rfl_buf_fmt(&line, "%s %s", rates ? "requests/s" : "requests",
-                        text);
+        if (f->columns != 0 && top->zone.n[i] == 0) {
             continue;
         }
 
-        rfl_buf_fmt(&line, "  %.*s %s", (int) rfl_outcome_names[i - 1].len,
-                    (const char *) rfl_outcome_names[i - 1].data, text);
+        len = line.len;
+        n = rates ? zone_grown(top, i) : top->zone.n[i];
+
+        rfl_buf_text(&line, "  ");
+        rfl_buf_str(&line, rfl_outcome_names[i]);
+        print_number(f, &line, n, rates);
+
+        if (f->columns != 0 && line.len > f->columns) {
+            line.len = len;
+        }
     }
 
     print_line(f, &line, NULL);
     rfl_buf_free(&line);
+}
+
+
+static void
+print_number(const frame_t *f, rfl_buf_t *line, uint64_t n, int rates)
+{
+    char  text[NUMBER];
+
+    rfl_buf_char(line, ' ');
+
+    if (!rates) {
+        rfl_buf_u64(line, n);
+
+    } else if (f->top->has_rates) {
+        rate_text(n, f->top->since_ms, text);
+        rfl_buf_text(line, text);
+
+    } else {
+        rfl_buf_char(line, '-');
+    }
 }
 
 
