@@ -348,7 +348,7 @@ is($t->ctl_ok('rm', '--json', $key), qq({"removed":["$key"]}),
 SKIP: {
     my ($script) = grep { -x } map { "$_/script" } split /:/, $ENV{PATH};
 
-    skip 'script(1) is not installed', 15 unless defined $script;
+    skip 'script(1) is not installed', 19 unless defined $script;
 
     $t->ctl_ok('add', 'https://wide.example/' . 'x' x 300, '--name',
                "\xc3\xa4" x 100);
@@ -361,6 +361,8 @@ SKIP: {
         is_deeply(\@wide, [], "no line is wider than $width columns");
         ok((grep { m{ https.*\.\.\.(?: |$)} } @lines),
            'what is cut ends in "..."');
+        ok((grep { m{ https://wide\.exam} } @lines),
+           'and still says which host it is');
     }
 
     # what takes two columns, and what takes none

@@ -20,6 +20,7 @@
 #define GAP            2             /* between columns */
 #define ALIGN_MAX      100           /* what is longer is not aligned */
 #define TEXT_MIN       10            /* a text that is cut more says nothing */
+#define SOURCE_MIN     22            /* "https://" says nothing as well */
 
 
 typedef enum {
@@ -436,19 +437,21 @@ print_cells(rfl_buf_t *out, const table_t *table, const rfl_str_t *cells)
 
 
 /*
- * The three texts share what the others leave, the widest gives first.  What
- * has no room then is left out; key and source stay.
+ * The three texts share what the others leave, the widest gives first.  Where
+ * one of them would say nothing then, a column is left out, and its room is
+ * theirs; key and source stay.
  */
 
 static void
 fit(table_t *table, size_t screen)
 {
-    size_t  i;
+    size_t  i, whole[COLUMNS];
 
     static const column_t  dropped[] = {
-        COLUMN_NAME, COLUMN_MATCH, COLUMN_ERRORS, COLUMN_TARGET, COLUMN_CLICKS
+        COLUMN_MATCH, COLUMN_NAME, COLUMN_ERRORS, COLUMN_TARGET, COLUMN_CLICKS
     };
 
+    memcpy(whole, table->width, sizeof(whole));
     shrink(table, screen);
 
     for (i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
@@ -457,7 +460,13 @@ fit(table_t *table, size_t screen)
             return;
         }
 
-        table->width[dropped[i]] = 0;
+        whole[dropped[i]] = 0;
+        memcpy(table->width, whole, sizeof(whole));
+        shrink(table, screen);
+    }
+
+    while (used_width(table) > screen && table->width[COLUMN_SOURCE] > 1) {
+        table->width[COLUMN_SOURCE]--;
     }
 }
 
@@ -468,15 +477,18 @@ shrink(table_t *table, size_t screen)
     size_t  i, widest;
 
     while (used_width(table) > screen) {
-        widest = COLUMN_SOURCE;
+        widest = COLUMNS;
 
-        for (i = COLUMN_SOURCE + 1; i < COLUMNS; i++) {
-            if (table->width[i] > table->width[widest]) {
+        for (i = COLUMN_SOURCE; i < COLUMNS; i++) {
+            if (table->width[i] > (i == COLUMN_SOURCE ? SOURCE_MIN : TEXT_MIN)
+                && (widest == COLUMNS
+                    || table->width[i] > table->width[widest]))
+            {
                 widest = i;
             }
         }
 
-        if (table->width[widest] <= TEXT_MIN) {
+        if (widest == COLUMNS) {
             return;
         }
 
