@@ -196,6 +196,12 @@ for my $row ([ "URL\nhttps://a.example/1\n", qr/its first line is one word/ ],
                qr/first line holds several URLs and no names of columns/ ],
              [ "https://a.example/1\t\"https://shop.example/p\"\n",
                qr/first line holds several URLs and no names of columns/ ],
+             [ "sep=;\nsource;target\nhttps://a.example/1;/p\n",
+               qr/names of its columns are in line 2: remove the lines above/ ],
+             [ "Backlinks\n\nReferring page URL,Target URL\nhttps://a.example/,/\n",
+               qr/names of its columns are in line 3: remove the lines above/ ],
+             [ 'x' x 200 . "\nhttps://a.example/1\n",
+               qr/^(?!.*--map 'x).*neither a URL/s ],
              [ "https://a.example/1\nhttps://a.example/2 and more\n",
                qr/:2: source .* white space: a line of a list is one URL/ ])
 {

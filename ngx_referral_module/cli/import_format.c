@@ -18,6 +18,7 @@
 #define NAME_MAX_LEN    64           /* of a column, letters and digits */
 #define WANTED_MAX      3
 #define COLUMNS_KNOWN   24
+#define PREAMBLE_MAX    16           /* lines a header is looked for in */
 
 #define field_of(member)  offsetof(rfl_link_t, member)
 
@@ -62,6 +63,8 @@ static int is_disavow(const import_file_t *file);
 static int begins_with(rfl_str_t text, const char *word);
 static rfl_rc_t unknown_header(import_t *im, import_file_t *file,
     rfl_str_t line, rfl_error_t *err);
+static int header_below(import_t *im, const import_file_t *file,
+    unsigned *number);
 static size_t is_of_own_pages(void *data, const rfl_str_t *names, size_t n);
 static size_t count_names(void *data, const rfl_str_t *names, size_t n);
 static void hint(import_t *im, import_file_t *file, rfl_str_t line);
@@ -483,7 +486,8 @@ static rfl_rc_t
 unknown_header(import_t *im, import_file_t *file, rfl_str_t line,
     rfl_error_t *err)
 {
-    u_char  delimiter;
+    u_char    delimiter;
+    unsigned  number;
 
     if (rfl_rows_delimiter(&im->reader, line, is_of_own_pages, NULL,
                            &delimiter)
@@ -493,6 +497,11 @@ unknown_header(import_t *im, import_file_t *file, rfl_str_t line,
                         "those that link to them: in Search Console's "
                         "Links report export \"Latest links\", \"More "
                         "sample links\" or \"Top linking sites\"");
+    }
+
+    if (header_below(im, file, &number)) {
+        return rfl_fail(err, RFL_INVALID, "the names of its columns are in "
+                        "line %u: remove the lines above it", number);
     }
 
     hint(im, file, line);
@@ -506,6 +515,42 @@ unknown_header(import_t *im, import_file_t *file, rfl_str_t line,
     return rfl_fail(err, RFL_INVALID, "its first line is neither a URL nor "
                     "names columns that are known: say with --map which "
                     "column is which field");
+}
+
+
+/* A title, or "sep=;" of a spreadsheet, is above the header of an export. */
+
+static int
+header_below(import_t *im, const import_file_t *file, unsigned *number)
+{
+    u_char         delimiter;
+    rfl_str_t      line;
+    recognised_t   header;
+    const u_char  *p, *end, *eol;
+
+    p = file->input.peek;
+    end = p + file->input.peek_len;
+
+    for (*number = 1; *number <= PREAMBLE_MAX && p < end; (*number)++) {
+        eol = memchr(p, '\n', (size_t) (end - p));
+        eol = eol != NULL ? eol : end;
+        line = rfl_str_trim(rfl_str(p, (size_t) (eol - p)));
+
+        header.im = im;
+        header.found = NULL;
+        header.most = 0;
+
+        if (line.len != 0
+            && rfl_rows_delimiter(&im->reader, line, recognise, &header,
+                                  &delimiter) > 1)
+        {
+            return 1;
+        }
+
+        p = eol + 1;
+    }
+
+    return 0;
 }
 
 

@@ -563,6 +563,10 @@ import_map_hint(import_t *im, const import_file_t *file,
     for (i = 0; i < n; i++) {
         field = "";
 
+        if (names[i].len > sizeof(map) / 2) {   /* no name of a column */
+            goto done;
+        }
+
         if (next != NULL
             && (i < nvalues ? is_address(im, rfl_str_trim(values[i]))
                             : nvalues == 0))
@@ -576,9 +580,7 @@ import_map_hint(import_t *im, const import_file_t *file,
             seen = NULL;
         }
 
-        (void) snprintf(map, sizeof(map), "%.*s=%s",
-                        (int) (names[i].len < sizeof(map) / 2
-                               ? names[i].len : sizeof(map) / 2),
+        (void) snprintf(map, sizeof(map), "%.*s=%s", (int) names[i].len,
                         (const char *) names[i].data, field);
 
         argument(&b, "", "--map", "");
@@ -588,6 +590,8 @@ import_map_hint(import_t *im, const import_file_t *file,
     if (b.len <= HINT_MAX && (next == NULL || strcmp(next, "target") == 0)) {
         say(&b);
     }
+
+done:
 
     rfl_buf_free(&b);
 }
