@@ -122,6 +122,21 @@ for my $row (@files) {
 is_import([ "$data/ahrefs-utf16.csv" ], undef, 'ahrefs', $files[0][2],
           'ahrefs-utf16.csv');
 
+# Exports of which people chose the columns.
+
+is_import([ '-' ], "$_->[1]\n", $_->[0], [ $_->[2] ], "$_->[0], few columns")
+    for [ 'ahrefs', "Referring page URL,Nofollow\n$blog,true",
+          "$blog|exact||nofollow|||||" ],
+        [ 'semrush', "Source url,Target url,Anchor,Nofollow\n"
+          . "$blog,/p,text,true", "$blog|exact|/p|nofollow||text|||" ],
+        [ 'semrush', "Nofollow,Target url,Source url\ntrue,/p,$blog",
+          "$blog|exact|/p|nofollow|||||" ],
+        [ 'majestic', "SourceURL,TargetURL,AnchorText,FlagNoFollow\n"
+          . "$blog,/p,text,+", "$blog|exact|/p|nofollow||text|||" ],
+        [ 'bing', "Source Url,Anchor text\n$blog,text",
+          "$blog|exact||||text|||" ],
+        [ 'linkody', "URL FROM,TAGS\n$blog,q4", "$blog|exact|||||q4||" ];
+
 # What people add, and what a column is called.
 
 fresh();

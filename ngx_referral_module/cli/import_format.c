@@ -16,7 +16,7 @@
 
 
 #define NAME_MAX_LEN    64           /* of a column, letters and digits */
-#define WANTED_MAX      3
+#define WANTED_MAX      5
 #define COLUMNS_KNOWN   24
 #define PREAMBLE_MAX    16           /* lines a header is looked for in */
 
@@ -123,7 +123,7 @@ static const signature_t  signatures[] = {
         { "daylost",          IMPORT_LOST,      field_of(labels) } } },
 
     { IMPORT_SEMRUSH, "Semrush", { "sourceurl", "targeturl" },
-      { "pageascore", "lostlink", "sitewide" }, {
+      { "pageascore", "lostlink", "sitewide", "nofollow", "anchor" }, {
         { "sourceurl",        IMPORT_FIELD,     field_of(source) },
         { "targeturl",        IMPORT_FIELD,     field_of(target) },
         { "anchor",           IMPORT_TEXT,      field_of(anchor) },
