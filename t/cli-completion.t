@@ -34,6 +34,10 @@ for my $n (1 .. 3) {
     $key{$n} =~ s/\s+//g;
 }
 
+$key{bytes} = $t->ctl_ok('add', "https://blog.example/\xff\xfe");
+$key{bytes} =~ s/\s+//g;
+$ENV{LC_ALL} = 'C.UTF-8';
+
 # Commands and options: those that --help names.
 
 my $help = said('--help');
