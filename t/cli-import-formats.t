@@ -217,6 +217,7 @@ for my $row ([ "URL\nhttps://a.example/1\n", qr/its first line is one word/ ],
                qr/names of its columns are in line 3: remove the lines above/ ],
              [ 'x' x 200 . "\nhttps://a.example/1\n",
                qr/^(?!.*--map 'x).*neither a URL/s ],
+             [ "ftp://a.example/\n", qr/^(?!.*--map ftp).*neither a URL/s ],
              [ "https://a.example/1\nhttps://a.example/2 and more\n",
                qr/:2: source .* white space: a line of a list is one URL/ ])
 {

@@ -431,6 +431,25 @@ is("$exit|$out", "0|20,000 rows → 20,000 links on 300 hosts (0 new, "
    . "20,000 registered before), 0 merged, 0 bad; 0 nameable one by one, "
    . "20,000 in groups\n", 'and again');
 
+# Under sudo(8) the command to go on with is one under sudo.
+
+SKIP: {
+    skip 'only root is under sudo', 2 if $> != 0;
+
+    local $ENV{SUDO_UID} = 1000;
+    local $ENV{REFERRALCTL_DIR} = $t->registry_dir;
+
+    ($exit, $out, $err) = $t->ctl_with("https://a.example/\n", 'import', '-',
+                                       '--dry-run');
+    like($out, qr/^to do it: sudo referralctl -d \Q$ENV{REFERRALCTL_DIR}\E import -$/m,
+         'sudo keeps no $REFERRALCTL_DIR, the command names it');
+
+    ($exit, $out, $err) = $t->ctl_with("source\nftp://a.example/\n", 'import',
+                                       '-', '--json');
+    like($err, qr/: sudo referralctl --json -d \S+ import - --skip-bad$/m,
+         'also after bad rows');
+}
+
 # The bar: on a terminal alone, in a line of it, and gone at the end.
 
 for my $columns (24, 60, 120) {

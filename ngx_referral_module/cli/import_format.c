@@ -504,7 +504,9 @@ unknown_header(import_t *im, import_file_t *file, rfl_str_t line,
                         "line %u: remove the lines above it", number);
     }
 
-    hint(im, file, line);
+    if (memmem(line.data, line.len, "://", 3) == NULL) {
+        hint(im, file, line);
+    }
 
     if (is_word(line) && import_is_url(im, line)) {
         return rfl_fail(err, RFL_INVALID, "its first line is one word: say "

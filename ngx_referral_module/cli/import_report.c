@@ -8,6 +8,7 @@
 #include "rfl_json.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 
 #define BAR_WIDTH   40
@@ -456,14 +457,20 @@ command(const import_t *im, retry_t retry, rfl_buf_t *b)
 }
 
 
+/* sudo(8) is needed again then, and keeps no $REFERRALCTL_DIR. */
+
 static void
 command_begin(const import_t *im, rfl_buf_t *b)
 {
+    int          is_sudo;
     const char  *dir;
 
-    rfl_buf_text(b, im->cli->json ? "referralctl --json" : "referralctl");
+    is_sudo = getuid() == 0 && getenv("SUDO_UID") != NULL;
 
-    dir = getenv("REFERRALCTL_DIR");
+    rfl_buf_text(b, is_sudo ? "sudo referralctl" : "referralctl");
+    rfl_buf_text(b, im->cli->json ? " --json" : "");
+
+    dir = is_sudo ? NULL : getenv("REFERRALCTL_DIR");
 
     if (strcmp(im->cli->dir, dir != NULL ? dir : CLI_DIR) != 0) {
         argument(b, "", "-d", "");

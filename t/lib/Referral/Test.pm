@@ -89,6 +89,9 @@ sub new {
 
     my $root = root_dir();
 
+    # under "sudo make test" the command would tell to use sudo
+    delete $ENV{SUDO_UID};
+
     my $self = bless {
         root     => $root,
         pid      => undef,
