@@ -134,14 +134,24 @@ $registry = $t->registry_dir . '/registry';
 
 my $set_version = $t->program('set_version');
 
-is((as_owner($set_version, $t->registry_dir, 99))[0], 0, 'version 99');
+my ($exit, $err, $version);
 
-my ($exit, undef, $err) = $t->ctl('add', 'https://x.example/1');
+for my $row ([ 0, qr/export its links with the older program/ ],
+             [ 99, qr/use the newer program/ ])
+{
+    my ($number, $advice) = @$row;
 
-is($exit, 1, 'the command refuses another version');
-like($err, qr/^referralctl: .*version 99.*version \d/, 'and says both');
+    ($exit, my $before) = as_owner($set_version, $t->registry_dir, $number);
+    $version //= $before + 0;
+    is($exit, 0, "version $number");
 
-my ($version) = $err =~ /this program knows version (\d+)/;
+    ($exit, undef, $err) = $t->ctl('add', 'https://x.example/1');
+
+    is($exit, 1, 'the command refuses another version');
+    like($err, qr/^referralctl: .*version $number.*version $version/,
+         'says both');
+    like($err, $advice, 'and what to do');
+}
 
 $t->start;
 says('another version', 'registry', qr/version 99, this program knows/);

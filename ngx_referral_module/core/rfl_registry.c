@@ -390,11 +390,18 @@ registry_read_version(rfl_registry_t *r, rfl_error_t *err)
         return rfl_fail(err, rc, "%s: its version cannot be read", r->dir);
     }
 
-    if (version != RFL_REGISTRY_VERSION) {
+    if (version > RFL_REGISTRY_VERSION) {
         return rfl_fail(err, RFL_BAD_VERSION, "%s has version %u, this "
                         "program knows version %u; use the newer program, or "
                         "a backup from before", r->dir, version,
                         RFL_REGISTRY_VERSION);
+    }
+
+    if (version < RFL_REGISTRY_VERSION) {
+        return rfl_fail(err, RFL_BAD_VERSION, "%s has version %u, this "
+                        "program knows version %u; export its links with the "
+                        "older program, and import them into a new directory",
+                        r->dir, version, RFL_REGISTRY_VERSION);
     }
 
     return RFL_OK;
