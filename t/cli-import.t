@@ -307,12 +307,17 @@ is_deeply($json->decode($out),
             links => 2, hosts => 1, merged => 0, bad => 6, added => 0,
             updated => 0, registered => 2, removed => 0, nameable => 0,
             grouped => 2, target_hosts => [],
-            files => [ { file => $file, format => 'csv' } ] },
+            files => [ { file => $file, format => 'csv',
+                         bad_file => "$file.bad.csv" } ] },
           'the summary in JSON');
 
 ($exit, $out) = $t->ctl('--json', 'import', $file);
 is($exit, 1, 'a bad row fails with --json too');
 is($json->decode($out)->{imported}, JSON::PP::false, 'and says so');
+
+($exit, $out) = $t->ctl('--json', 'import', $mended, '--dry-run');
+is_deeply($json->decode($out)->{files}[0]{bad_file}, undef,
+          'no file of bad rows without such a row');
 
 # A list's bad lines.
 

@@ -28,6 +28,7 @@ static void report_targets(const import_t *im, rfl_buf_t *b);
 static void report_json(import_t *im, int imported, rfl_buf_t *b);
 static void json_targets(const import_t *im, rfl_buf_t *b);
 static void json_files(const import_t *im, rfl_buf_t *b);
+static void json_bad_file(rfl_buf_t *b, const import_file_t *file);
 static void json_number(rfl_buf_t *b, const char *name, uint64_t n);
 static int by_links(const void *a, const void *b);
 static void next_step(const import_t *im, rfl_buf_t *b);
@@ -250,10 +251,31 @@ json_files(const import_t *im, rfl_buf_t *b)
         rfl_json_name(b, "format");
         rfl_json_string(b, rfl_cstr(import_format_names[
                                         im->files[i].format]));
+        rfl_json_name(b, "bad_file");
+        json_bad_file(b, &im->files[i]);
         rfl_buf_char(b, '}');
     }
 
     rfl_buf_char(b, ']');
+}
+
+
+static void
+json_bad_file(rfl_buf_t *b, const import_file_t *file)
+{
+    rfl_buf_t  path = rfl_buf_init;
+
+    if (!file->has_bad) {
+        rfl_buf_text(b, "null");
+        return;
+    }
+
+    rfl_buf_text(&path, file->name);
+    rfl_buf_text(&path, IMPORT_BAD_SUFFIX);
+    rfl_json_string(b, rfl_str(path.data, path.len));
+    b->failed |= path.failed;
+
+    rfl_buf_free(&path);
 }
 
 
