@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 
-/* Texts are set once a second: a writer without a pause could spoil them all. */
+/* Texts are set once a second: a writer without a pause could spoil them. */
 
 #define RFL_SHARED_TEXT_TRIES  64
 
