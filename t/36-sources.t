@@ -15,6 +15,7 @@ use Time::HiRes qw(sleep);
 
 use lib "$FindBin::Bin/lib";
 use Referral::Load;
+use Referral::Metrics qw(read_metrics value);
 use Referral::Test qw(wait_until);
 
 
@@ -135,6 +136,8 @@ like($of_group->{group}, qr/^[0-9a-f]{16}$/, 'a group has its key');
 is((grep { $_->{status} eq '5xx' } @$broken)[0]{rule}, undef,
    'what failed is not to be redirected');
 
+is_deeply(metrics(), [ 8, 3, 6 ], 'metrics: sources, their hosts, broken');
+
 # -- pages, formats, what is refused -----------------------------------------
 
 my @paged;
@@ -194,6 +197,7 @@ is_deeply($json->decode($put->{body}),
           { ignored => [ 'mail.example', 'android-app:com.example.reader' ] },
           'in canonical form');
 ok(wait_until(sub { @{ sources() } == 5 }, PATIENCE), 'they leave the list');
+is_deeply(metrics(), [ 5, 1, 6 ], 'and the metrics; broken it is still');
 is_deeply([ map { $_->{host} } @{ answer('/ignored')->{ignored} } ],
           [ 'android-app:com.example.reader', 'mail.example' ],
           'and are on that of the ignored');
@@ -240,6 +244,7 @@ ok(wait_until(sub {
 }, PATIENCE), 'what it explains leaves the list');
 is(scalar(grep { $_->{host} eq 'unknown.example' } @{ sources() }), 4,
    'the rest stays');
+is(metrics()->[0], scalar @{ sources() }, 'the metrics agree');
 
 # A target that names one of the site's hosts.
 
@@ -407,6 +412,20 @@ my ($over) = grep { $_->{host} eq 'over.example' } @{ $new->{sources} };
 
 is($over->{clicks}, $new->{read} - $old->{read}, 'the rest is counted');
 
+# -- more rows than /metrics looks at in one step ----------------------------
+
+visit(3, $_ % 2 ? '/a' : '/gone/m', "https://m$_.example/") for 1 .. 70;
+
+ok(wait_until(sub {
+    (grep { $_->{host} =~ /^m\d+\.example$/ } @{ sources() }) == 70
+}, PATIENCE), 'seventy more');
+
+my %hosts = map { $_->{host} => 1 } @{ sources() };
+
+is_deeply(metrics(), [ scalar @{ sources() }, scalar keys %hosts,
+                       scalar @{ answer('/broken?limit=1000')->{broken} } ],
+          'the metrics agree with the lists');
+
 $t->expect_log(qr/exited on signal 9/);
 $t->finish;
 
@@ -429,6 +448,16 @@ sub answer {
     my ($path) = @_;
 
     return $t->get_json("/status$path");
+}
+
+
+# How many rows /sources has, of how many hosts, and /broken.
+
+sub metrics {
+    my $now = read_metrics($t->get('/status/metrics')->{body});
+
+    return [ map { value($now, $_) } qw(referral_sources referral_source_hosts
+                                        referral_broken_landings) ];
 }
 
 

@@ -96,6 +96,8 @@ is(value($now, 'referral_links'), scalar(@links) + 4, 'links');
 is(value($now, 'referral_overflow_total'), 0, 'overflow');
 is(value($now, 'referral_lookup_errors_total'), 0, 'lookup errors');
 is(value($now, 'referral_flush_errors_total'), 0, 'flush errors');
+is(value($now, 'referral_sources'), 0, 'one click is no source yet');
+is(value($now, 'referral_source_hosts'), 0, 'nor a host');
 cmp_ok(value($now, 'referral_flush_age_seconds'), '<', 30, 'flush age');
 is(value($now, 'referral_requests_total', outcome => 'matched'),
    wanted_matched(), "the matched ones are the client's");

@@ -16,7 +16,9 @@
 #include "rfl_view_parts.h"
 #include "rfl_class.h"
 #include "rfl_diagnosis.h"
+#include "rfl_hash.h"
 #include "rfl_prometheus.h"
+#include "rfl_source_report.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -24,6 +26,10 @@
 
 #define RFL_METRICS_STEP_IDS  256
 #define RFL_METRICS_CHANNELS  512        /* beyond: counted as shared */
+
+/* A row of the table of sources takes as many look-ups as so many ids. */
+
+#define RFL_METRICS_SOURCE_IDS  8
 
 /* No channel: words have no parentheses. */
 
@@ -51,6 +57,9 @@ typedef struct {
     uint64_t        flush_errors;
     uint64_t        flush_ms;            /* 0: never */
     uint64_t        now_ms;
+    uint64_t        sources;             /* rows of /sources, */
+    uint64_t        source_hosts;        /* their hosts, each once */
+    uint64_t        broken;              /* rows of /broken */
     rfl_top_t       top;
 } rfl_metrics_registry_t;
 
@@ -79,6 +88,8 @@ struct rfl_view_metrics_s {
     uint64_t                 shared;
     size_t                   nchannels;
     rfl_metrics_channel_t    channels[RFL_METRICS_CHANNELS];
+    size_t                   nhosts;
+    uint64_t                 hosts[RFL_SOURCES_ROWS];  /* their hashes */
     size_t                   n;
     rfl_metrics_registry_t   registries[];
 };
@@ -119,6 +130,12 @@ static rfl_rc_t rfl_metrics_link_states(rfl_view_t *v, rfl_buf_t *b,
     rfl_metrics_registry_t *reg);
 static rfl_rc_t rfl_metrics_diagnosis(rfl_view_t *v, rfl_buf_t *b,
     rfl_metrics_registry_t *reg);
+static rfl_rc_t rfl_metrics_sources(rfl_view_t *v, rfl_buf_t *b,
+    rfl_metrics_registry_t *reg);
+static rfl_rc_t rfl_metrics_source_hosts(rfl_view_t *v, rfl_buf_t *b,
+    rfl_metrics_registry_t *reg);
+static rfl_rc_t rfl_metrics_broken(rfl_view_t *v, rfl_buf_t *b,
+    rfl_metrics_registry_t *reg);
 static rfl_rc_t rfl_metrics_flush_age(rfl_view_t *v, rfl_buf_t *b,
     rfl_metrics_registry_t *reg);
 static rfl_rc_t rfl_metrics_flush_errors(rfl_view_t *v, rfl_buf_t *b,
@@ -130,6 +147,12 @@ static rfl_rc_t rfl_metrics_link_requests(rfl_view_t *v, rfl_buf_t *b,
 static rfl_rc_t rfl_metrics_link_info(rfl_view_t *v, rfl_buf_t *b,
     rfl_metrics_registry_t *reg);
 
+static rfl_rc_t rfl_metrics_scan_sources(rfl_view_metrics_t *m,
+    rfl_metrics_registry_t *reg);
+static void rfl_metrics_scan_source(rfl_view_metrics_t *m,
+    rfl_metrics_registry_t *reg, const rfl_sources_entry_t *source);
+static uint64_t rfl_metrics_distinct(uint64_t *numbers, size_t n);
+static int rfl_metrics_compare_u64(const void *one, const void *two);
 static rfl_rc_t rfl_metrics_scan(rfl_view_t *v, rfl_metrics_registry_t *reg);
 static rfl_rc_t rfl_metrics_scan_id(rfl_view_t *v,
     rfl_metrics_registry_t *reg);
@@ -159,7 +182,10 @@ static void rfl_metrics_sample(rfl_view_t *v, rfl_buf_t *b,
 static void rfl_metrics_label_key(rfl_buf_t *b, uint64_t key);
 
 
-/* The channels come before the links: their scan chooses the rows. */
+/*
+ * The channels come before the links: their scan chooses the rows.  Likewise
+ * the sources' scan counts what the two families behind it show.
+ */
 
 static const rfl_metrics_family_t  rfl_metrics_families[] = {
 
@@ -194,6 +220,18 @@ static const rfl_metrics_family_t  rfl_metrics_families[] = {
     { "referral_diagnosis", "gauge",
       "1 while the requests themselves show this to be wrong.",
       rfl_metrics_diagnosis },
+
+    { "referral_sources", "gauge",
+      "Sources (host and landing) that no registered link explains.",
+      rfl_metrics_sources },
+
+    { "referral_source_hosts", "gauge",
+      "Hosts of these sources.",
+      rfl_metrics_source_hosts },
+
+    { "referral_broken_landings", "gauge",
+      "Links or sources whose clicks met an error, by landing and status.",
+      rfl_metrics_broken },
 
     { "referral_flush_age_seconds", "gauge",
       "Time since the counters were last stored in the ledger.",
@@ -609,6 +647,153 @@ rfl_metrics_diagnosis(rfl_view_t *v, rfl_buf_t *b, rfl_metrics_registry_t *reg)
     }
 
     return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_metrics_sources(rfl_view_t *v, rfl_buf_t *b, rfl_metrics_registry_t *reg)
+{
+    rfl_rc_t  rc;
+
+    if (!reg->is_whole || !reg->has_links) {
+        return RFL_OK;
+    }
+
+    rc = rfl_metrics_scan_sources(v->metrics, reg);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rfl_metrics_sample(v, b, reg);
+    rfl_prometheus_u64(b, reg->sources);
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_metrics_source_hosts(rfl_view_t *v, rfl_buf_t *b,
+    rfl_metrics_registry_t *reg)
+{
+    if (reg->is_whole && reg->has_links) {
+        rfl_metrics_sample(v, b, reg);
+        rfl_prometheus_u64(b, reg->source_hosts);
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_metrics_broken(rfl_view_t *v, rfl_buf_t *b, rfl_metrics_registry_t *reg)
+{
+    if (reg->is_whole && reg->has_links) {
+        rfl_metrics_sample(v, b, reg);
+        rfl_prometheus_u64(b, reg->broken);
+    }
+
+    return RFL_OK;
+}
+
+
+/* All rows of the table, as /sources and /broken look at them. */
+
+static rfl_rc_t
+rfl_metrics_scan_sources(rfl_view_metrics_t *m, rfl_metrics_registry_t *reg)
+{
+    rfl_rc_t             rc;
+    uint32_t             number;
+    rfl_sources_entry_t  source;
+
+    if (m->next_id == 0) {
+        m->next_id = 1;                  /* a row's number and 1 */
+        m->nhosts = 0;
+        reg->sources = 0;
+        reg->broken = 0;
+    }
+
+    for ( ;; ) {
+
+        if (m->ids < RFL_METRICS_SOURCE_IDS) {
+            m->ids = 0;
+            return RFL_BUSY;
+        }
+
+        m->ids -= RFL_METRICS_SOURCE_IDS;
+
+        number = m->next_id - 1;
+
+        rc = rfl_ledger_next_source(reg->rt->ledger, &number, &source);
+
+        if (rc == RFL_NOT_FOUND || number >= RFL_SOURCES_ROWS) {
+            break;
+        }
+
+        if (rc == RFL_OK) {
+            rfl_metrics_scan_source(m, reg, &source);
+
+        } else if (rc != RFL_DAMAGED && rc != RFL_BAD_VERSION) {
+            return rc;
+        }
+
+        m->next_id = number + 2;
+    }
+
+    reg->source_hosts = rfl_metrics_distinct(m->hosts, m->nhosts);
+
+    return RFL_OK;
+}
+
+
+static void
+rfl_metrics_scan_source(rfl_view_metrics_t *m, rfl_metrics_registry_t *reg,
+    const rfl_sources_entry_t *source)
+{
+    size_t             n;
+    rfl_source_row_t   rows[RFL_ENDS];
+    rfl_source_site_t  site;
+
+    site.registry = reg->rt->registry;
+    site.patterns = reg->rt->patterns;
+    site.counters = reg->rt->counters;
+
+    n = rfl_source_rows(&site, RFL_SOURCES_UNKNOWN, source, rows);
+
+    if (n != 0 && m->nhosts < RFL_SOURCES_ROWS) {
+        m->hosts[m->nhosts++] = rfl_hash(rfl_source_host(source).data,
+                                         rfl_source_host(source).len).low;
+    }
+
+    reg->sources += n;
+    reg->broken += rfl_source_rows(&site, RFL_SOURCES_BROKEN, source, rows);
+}
+
+
+static uint64_t
+rfl_metrics_distinct(uint64_t *numbers, size_t n)
+{
+    size_t    i;
+    uint64_t  distinct;
+
+    qsort(numbers, n, sizeof(uint64_t), rfl_metrics_compare_u64);
+
+    for (i = 0, distinct = 0; i < n; i++) {
+        distinct += i == 0 || numbers[i] != numbers[i - 1];
+    }
+
+    return distinct;
+}
+
+
+static int
+rfl_metrics_compare_u64(const void *one, const void *two)
+{
+    uint64_t  a, b;
+
+    a = *(const uint64_t *) one;
+    b = *(const uint64_t *) two;
+
+    return a < b ? -1 : a > b;
 }
 
 
