@@ -2194,9 +2194,12 @@ function linkTarget({ landing }) {
 }
 
 
+// A host may begin like an option: it comes last, behind "--".
+
 function addCommand({ source, target }) {
-    return `sudo referralctl add ${quoted(source)}`
-           + (target === undefined ? '' : ` --target ${quoted(target)}`);
+    return 'sudo referralctl add '
+           + (target === undefined ? '' : `--target ${quoted(target)} `)
+           + (source.startsWith('-') ? '-- ' : '') + quoted(source);
 }
 
 
@@ -2284,8 +2287,8 @@ async function broken(signal) {
             { title: 'Landing', main: true, cell: row => [
                 h('span', { dir: 'auto' }, row.landing ?? '/'),
                 h('small', { dir: 'auto' }, brokenFrom(row))] },
-            { title: 'Status', cell: row => [row.status,
-                h('small', {}, ` ${STATUS[row.status] ?? ''}`)] },
+            { title: 'Status', cell: row => h('span', {}, row.status,
+                h('small', {}, ` ${STATUS[row.status] ?? ''}`)) },
             { title: 'Lost clicks', number: true,
               cell: row => upTo(row.clicks, row.error) },
             { title: 'First', cell: row => since(row.first_seen) },
@@ -2295,6 +2298,10 @@ async function broken(signal) {
                   row.link && h('a', { href: toLink(row.link) }, 'Link',
                                 h('span', { class: 'unseen' },
                                   ` to ${row.landing}`)),
+                  row.group && h('a', { href: to('links',
+                                                 { group: row.group }) },
+                                 'Links', h('span', { class: 'unseen' },
+                                            ` to ${row.landing}`)),
                   row.rule && copyButton('Copy redirect', row.rule,
                                          row.landing)) },
         ], answer.broken),

@@ -915,7 +915,7 @@ describe('what goes wrong', () => {
         await d.click('tbody tr:nth-child(1) button:text("Ignore")');
         await d.page.locator('tbody >> text=forum.example').first()
             .waitFor({ state: 'detached' });
-        assert.equal(await d.count('tbody tr'), 4);
+        assert.equal(await d.count('tbody tr'), 5);
 
         // what a stranger chose stays one argument of the command
 
@@ -928,6 +928,9 @@ describe('what goes wrong', () => {
         await d.click('tbody tr:last-child button:text("Copy")');
         assert.equal(await d.page.evaluate(() => globalThis.copied),
             'sudo referralctl add hostile.example');
+        await d.click('tbody tr:nth-child(3) button:text("Copy")');
+        assert.equal(await d.page.evaluate(() => globalThis.copied),
+            'sudo referralctl add --target /a -- --note');
 
         await d.click('tbody tr:nth-child(1) a:text("Register")');
         assert.equal(await d.page.inputValue('#field-source'),
@@ -942,6 +945,8 @@ describe('what goes wrong', () => {
 
         await d.go('#/broken');
         assert.match(await d.text('tbody'), /one of several links/);
+        assert.match(await d.page.locator('tbody a:text-is("Links")')
+            .getAttribute('href'), /group=f{16}/);
         await d.page.evaluate(() => {
             navigator.clipboard.writeText = () => Promise.reject();
         });
@@ -949,6 +954,18 @@ describe('what goes wrong', () => {
         assert.equal(await d.text('tbody pre'),
                      'location = "/old" { return 301 "/"; }');
         await d.checkAccess();
+    }, '#/sources');
+
+    withTree('on a phone the cells of a row begin alike', {}, async d => {
+        await d.page.setViewportSize(PHONE);
+
+        for (const hash of ['#/sources', '#/broken']) {
+            await d.go(hash);
+            await d.checkWidth();
+            assert.deepEqual(await d.page.locator('tbody td').evaluateAll(
+                cells => cells.map(cell => getComputedStyle(cell).paddingLeft)
+                    .filter(left => left !== '0px')), [], hash);
+        }
     }, '#/sources');
 
     withTree('hostile names are text', { links: 3, hostile: true },

@@ -208,6 +208,7 @@ export class FakeTree {
         const rows = [['forum.example', '/pricing', 120, 3, 0, 0],
                       ['news.example', '/old', 0, 41, 2, 7],
                       ['android-app:com.example.reader', '/', 12, 0, 0, 0],
+                      ['--note', '/a', 5, 0, 0, 0],
                       ['mail.example', '/u/\u2026/x', 4, 0, 0, 0],
                       ['hostile.example', bad, 3, 0, 0, 0]];
 
