@@ -50,6 +50,14 @@ struct rfl_gather_s {
     rfl_gather_file_t         files[RFL_LEDGER_RINGS];
     uint64_t                  others;    /* seconds: when last looked for */
 
+    /* while another one has the lock: whether it reads here, too */
+
+    uint64_t                  watched;   /* seconds: when last looked at */
+    uint64_t                  watched_id;    /* the counter file; 0: none */
+    uint64_t                  left;      /* records, and how many of them */
+    uint64_t                  taken;     /* were read */
+    unsigned                  unread:1;
+
     rfl_ledger_batch_t        batch;     /* the keeper's */
 };
 
@@ -60,6 +68,10 @@ static void rfl_gather_wait(rfl_gather_t *g, unsigned ms);
 static unsigned rfl_gather_read(rfl_gather_t *g);
 static unsigned rfl_gather_read_file(rfl_gather_t *g, rfl_gather_file_t *file,
     uint64_t now_ms, unsigned most);
+static rfl_rc_t rfl_gather_watch(rfl_gather_t *g, const rfl_runtime_t *rt,
+    rfl_ledger_t *ledger, rfl_error_t *err);
+static void rfl_gather_look(rfl_gather_t *g, const rfl_runtime_t *rt,
+    rfl_ledger_t *ledger);
 static rfl_rc_t rfl_gather_load(rfl_gather_t *g, const rfl_runtime_t *rt,
     rfl_ledger_t *ledger, rfl_error_t *err);
 static rfl_rc_t rfl_gather_load_rows(rfl_gather_t *g, rfl_ledger_t *ledger);
@@ -325,8 +337,12 @@ rfl_gather_attend(rfl_gather_t *g, const rfl_runtime_t *rt,
 {
     rfl_rc_t  rc;
 
-    if (ledger == NULL || !rfl_gather_owns(g)) {
+    if (ledger == NULL) {
         return RFL_OK;
+    }
+
+    if (!rfl_gather_owns(g)) {
+        return rfl_gather_watch(g, rt, ledger, err);
     }
 
     if (rfl_ledger_begin(ledger, NULL) != RFL_OK) {
@@ -346,6 +362,72 @@ rfl_gather_attend(rfl_gather_t *g, const rfl_runtime_t *rt,
     rfl_ledger_end(ledger);
 
     return rc;
+}
+
+
+/*
+ * Another nginx that has the lock reads these rings, too.  Whoever else has it,
+ * a script that calls flock(1) or a file system without locks, would stop it
+ * for good, and nobody would know.
+ */
+
+static rfl_rc_t
+rfl_gather_watch(rfl_gather_t *g, const rfl_runtime_t *rt,
+    rfl_ledger_t *ledger, rfl_error_t *err)
+{
+    if (rt->counters == NULL) {
+        return RFL_OK;
+    }
+
+    if (g->watched_id != rt->counters->header->file_id
+        || rt->now - g->watched >= RFL_GATHER_WATCH + g->conf->flush_ms / 500)
+    {
+
+        if (rfl_ledger_begin(ledger, NULL) != RFL_OK) {
+            return RFL_OK;
+        }
+
+        rfl_gather_look(g, rt, ledger);
+        rfl_ledger_end(ledger);
+    }
+
+    return !g->unread ? RFL_OK
+           : rfl_fail(err, RFL_BUSY, "%s: flock() on it is another program's "
+                      "or fails, and nobody reads what requests leave for "
+                      "the table of sources", g->conf->path);
+}
+
+
+static void
+rfl_gather_look(rfl_gather_t *g, const rfl_runtime_t *rt,
+    rfl_ledger_t *ledger)
+{
+    size_t              i;
+    uint64_t            left, taken;
+    rfl_ledger_ring_t   ring;
+    rfl_ring_reader_t   heads;
+
+    rfl_ring_start(&heads, rt->counters);
+
+    if (rfl_ledger_ring(ledger, rt->counters->header->file_id, &ring)
+        != RFL_OK)
+    {
+        memset(ring.next, 0, sizeof(ring.next));
+    }
+
+    for (i = 0, left = 0, taken = 0; i < RFL_RINGS; i++) {
+        left += heads.next[i];
+        taken += ring.next[i];
+    }
+
+    g->unread = g->watched_id == rt->counters->header->file_id
+                && rt->now > g->watched  /* no clock was set back */
+                && g->left > g->taken && taken == g->taken;
+
+    g->watched = rt->now;
+    g->watched_id = rt->counters->header->file_id;
+    g->left = left;
+    g->taken = taken;
 }
 
 

@@ -34,6 +34,10 @@
 
 #define RFL_GATHER_OTHERS       5
 
+/* And whether the one that has the lock reads: so much and two flushes. */
+
+#define RFL_GATHER_WATCH        60
+
 
 typedef struct rfl_gather_s  rfl_gather_t;
 
@@ -59,7 +63,8 @@ int rfl_gather_owns(rfl_gather_t *g);
  * By the keeper, each turn: which files are counted in.  ledger: open for
  * writing, with no transaction begun, or NULL; the table is loaded from it
  * before anything is read.  Errors: RFL_BAD_VERSION, nothing is read then, and
- * nothing written; else RFL_OK.
+ * nothing written; RFL_BUSY, who has the lock has read nothing of what has been
+ * there for a minute; else RFL_OK.
  */
 
 rfl_rc_t rfl_gather_attend(rfl_gather_t *g, const rfl_runtime_t *rt,

@@ -13,6 +13,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -296,6 +299,68 @@ test_one_reads(void **state)
 }
 
 
+/*
+ * Who has the lock and reads nothing is told of when what is there has waited
+ * for a minute; a reader is not.
+ */
+
+static void
+test_lock_of_a_stranger(void **state)
+{
+    fixture_t *f = *state;
+
+    int            fd;
+    unsigned       minute;
+    rfl_error_t    err;
+    rfl_gather_t  *g, *reader;
+
+    minute = RFL_GATHER_WATCH + f->site.conf.flush_ms / 500;
+
+    fd = open(f->site.dir, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX|LOCK_NB), 0);
+
+    g = start(f);
+    leave(f, "a.example", 1);
+
+    f->site.rt.now += minute - 1;
+    assert_int_equal(attend(f, g), RFL_OK);
+    f->site.rt.now++;
+    assert_int_equal(attend(f, g), RFL_OK);      /* it sees the record */
+    f->site.rt.now += minute - 1;
+    assert_int_equal(attend(f, g), RFL_OK);
+    f->site.rt.now++;
+    assert_int_equal(rfl_gather_attend(g, &f->site.rt, f->ledger, &err),
+                     RFL_BUSY);
+    assert_non_null(strstr(err.text, "flock()"));
+    assert_non_null(strstr(err.text, f->site.dir));
+
+    assert_int_equal(close(fd), 0);
+
+    assert_true(rfl_gather_owns(g));
+    assert_int_equal(attend(f, g), RFL_OK);
+    settle(f, g);
+    assert_int_equal(clicks_of(f, "a.example"), 1);
+
+    /* who waits for a reader has nothing to say, also when nothing comes */
+
+    reader = g;
+    g = start(f);
+
+    for (fd = 0; fd < 5; fd++) {
+        if (fd < 3) {
+            leave(f, "a.example", 1);
+            settle(f, reader);
+        }
+
+        f->site.rt.now += minute;
+        assert_int_equal(attend(f, g), RFL_OK);
+    }
+
+    rfl_gather_free(g);
+    rfl_gather_free(reader);
+}
+
+
 static void
 test_overtaken(void **state)
 {
@@ -527,6 +592,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failed_flush, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_reads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lock_of_a_stranger, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_first_of_all, setup, teardown),
