@@ -28,7 +28,9 @@ my $text = slurp($rules);
 my $tested = slurp($tests);
 my @alerts = $text =~ /^ *- alert: (\w+)$/mg;
 
-cmp_ok(scalar @alerts, '>=', 6, 'there are alerts');
+cmp_ok(scalar @alerts, '>=', 7, 'there are alerts');
+is_deeply([ slurp("$root/docs/operations.md") =~ /^\| `(Referral\w+)` \|/mg ],
+          \@alerts, 'the documents have each, in their order');
 
 for my $alert (@alerts) {
     my @cases = $tested =~ /alertname: \Q$alert\E\n +exp_alerts:(.*)/g;
