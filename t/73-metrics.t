@@ -71,8 +71,16 @@ for my $group (@groups) {
 
 $t->start;
 
-wait_until(sub { defined value(metrics('/all/metrics'), 'referral_links',
-                               registry => 'second') }, 30);
+# Both have their links, and their totals: the second one is made meanwhile.
+
+wait_until(sub {
+    my $both = metrics('/all/metrics');
+
+    return 2 == grep { defined value($both, $_, registry => 'second',
+                                     $_ =~ /_total$/ ? (outcome => 'direct')
+                                                     : ()) }
+                     qw(referral_links referral_requests_total);
+}, 30);
 visits();
 
 my $summary = settled($t, my $requests = requests_sent());

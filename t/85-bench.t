@@ -55,10 +55,15 @@ my %scale = rows_of('scale', 300);
 
 for my $name ('import, 300 links', 'registry, 300 links, disk',
               'registered, cold, 300 links', 'SURT of 54 bytes',
-              'flush, one of 100, 300 links', 'links?limit=all, 300 links')
+              'links?limit=all, 300 links')
 {
     cmp_ok($scale{$name} // 0, '>', 0, "scale has a figure: $name");
 }
+
+# three cells: less than is shown
+
+cmp_ok($scale{'flush, one of 100, 300 links'} // -1, '>=', 0,
+       'and one of a flush');
 
 my %soak = rows_of('soak', 2);
 
