@@ -312,11 +312,11 @@ rfl_file_look(const char *path, rfl_file_look_t *look, rfl_error_t *err)
 static rfl_rc_t
 look_at(const struct stat *st, rfl_file_look_t *look, rfl_error_t *err)
 {
+    memset(look, 0, sizeof(rfl_file_look_t));
+
     if (!S_ISREG(st->st_mode)) {
         return rfl_fail(err, RFL_INVALID, "it is no regular file");
     }
-
-    memset(look, 0, sizeof(rfl_file_look_t));
 
     look->dev = st->st_dev;
     look->ino = st->st_ino;

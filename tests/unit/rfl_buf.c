@@ -285,8 +285,10 @@ a_length_over_the_limit_fails_without_overflow(void **state)
 {
     size_t               i;
     rfl_buf_t            b;
-    static const size_t  lens[] = { RFL_BUF_MAX, RFL_BUF_MAX + 1,
-                                    SIZE_MAX / 2, SIZE_MAX - 1, SIZE_MAX };
+    /* volatile: a compiler that knew them would warn of what is not done */
+    static const volatile size_t  lens[] = { RFL_BUF_MAX, RFL_BUF_MAX + 1,
+                                             SIZE_MAX / 2, SIZE_MAX - 1,
+                                             SIZE_MAX };
 
     for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
         memset(&b, 0, sizeof(b));
