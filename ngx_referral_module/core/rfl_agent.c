@@ -15,7 +15,7 @@
  */
 
 #include "rfl_agent.h"
-#include "rfl_hash.h"
+#include "rfl_keyed.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,7 +23,8 @@
 
 #define RFL_AGENT_LETTERS  26
 #define RFL_AGENT_SLOTS    1024
-#define RFL_AGENT_SETS     256
+#define RFL_AGENT_BITS     8
+#define RFL_AGENT_SETS     (1 << RFL_AGENT_BITS)
 #define RFL_AGENT_WAYS     4
 
 
@@ -41,20 +42,31 @@ typedef struct {
 } rfl_agent_index_t;
 
 
+/* A set is a cache line and a few bytes elsewhere. */
+
 typedef struct {
-    uint64_t  keys[RFL_AGENT_WAYS];      /* 0: empty */
-    u_char    is_bot[RFL_AGENT_WAYS];
-    u_char    oldest;
+    uint64_t  keys[RFL_AGENT_WAYS][2];   /* both 0: empty */
 } rfl_agent_set_t;
+
+typedef struct {
+    u_char  is_bot[RFL_AGENT_WAYS];
+    u_char  oldest;
+} rfl_agent_verdicts_t;
 
 
 struct rfl_agent_cache_s {
-    rfl_hash_secret_t  secret;
-    rfl_agent_set_t    sets[RFL_AGENT_SETS];
+    rfl_agent_set_t       sets[RFL_AGENT_SETS];
+    rfl_agent_verdicts_t  verdicts[RFL_AGENT_SETS];
+    rfl_keyed_t           keys;
 };
 
+_Static_assert(sizeof(uint64_t) + RFL_AGENT_MAX <= RFL_KEYED_MAX,
+               "there are keys for an agent");
 
-static rfl_str_t rfl_agent_cut(rfl_str_t user_agent);
+
+static int rfl_agent_learn(rfl_agent_cache_t *cache, rfl_agent_set_t *set,
+    uint64_t low, uint64_t high, rfl_str_t user_agent);
+static inline rfl_str_t rfl_agent_cut(rfl_str_t user_agent);
 static const u_char *rfl_agent_device(rfl_str_t agent,
     const u_char **behind);
 static const rfl_agent_rule_t *rfl_agent_word(rfl_str_t agent, size_t start,
@@ -624,7 +636,7 @@ rfl_agent_cache_create(void)
         return NULL;
     }
 
-    if (rfl_hash_secret(&cache->secret) != RFL_OK) {
+    if (rfl_keyed_init(&cache->keys) != RFL_OK) {
         free(cache);
         return NULL;
     }
@@ -644,8 +656,10 @@ int
 rfl_agent_is_bot(rfl_agent_cache_t *cache, rfl_str_t user_agent)
 {
     unsigned          way;
-    uint64_t          key;
+    uint64_t          low, high;
+    const uint64_t   *key;
     rfl_agent_set_t  *set;
+    rfl_keyed_sum_t   sum;
 
     if (cache == NULL) {
         return rfl_agent_match(user_agent) != NULL;
@@ -653,30 +667,47 @@ rfl_agent_is_bot(rfl_agent_cache_t *cache, rfl_str_t user_agent)
 
     user_agent = rfl_agent_cut(user_agent);
 
-    key = rfl_hash_seeded64(user_agent.data, user_agent.len, &cache->secret);
-    set = &cache->sets[key % RFL_AGENT_SETS];
+    key = cache->keys.words;
+    sum = rfl_keyed_pair(0, &key, user_agent.len, 0);
+    sum = rfl_keyed_text(sum, &key, user_agent);
 
-    if (key == 0) {
-        key = 1;
-    }
+    low = (uint64_t) sum;
+    high = (uint64_t) (sum >> 64);
+    set = &cache->sets[rfl_keyed_spread(sum) >> (64 - RFL_AGENT_BITS)];
 
     for (way = 0; way < RFL_AGENT_WAYS; way++) {
-        if (set->keys[way] == key) {
-            return set->is_bot[way];
+        if (set->keys[way][0] == low && set->keys[way][1] == high) {
+            return cache->verdicts[set - cache->sets].is_bot[way];
         }
     }
 
-    way = set->oldest;
-    set->oldest = (way + 1) % RFL_AGENT_WAYS;
-
-    set->keys[way] = key;
-    set->is_bot[way] = (rfl_agent_match(user_agent) != NULL);
-
-    return set->is_bot[way];
+    return rfl_agent_learn(cache, set, low, high, user_agent);
 }
 
 
-static rfl_str_t
+/* In the place of the one that came first. */
+
+static __attribute__((noinline)) int
+rfl_agent_learn(rfl_agent_cache_t *cache, rfl_agent_set_t *set, uint64_t low,
+    uint64_t high, rfl_str_t user_agent)
+{
+    unsigned               way;
+    rfl_agent_verdicts_t  *verdicts;
+
+    verdicts = &cache->verdicts[set - cache->sets];
+
+    way = verdicts->oldest;
+    verdicts->oldest = (way + 1) % RFL_AGENT_WAYS;
+
+    verdicts->is_bot[way] = (rfl_agent_match(user_agent) != NULL);
+    set->keys[way][0] = low;
+    set->keys[way][1] = high;
+
+    return verdicts->is_bot[way];
+}
+
+
+static inline rfl_str_t
 rfl_agent_cut(rfl_str_t user_agent)
 {
     if (user_agent.len > RFL_AGENT_MAX) {

@@ -49,9 +49,9 @@ const rfl_agent_rule_t *rfl_agent_match(rfl_str_t user_agent);
 
 
 /*
- * The verdict, remembered per process: 4-way, 1,024 agents, keyed by 64 bits
- * of their hash with a per-process secret (a stranger cannot aim at a slot;
- * two agents share a verdict by chance once in 2^64).
+ * The verdict, remembered per process: 4-way, 1,024 agents, by 128 bits of
+ * a hash with keys of the process (a stranger cannot aim at a slot; two agents
+ * share a verdict with a chance of 2^-64, see rfl_keyed.h).
  */
 
 typedef struct rfl_agent_cache_s  rfl_agent_cache_t;

@@ -50,14 +50,6 @@ rfl_hash_seeded(const void *data, size_t len, const rfl_hash_secret_t *secret)
 }
 
 
-uint64_t
-rfl_hash_seeded64(const void *data, size_t len,
-    const rfl_hash_secret_t *secret)
-{
-    return XXH3_64bits_withSecret(data, len, secret->bytes, RFL_HASH_SECRET);
-}
-
-
 static rfl_hash_t
 rfl_hash_of(XXH128_hash_t h)
 {

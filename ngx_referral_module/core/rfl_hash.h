@@ -36,10 +36,4 @@ rfl_rc_t rfl_hash_secret(rfl_hash_secret_t *secret);
 rfl_hash_t rfl_hash_seeded(const void *data, size_t len,
     const rfl_hash_secret_t *secret);
 
-/* 64 bits, for two thirds of that: XXH3-64. */
-
-uint64_t rfl_hash_seeded64(const void *data, size_t len,
-    const rfl_hash_secret_t *secret);
-
-
 #endif /* RFL_HASH_H */
