@@ -43,7 +43,6 @@
 /* Ids by which capacity grows: 128 KiB of cells, whole words of bits. */
 #define RFL_COUNTERS_CHUNK  1024
 
-#define RFL_COUNTERS_WORD   64           /* cells of one dirty word */
 
 /* What messages call the file that has no path. */
 #define RFL_COUNTERS_VOLATILE  "in memory"
@@ -1003,29 +1002,6 @@ rfl_counters_raise(uint32_t *number, uint32_t to)
                                            __ATOMIC_RELEASE, __ATOMIC_RELAXED))
     {
         /* seen was reloaded */
-    }
-}
-
-
-/*
- * The cell was added to before.  The fence pairs with the one in
- * rfl_counters_take_dirty(): a bit that is seen set here is cleared only
- * after the add can be seen there.  Testing first spares a locked write to a
- * line that all processes share.
- */
-
-void
-rfl_counters_mark_dirty(rfl_counters_t *c, uint32_t id)
-{
-    uint64_t  *word, bit;
-
-    word = &c->dirty[id / RFL_COUNTERS_WORD];
-    bit = (uint64_t) 1 << (id % RFL_COUNTERS_WORD);
-
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-
-    if ((__atomic_load_n(word, __ATOMIC_RELAXED) & bit) == 0) {
-        (void) __atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
     }
 }
 

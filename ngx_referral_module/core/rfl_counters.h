@@ -93,6 +93,7 @@ uint64_t rfl_cell_requests(const rfl_cell_t *cell);
 #define RFL_COUNTERS_LAYOUT    2
 #define RFL_COUNTERS_STRIPES   64
 #define RFL_COUNTERS_MAX_IDS   (1u << 26)
+#define RFL_COUNTERS_WORD      64        /* cells of one dirty word */
 #define RFL_COUNTERS_STEP      4096      /* ids; or an eighth, if more */
 
 /* Where things begin in the file; see above. */
@@ -289,6 +290,17 @@ rfl_counters_capacity(const rfl_counters_t *c)
 }
 
 
+/* A cell's two lines, which will be added to: on their way while others are. */
+
+static inline void
+rfl_counters_soon(const rfl_counters_t *c, uint32_t id)
+{
+    __builtin_prefetch(&c->cells[id].n[0], 1);
+    __builtin_prefetch(&c->cells[id].n[RFL_CELL_FIELDS / 2], 1);
+    __builtin_prefetch(&c->dirty[id / RFL_COUNTERS_WORD]);
+}
+
+
 /* One request's worth of counting; see rfl_record() in rfl_record.h. */
 
 static inline void
@@ -298,7 +310,28 @@ rfl_counters_add(uint64_t *field, uint64_t n)
 }
 
 
-void rfl_counters_mark_dirty(rfl_counters_t *c, uint32_t id);
+/*
+ * The cell was added to before.  The fence pairs with the one in
+ * rfl_counters_take_dirty(): a bit that is seen set here is cleared only
+ * after the add can be seen there.  Testing first spares a locked write to a
+ * line that all processes share.
+ */
+
+static inline void
+rfl_counters_mark_dirty(rfl_counters_t *c, uint32_t id)
+{
+    uint64_t  *word, bit;
+
+    word = &c->dirty[id / RFL_COUNTERS_WORD];
+    bit = (uint64_t) 1 << (id % RFL_COUNTERS_WORD);
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+    if ((__atomic_load_n(word, __ATOMIC_RELAXED) & bit) == 0) {
+        (void) __atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
+    }
+}
+
 
 /*
  * Notes the host of a clicked page: lower case, canonical, not empty; longer

@@ -2,8 +2,8 @@
  * See rfl_ring.h.  Reader and writer may meet in a slot: the sequence, written
  * first and last, tells afterwards.
  *
- * A writer is in a request's log phase: it writes each byte once.  What is
- * left to do, lower case, is the readers'.
+ * A writer is in a request's log phase: it writes each byte once, and is in the
+ * header.  What is left to do, lower case, is the readers'.
  */
 
 #include "rfl_ring.h"
@@ -12,21 +12,11 @@
 #include <fcntl.h>
 
 
-#define RING_SIZE    ((off_t) RFL_RING_SLOTS * (off_t) sizeof(rfl_event_t))
+#define RING_SIZE    ((off_t) RFL_RING_SIZE)
 #define EVENT_WORDS  (sizeof(rfl_event_t) / sizeof(uint64_t))
-
-/* A cache line of its own: every worker adds to its head. */
-
-typedef struct {
-    uint64_t  head;                      /* the next number */
-    uint64_t  reserved[7];
-} ring_head_t;
 
 
 static int ring_allocate(int fd, off_t from, off_t size);
-static ring_head_t *ring_head(const rfl_counters_t *c, unsigned ring);
-static uint64_t *ring_slot(const rfl_counters_t *c, unsigned ring,
-    uint64_t number);
 static rfl_rc_t ring_read(rfl_ring_reader_t *r, const rfl_counters_t *c,
     unsigned ring, uint64_t now_ms, rfl_event_t *event);
 static uint64_t ring_copy(const uint64_t *slot, uint64_t wanted,
@@ -70,7 +60,7 @@ rfl_ring_open(rfl_counters_t *c, unsigned number, rfl_error_t *err)
     }
 
     rc = ring_allocate(c->fd, RFL_RING_HEADS_AT,
-                       RFL_RINGS * (off_t) sizeof(ring_head_t));
+                       RFL_RINGS * (off_t) sizeof(rfl_ring_head_t));
 
     if (rc == 0) {
         rc = ring_allocate(c->fd, RFL_RING_SLOTS_AT + ring * RING_SIZE,
@@ -106,56 +96,6 @@ ring_allocate(int fd, off_t from, off_t size)
 }
 
 
-/* What is left of the text is of an older event, and is not read. */
-
-void
-rfl_ring_write(rfl_counters_t *c, unsigned number, rfl_event_t *event,
-    rfl_str_t source, rfl_str_t landing)
-{
-    u_char    *text;
-    size_t     room;
-    uint64_t  *slot, n;
-    unsigned   ring;
-
-    ring = number % RFL_RINGS;
-
-    if (!rfl_ring_is_open(c, ring)) {
-        return;
-    }
-
-    if (source.len > RFL_RING_TEXT / 2) {
-        source.len = RFL_RING_TEXT / 2;
-        event->flags |= RFL_EVENT_SOURCE_CUT;
-    }
-
-    room = RFL_RING_TEXT - source.len;
-
-    if (landing.len > room) {
-        landing.len = room;
-        event->flags |= RFL_EVENT_LANDING_CUT;
-    }
-
-    event->source_len = (uint8_t) source.len;
-    event->landing_len = (uint8_t) landing.len;
-
-    n = __atomic_fetch_add(&ring_head(c, ring)->head, 1, __ATOMIC_RELAXED);
-    slot = ring_slot(c, ring, n);
-
-    __atomic_store_n(slot, 2 * n + 1, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-
-    memcpy(slot + 1, (u_char *) event + sizeof(uint64_t),
-           offsetof(rfl_event_t, text) - sizeof(uint64_t));
-
-    text = (u_char *) slot + offsetof(rfl_event_t, text);
-
-    rfl_copy(text, source.data, source.len);
-    rfl_copy(text + source.len, landing.data, landing.len);
-
-    __atomic_store_n(slot, 2 * (n + 1), __ATOMIC_RELEASE);
-}
-
-
 void
 rfl_ring_start(rfl_ring_reader_t *r, const rfl_counters_t *c)
 {
@@ -168,7 +108,7 @@ rfl_ring_start(rfl_ring_reader_t *r, const rfl_counters_t *c)
         /* what is not allocated must not be touched: tmpfs may be full */
 
         if (rfl_ring_is_open(c, ring)) {
-            r->next[ring] = __atomic_load_n(&ring_head(c, ring)->head,
+            r->next[ring] = __atomic_load_n(&rfl_ring_head(c, ring)->head,
                                             __ATOMIC_ACQUIRE);
         }
     }
@@ -217,7 +157,7 @@ ring_read(rfl_ring_reader_t *r, const rfl_counters_t *c, unsigned ring,
     uint64_t  head, wanted, seen;
 
     for ( ;; ) {
-        head = __atomic_load_n(&ring_head(c, ring)->head, __ATOMIC_ACQUIRE);
+        head = __atomic_load_n(&rfl_ring_head(c, ring)->head, __ATOMIC_ACQUIRE);
 
         if (head <= r->next[ring]) {
             r->next[ring] = head;
@@ -230,7 +170,8 @@ ring_read(rfl_ring_reader_t *r, const rfl_counters_t *c, unsigned ring,
         }
 
         wanted = 2 * (r->next[ring] + 1);
-        seen = ring_copy(ring_slot(c, ring, r->next[ring]), wanted, event);
+        seen = ring_copy(rfl_ring_slot(c, ring, r->next[ring]), wanted,
+                         event);
 
         if (seen == wanted) {
             r->next[ring]++;
@@ -316,24 +257,4 @@ ring_overtaken(rfl_ring_reader_t *r, unsigned ring, uint64_t head)
     r->missed += next - r->next[ring];
     r->next[ring] = next;
     r->waiting_ms[ring] = 0;
-}
-
-
-static ring_head_t *
-ring_head(const rfl_counters_t *c, unsigned ring)
-{
-    return (ring_head_t *) (void *) ((u_char *) c->header + RFL_RING_HEADS_AT)
-           + ring;
-}
-
-
-static uint64_t *
-ring_slot(const rfl_counters_t *c, unsigned ring, uint64_t number)
-{
-    u_char  *slots;
-
-    slots = (u_char *) c->header + RFL_RING_SLOTS_AT + ring * RING_SIZE;
-
-    return (uint64_t *) (void *) (slots + (number % RFL_RING_SLOTS)
-                                          * sizeof(rfl_event_t));
 }

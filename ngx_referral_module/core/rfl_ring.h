@@ -102,15 +102,95 @@ rfl_ring_is_open(const rfl_counters_t *c, unsigned number)
 }
 
 
+/* A cache line of its own: every worker adds to its head. */
+
+typedef struct {
+    uint64_t  head;                      /* the next number */
+    uint64_t  reserved[7];
+} rfl_ring_head_t;
+
+#define RFL_RING_SIZE  (RFL_RING_SLOTS * sizeof(rfl_event_t))
+
+static inline rfl_ring_head_t *
+rfl_ring_head(const rfl_counters_t *c, unsigned ring)
+{
+    return (rfl_ring_head_t *) (void *)
+           ((u_char *) c->header + RFL_RING_HEADS_AT) + ring;
+}
+
+
+static inline uint64_t *
+rfl_ring_slot(const rfl_counters_t *c, unsigned ring, uint64_t number)
+{
+    return (uint64_t *) (void *)
+           ((u_char *) c->header + RFL_RING_SLOTS_AT + ring * RFL_RING_SIZE
+            + number % RFL_RING_SLOTS * sizeof(rfl_event_t));
+}
+
+
 /*
- * In the log phase; a ring that is not allocated takes nothing.  Of the event
- * all is read but sequence, lengths and text: that is source, in whatever case,
- * and landing.  A source longer than half of it is cut, then a landing that
- * does not fit behind it; its flags say so.
+ * In the log phase, hence here: it is one with what it is told.  A ring that is
+ * not allocated takes nothing.  Of the event all is read but sequence, lengths,
+ * reserved and text: that is source, in whatever case, and landing.  A source
+ * longer than half of it is cut, then a landing that does not fit behind it;
+ * its flags say so.  What is left of the text is of an older event, and is not
+ * read.
  */
 
-void rfl_ring_write(rfl_counters_t *c, unsigned number, rfl_event_t *event,
-    rfl_str_t source, rfl_str_t landing);
+static inline void
+rfl_ring_write(rfl_counters_t *c, unsigned number, const rfl_event_t *event,
+    rfl_str_t source, rfl_str_t landing)
+{
+    size_t        room;
+    uint8_t       flags;
+    uint64_t     *sequence, n;
+    unsigned      ring;
+    rfl_event_t  *slot;
+
+    ring = number % RFL_RINGS;
+
+    if (!rfl_ring_is_open(c, ring)) {
+        return;
+    }
+
+    flags = event->flags;
+
+    if (source.len > RFL_RING_TEXT / 2) {
+        source.len = RFL_RING_TEXT / 2;
+        flags |= RFL_EVENT_SOURCE_CUT;
+    }
+
+    room = RFL_RING_TEXT - source.len;
+
+    if (landing.len > room) {
+        landing.len = room;
+        flags |= RFL_EVENT_LANDING_CUT;
+    }
+
+    n = __atomic_fetch_add(&rfl_ring_head(c, ring)->head, 1, __ATOMIC_RELAXED);
+    sequence = rfl_ring_slot(c, ring, n);
+    slot = (rfl_event_t *) (void *) sequence;
+
+    __atomic_store_n(sequence, 2 * n + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+
+    slot->time_ms = event->time_ms;
+    slot->visitor = event->visitor;
+    slot->id = event->id;
+    slot->status = event->status;
+    slot->outcome = event->outcome;
+    slot->class = event->class;
+    slot->evidence = event->evidence;
+    slot->flags = flags;
+    slot->source_len = (uint8_t) source.len;
+    slot->landing_len = (uint8_t) landing.len;
+    memset(slot->reserved, 0, sizeof(slot->reserved));
+
+    rfl_copy(slot->text, source.data, source.len);
+    rfl_copy(slot->text + source.len, landing.data, landing.len);
+
+    __atomic_store_n(sequence, 2 * (n + 1), __ATOMIC_RELEASE);
+}
 
 
 /*
