@@ -52,13 +52,6 @@
     } while (0)
 
 
-/* An answer that is kept: flags. */
-
-#define RFL_ANSWER_OTHER_LANDING  0x01
-#define RFL_ANSWER_REGEX_LIMIT    0x02
-#define RFL_ANSWER_APP            0x04
-
-
 /* The landing in one buffer, "host)path?query"; its forms are parts of it. */
 
 typedef struct {
@@ -89,10 +82,15 @@ static rfl_outcome_t rfl_unmatched(const rfl_request_t *request,
     rfl_referrer_kind_t kind, const rfl_trace_t *trace);
 static rfl_outcome_t rfl_without_referer(rfl_str_t site,
     const rfl_trace_t *trace);
-static void rfl_attribute_once(rfl_registry_t *registry,
-    const rfl_request_t *request, rfl_attribution_t *a);
-static rfl_rc_t rfl_attribute_place(const rfl_request_t *request,
-    rfl_recent_place_t *place);
+static void rfl_attribute_apart(rfl_registry_t *registry,
+    const rfl_request_t *request, rfl_attribution_t *a,
+    const rfl_trace_t *trace);
+static void rfl_attribute_keep(const rfl_request_t *request,
+    uint64_t snapshot, const rfl_attribution_t *a);
+static inline rfl_rc_t rfl_attribute_place(const rfl_request_t *request,
+    rfl_recent_place_t *place) __attribute__((always_inline));
+static void rfl_attribute_keep(const rfl_request_t *request, uint64_t snapshot,
+    const rfl_attribution_t *a);
 static uint64_t rfl_attribute_anew(rfl_registry_t *registry,
     const rfl_request_t *request, rfl_attribution_t *attribution,
     const rfl_trace_t *trace);
@@ -189,9 +187,16 @@ static const rfl_slot_kind_t  rfl_target_kinds[RFL_SLOT_KINDS] = {
 
 
 void
-rfl_attribute_bare(rfl_str_t sec_fetch_site, rfl_attribution_t *attribution)
+rfl_attribute_bare(rfl_str_t sec_fetch_site, rfl_str_t path,
+    rfl_attribution_t *attribution)
 {
-    attribution->outcome = rfl_without_referer(sec_fetch_site, NULL);
+    static const rfl_str_t  none = rfl_string("none");
+
+    /* what browsers send with nearly all of them */
+
+    attribution->outcome = rfl_str_eq(sec_fetch_site, none)
+                           ? RFL_OUTCOME_DIRECT
+                           : rfl_without_referer(sec_fetch_site, NULL);
     attribution->evidence = RFL_EVIDENCE_NONE;
     attribution->id = 0;
     attribution->other_landing = 0;
@@ -199,21 +204,7 @@ rfl_attribute_bare(rfl_str_t sec_fetch_site, rfl_attribution_t *attribution)
     attribution->regex_limit = 0;
     attribution->is_app = 0;
     attribution->source = rfl_str(NULL, 0);
-}
-
-
-/* An own host costs no stack and no lookup. */
-
-void
-rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
-    rfl_attribution_t *attribution, const rfl_trace_t *trace)
-{
-    if (request->recent != NULL && registry != NULL && trace == NULL) {
-        rfl_attribute_once(registry, request, attribution);
-        return;
-    }
-
-    (void) rfl_attribute_anew(registry, request, attribution, trace);
+    attribution->path = path;
 }
 
 
@@ -222,33 +213,33 @@ rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
  * newer than the one that was the newest when it was looked for.
  */
 
-static void
-rfl_attribute_once(rfl_registry_t *registry, const rfl_request_t *request,
-    rfl_attribution_t *a)
+void
+rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
+    rfl_attribution_t *a, const rfl_trace_t *trace)
 {
     uint64_t             snapshot, read;
-    rfl_recent_t        *recent;
-    rfl_recent_place_t   place;
     rfl_recent_answer_t  answer;
 
-    if (rfl_attribute_place(request, &place) != RFL_OK) {
-        (void) rfl_attribute_anew(registry, request, a, NULL);
+    if (!request->has_place || registry == NULL || trace != NULL) {
+        rfl_attribute_apart(registry, request, a, trace);
         return;
     }
 
-    recent = request->recent;
     snapshot = rfl_registry_newest(registry);
 
-    if (rfl_recent_find(recent, &place, snapshot, &answer) == RFL_OK) {
+    if (rfl_recent_find(request->recent, &request->place, snapshot, &answer)
+        == RFL_OK)
+    {
         a->outcome = answer.outcome;
         a->evidence = answer.evidence;
         a->id = answer.id;
-        a->other_landing = (answer.flags & RFL_ANSWER_OTHER_LANDING) != 0;
+        a->other_landing = answer.other_landing;
         a->lookup_failed = 0;
-        a->regex_limit = (answer.flags & RFL_ANSWER_REGEX_LIMIT) != 0;
-        a->is_app = (answer.flags & RFL_ANSWER_APP) != 0;
+        a->regex_limit = answer.regex_limit;
+        a->is_app = answer.is_app;
         a->source = rfl_str(request->referer.data + answer.source_at,
                             answer.source_len);
+        a->path = rfl_str(request->landing.data, answer.path_len);
         return;
     }
 
@@ -258,32 +249,46 @@ rfl_attribute_once(rfl_registry_t *registry, const rfl_request_t *request,
         snapshot = read;
     }
 
-    if (snapshot == 0 || a->lookup_failed) {
-        return;
+    if (snapshot != 0 && !a->lookup_failed) {
+        rfl_attribute_keep(request, snapshot, a);
+    }
+}
+
+
+/* Where the place was not asked for, or there is none. */
+
+static __attribute__((noinline)) void
+rfl_attribute_apart(rfl_registry_t *registry, const rfl_request_t *request,
+    rfl_attribution_t *a, const rfl_trace_t *trace)
+{
+    rfl_request_t  with_place;
+
+    if (!request->has_place && registry != NULL && trace == NULL) {
+        with_place = *request;
+        rfl_attribute_soon(&with_place);
+
+        if (with_place.has_place) {
+            rfl_attribute(registry, &with_place, a, NULL);
+            return;
+        }
     }
 
-    memset(&answer, 0, sizeof(rfl_recent_answer_t));
+    (void) rfl_attribute_anew(registry, request, a, trace);
+}
 
-    answer.id = a->id;
-    answer.outcome = (uint8_t) a->outcome;
-    answer.evidence = (uint8_t) a->evidence;
 
-    if (a->source.len != 0) {
-        answer.source_at = (uint16_t) (a->source.data - request->referer.data);
-        answer.source_len = (uint8_t) a->source.len;
-    }
-
-    answer.flags = (uint8_t) ((a->other_landing ? RFL_ANSWER_OTHER_LANDING : 0)
-                              | (a->regex_limit ? RFL_ANSWER_REGEX_LIMIT : 0)
-                              | (a->is_app ? RFL_ANSWER_APP : 0));
-
-    rfl_recent_keep(recent, &place, snapshot, &answer);
+void
+rfl_attribute_soon(rfl_request_t *request)
+{
+    request->has_place = request->recent != NULL
+                         && rfl_attribute_place(request, &request->place)
+                            == RFL_OK;
 }
 
 
 /* RFL_FULL: it is not worth to be kept. */
 
-static rfl_rc_t
+static inline rfl_rc_t
 rfl_attribute_place(const rfl_request_t *request, rfl_recent_place_t *place)
 {
     rfl_recent_question_t  question;
@@ -304,11 +309,48 @@ rfl_attribute_place(const rfl_request_t *request, rfl_recent_place_t *place)
                          ? request->own_hosts->hosts : NULL;
     question.tag_names = request->tag_names != NULL
                          ? request->tag_names->names : NULL;
-    question.unmatched = request->sec_fetch_site.len != 0
-                         ? rfl_without_referer(request->sec_fetch_site, NULL)
-                         : RFL_OUTCOME_DIRECT;
+    question.unmatched = RFL_OUTCOME_DIRECT;
+
+    if (request->sec_fetch_site.len != 0) {
+        question.unmatched = (uint16_t)
+                             rfl_without_referer(request->sec_fetch_site,
+                                                 NULL);
+    }
 
     return rfl_recent_place(request->recent, &question, place);
+}
+
+
+/* The path of a strange request target is no part of it, and not kept. */
+
+static __attribute__((noinline)) void
+rfl_attribute_keep(const rfl_request_t *request, uint64_t snapshot,
+    const rfl_attribution_t *a)
+{
+    rfl_recent_answer_t  answer;
+
+    if (a->id > RFL_RECENT_ID_MAX
+        || (a->path.len != 0 && a->path.data != request->landing.data))
+    {
+        return;
+    }
+
+    memset(&answer, 0, sizeof(rfl_recent_answer_t));
+
+    answer.id = a->id;
+    answer.outcome = a->outcome;
+    answer.evidence = a->evidence;
+    answer.path_len = a->path.len;
+    answer.other_landing = a->other_landing;
+    answer.regex_limit = a->regex_limit;
+    answer.is_app = a->is_app;
+
+    if (a->source.len != 0) {
+        answer.source_at = (size_t) (a->source.data - request->referer.data);
+        answer.source_len = a->source.len;
+    }
+
+    rfl_recent_keep(request->recent, &request->place, snapshot, answer);
 }
 
 
@@ -341,8 +383,17 @@ rfl_attribute_anew(rfl_registry_t *registry, const rfl_request_t *request,
 
     is_external = (kind == RFL_REFERRER_ORIGIN || kind == RFL_REFERRER_FULL);
 
-    attribution->source = is_external ? url.host : rfl_str(NULL, 0);
-    attribution->is_app = is_external && url.scheme == RFL_SCHEME_ANDROID_APP;
+    attribution->path = attribution->outcome == RFL_OUTCOME_INTERNAL
+                        ? rfl_str(NULL, 0)
+                        : rfl_url_target_path(request->landing);
+    attribution->source = rfl_str(NULL, 0);
+    attribution->is_app = 0;
+
+    if (is_external) {
+        attribution->is_app = (url.scheme == RFL_SCHEME_ANDROID_APP);
+        attribution->source = attribution->is_app
+                              ? url.host : rfl_url_bare_host(url.host);
+    }
 
     if (attribution->outcome == RFL_OUTCOME_INTERNAL
         || (!is_external && !rfl_has_tag(request)))
@@ -1241,7 +1292,7 @@ rfl_landing_forms(rfl_landing_t *l, unsigned form, u_char *buf,
 
 /* Whether there is an argument that may carry one. */
 
-static int
+static __attribute__((noinline)) int
 rfl_has_tag(const rfl_request_t *request)
 {
     u_char     buf[RFL_TAG_MAX];
@@ -1418,6 +1469,7 @@ rfl_follow_up(rfl_registry_t *registry, const rfl_request_t *request,
     rfl_attribution_t  a;
 
     next = *request;
+    next.has_place = 0;
     next.is_foreign = 0;
 
     if (!rfl_follow_resolve(&next, rfl_str_trim(location), server_names, buf)) {

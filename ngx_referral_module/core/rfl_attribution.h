@@ -36,7 +36,9 @@ typedef struct {
                                             looked up each time.  own_hosts'
                                             and tag_names' tables stay where
                                             and as they are */
-    unsigned                is_foreign:1;        /* rfl_referrer_is_site() was
+    rfl_recent_place_t      place;       /* rfl_attribute_soon() fills it */
+    unsigned                has_place;   /* 0: it was not asked */
+    unsigned                is_foreign;          /* rfl_referrer_is_site() was
                                                     asked and said 0 */
 } rfl_request_t;
 
@@ -45,16 +47,19 @@ typedef struct {
     rfl_outcome_t   outcome;
     rfl_evidence_t  evidence;            /* MATCHED only, else NONE */
     uint32_t        id;                  /* MATCHED: link, AMBIGUOUS: group */
-    unsigned        other_landing:1;     /* evidence exact, regex or prefix,
+    uint8_t         other_landing;       /* evidence exact, regex or prefix,
                                             and the landing is not the link's
                                             target */
-    unsigned        lookup_failed:1;     /* not MATCHED for lack of data */
-    unsigned        regex_limit:1;       /* a pattern gave up: a miss to be
+    uint8_t         lookup_failed;       /* not MATCHED for lack of data */
+    uint8_t         regex_limit;         /* a pattern gave up: a miss to be
                                             counted */
-    unsigned        is_app:1;            /* source is an android-app's name */
+    uint8_t         is_app;              /* source is an android-app's name */
     rfl_str_t       source;              /* the host in the Referer, a slice of
-                                            it; empty: none.  Like is_app not
-                                            set where there is no class */
+                                            it, as hosts are compared but for
+                                            case; empty: none.  Like is_app and
+                                            path not set where there is no
+                                            class */
+    rfl_str_t       path;                /* the landing's, without a query */
 } rfl_attribution_t;
 
 
@@ -81,11 +86,20 @@ void rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
 
 
 /*
- * The same for a request without a Referer whose landing has no query, hence no
- * tag: nothing has to be looked up.
+ * To be called, with the same request and some work of the caller's in between,
+ * before rfl_attribute(): what that reads of the process's memory is on its way
+ * then.  It changes no answer.
  */
 
-void rfl_attribute_bare(rfl_str_t sec_fetch_site,
+void rfl_attribute_soon(rfl_request_t *request);
+
+
+/*
+ * The same as rfl_attribute() for a request without a Referer whose landing is
+ * a path alone, hence has no tag: nothing has to be looked up.
+ */
+
+void rfl_attribute_bare(rfl_str_t sec_fetch_site, rfl_str_t path,
     rfl_attribution_t *attribution);
 
 

@@ -12,8 +12,6 @@
 static const char *rfl_class_prefetch(const rfl_class_input_t *in);
 static int rfl_class_is_ahead(rfl_str_t value);
 static int rfl_class_is_get(rfl_str_t method);
-static int rfl_class_is_document(rfl_str_t dest);
-static int rfl_class_begins_with_html(rfl_str_t accept);
 static const char *rfl_class_other(const rfl_class_input_t *in);
 static int rfl_class_range_is_inside(rfl_str_t range);
 static int rfl_class_range(rfl_str_t spec, int *from_start);
@@ -211,15 +209,6 @@ rfl_class_is_get(rfl_str_t method)
 }
 
 
-/* As every browser writes it; another way is left to the reader of tokens. */
-
-static int
-rfl_class_is_document(rfl_str_t dest)
-{
-    return dest.len == 8 && memcmp(dest.data, "document", 8) == 0;
-}
-
-
 /*
  * RFC 9110, 14.1 and 14.2: a Range of another unit, or one that is not valid,
  * is ignored as a whole.  Of several ranges the first decides.
@@ -341,17 +330,6 @@ rfl_class_embed(const rfl_class_input_t *in)
     }
 
     return "Accept names no text/html: part of another page";
-}
-
-
-/* As all browsers write it when they navigate. */
-
-static int
-rfl_class_begins_with_html(rfl_str_t accept)
-{
-    return accept.len >= 10 && memcmp(accept.data, "text/htm", 8) == 0
-           && accept.data[8] == 'l'
-           && (accept.data[9] == ',' || accept.data[9] == ';');
 }
 
 

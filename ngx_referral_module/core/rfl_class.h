@@ -65,4 +65,42 @@ rfl_outcome_has_class(rfl_outcome_t outcome)
 rfl_class_t rfl_classify(const rfl_class_input_t *in, const char **why);
 
 
+/* As every browser writes it; another way is left to the reader of tokens. */
+
+static inline int
+rfl_class_is_document(rfl_str_t dest)
+{
+    return dest.len == 8 && memcmp(dest.data, "document", 8) == 0;
+}
+
+
+/* As all browsers write it when they navigate. */
+
+static inline int
+rfl_class_begins_with_html(rfl_str_t accept)
+{
+    return accept.len >= 10 && memcmp(accept.data, "text/htm", 8) == 0
+           && accept.data[8] == 'l'
+           && (accept.data[9] == ',' || accept.data[9] == ';');
+}
+
+
+/*
+ * Pages that were asked for and given as nearly all are: 1 is what
+ * rfl_classify() finds a click, or a bot's request if is_bot, where none of
+ * its other headers is there; 0: it has to be asked.
+ */
+
+static inline int
+rfl_class_is_page(rfl_str_t method, unsigned status, rfl_str_t sec_fetch_dest,
+    rfl_str_t accept)
+{
+    return method.len == 3 && memcmp(method.data, "GET", 3) == 0
+           && status >= 200 && status < 300
+           && (sec_fetch_dest.len != 0
+               ? rfl_class_is_document(sec_fetch_dest)
+               : rfl_class_begins_with_html(accept));
+}
+
+
 #endif /* RFL_CLASS_H */

@@ -94,19 +94,28 @@ typedef struct {
 
 rfl_edge_t rfl_edge_named(const rfl_edge_request_t *request);
 
+/* The same where the first three are not there. */
+
 static inline rfl_edge_t
-rfl_edge(const rfl_edge_request_t *request)
+rfl_edge_unnamed(rfl_str_t user_agent)
 {
     static const rfl_str_t  cloudfront = rfl_string("Amazon CloudFront");
 
+    return rfl_str_eq(user_agent, cloudfront) ? RFL_EDGE_CACHE
+                                              : RFL_EDGE_NONE;
+}
+
+
+static inline rfl_edge_t
+rfl_edge(const rfl_edge_request_t *request)
+{
     if ((request->via.len | request->cdn_loop.len | request->x_varnish.len)
         != 0)
     {
         return rfl_edge_named(request);
     }
 
-    return rfl_str_eq(request->user_agent, cloudfront) ? RFL_EDGE_CACHE
-                                                       : RFL_EDGE_NONE;
+    return rfl_edge_unnamed(request->user_agent);
 }
 
 

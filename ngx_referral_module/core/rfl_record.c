@@ -22,39 +22,70 @@
 #define RFL_RECORD_SOURCE  (RFL_RING_TEXT / 2 + 1)
 
 
-static const rfl_str_t  rfl_record_app = rfl_string("android-app:");
+/* Of the click before. */
+
+typedef struct {
+    size_t  len;
+    size_t  surt_len;
+    u_char  text[RFL_RECORD_HOST];
+    u_char  surt[RFL_HOST_MAX + 16];
+} rfl_record_last_host_t;
 
 
-static void rfl_record_click(rfl_zone_t *zone, rfl_counters_t *counters,
+static rfl_record_last_host_t  rfl_record_last;
+
+static const rfl_str_t         rfl_record_app = rfl_string("android-app:");
+
+
+/* Sums of a click by its evidence; 0: of none. */
+
+static const u_char  rfl_record_by_evidence[RFL_EVIDENCES + 1] = {
+    [RFL_EVIDENCE_TAG]    = RFL_CELL_CLICKS_BY_TAG,
+    [RFL_EVIDENCE_EXACT]  = RFL_CELL_CLICKS_BY_PAGE,
+    [RFL_EVIDENCE_REGEX]  = RFL_CELL_CLICKS_BY_PAGE,
+    [RFL_EVIDENCE_PREFIX] = RFL_CELL_CLICKS_BY_PAGE
+};
+
+_Static_assert(RFL_CELL_CLICKS_BY_TAG != 0 && RFL_CELL_CLICKS_BY_PAGE != 0,
+               "0 is none of them");
+
+
+static void rfl_record_fault(rfl_zone_t *zone, const rfl_attribution_t *a)
+    __attribute__((noinline));
+static inline void rfl_record_click(rfl_zone_t *zone, rfl_counters_t *counters,
     const rfl_record_t *record);
-static void rfl_record_host(rfl_counters_t *counters, rfl_str_t host,
+static inline void rfl_record_host(rfl_counters_t *counters, rfl_str_t host,
     int is_due);
+static void rfl_record_note_host(rfl_counters_t *counters, rfl_str_t host);
 static void rfl_record_cell(rfl_zone_t *zone, rfl_counters_t *counters,
+    const rfl_record_t *record, rfl_cell_field_t field);
+static inline void rfl_record_sums(uint64_t *sums, const rfl_record_t *record,
+    rfl_cell_field_t field);
+static inline rfl_cell_field_t rfl_record_field(rfl_class_t class,
+    unsigned status);
+static rfl_cell_field_t rfl_record_odd_field(rfl_class_t class,
+    unsigned status);
+static inline void rfl_record_seen(rfl_cell_t *cell, uint64_t now);
+static inline void rfl_record_event(rfl_counters_t *counters,
+    const rfl_record_t *record, rfl_str_t source)
+    __attribute__((always_inline));
+static void rfl_record_app_event(rfl_counters_t *counters,
     const rfl_record_t *record);
-static void rfl_record_sums(uint64_t *sums, const rfl_record_t *record);
-static rfl_cell_field_t rfl_record_field(rfl_class_t class, unsigned status);
-static void rfl_record_seen(rfl_cell_t *cell, uint64_t now);
-static void rfl_record_event(rfl_counters_t *counters,
-    const rfl_record_t *record);
-static rfl_str_t rfl_record_app_source(rfl_str_t package, u_char *buf);
 
 
 void
 rfl_record(rfl_zone_t *zone, rfl_counters_t *counters,
     const rfl_record_t *record)
 {
+    rfl_cell_field_t          field;
     const rfl_attribution_t  *a;
 
     a = &record->attribution;
 
     rfl_counters_add(&zone->n[RFL_ZONE_OUTCOMES + a->outcome], 1);
 
-    if (a->lookup_failed) {
-        rfl_counters_add(&zone->n[RFL_ZONE_LOOKUP_ERRORS], 1);
-    }
-
-    if (a->regex_limit) {
-        rfl_counters_add(&zone->n[RFL_ZONE_REGEX_LIMITS], 1);
+    if ((a->lookup_failed | a->regex_limit) != 0) {
+        rfl_record_fault(zone, a);
     }
 
     if (!rfl_outcome_has_class(a->outcome)) {
@@ -70,28 +101,50 @@ rfl_record(rfl_zone_t *zone, rfl_counters_t *counters,
         rfl_record_click(zone, counters, record);
     }
 
-    if (a->outcome == RFL_OUTCOME_MATCHED) {
+    if (rfl_outcome_is_match(a->outcome)) {
+        field = rfl_record_field(record->class, record->status);
 
-        if (a->evidence < RFL_EVIDENCES) {
-            rfl_counters_add(&zone->n[RFL_ZONE_EVIDENCE + a->evidence], 1);
+        if (a->outcome == RFL_OUTCOME_MATCHED) {
+
+            if (a->evidence < RFL_EVIDENCES) {
+                rfl_counters_add(&zone->n[RFL_ZONE_EVIDENCE + a->evidence], 1);
+            }
+
+            rfl_record_sums(&zone->n[RFL_ZONE_CLASSES], record, field);
         }
 
-        rfl_record_sums(&zone->n[RFL_ZONE_CLASSES], record);
-    }
-
-    if (rfl_outcome_is_match(a->outcome)) {
-        rfl_record_cell(zone, counters, record);
+        rfl_record_cell(zone, counters, record, field);
     }
 
     /* last: who hears of a request finds it counted */
 
-    if (counters != NULL && rfl_ring_is_open(counters, record->ring)) {
-        rfl_record_event(counters, record);
+    if (counters == NULL) {
+        return;
     }
+
+    if (a->is_app) {
+        rfl_record_app_event(counters, record);
+        return;
+    }
+
+    rfl_record_event(counters, record, a->source);
 }
 
 
 static void
+rfl_record_fault(rfl_zone_t *zone, const rfl_attribution_t *a)
+{
+    if (a->lookup_failed) {
+        rfl_counters_add(&zone->n[RFL_ZONE_LOOKUP_ERRORS], 1);
+    }
+
+    if (a->regex_limit) {
+        rfl_counters_add(&zone->n[RFL_ZONE_REGEX_LIMITS], 1);
+    }
+}
+
+
+static inline void
 rfl_record_click(rfl_zone_t *zone, rfl_counters_t *counters,
     const rfl_record_t *record)
 {
@@ -121,37 +174,45 @@ rfl_record_click(rfl_zone_t *zone, rfl_counters_t *counters,
 
 /* What is no host is not noted. */
 
-static void
+static inline void
 rfl_record_host(rfl_counters_t *counters, rfl_str_t host, int is_due)
 {
-    rfl_url_t  url;
+    if (is_due || host.len != rfl_record_last.len
+        || !rfl_str_same(host.data, rfl_record_last.text, host.len))
+    {
+        rfl_record_note_host(counters, host);
+    }
+}
 
-    static size_t  last_len, surt_len;
-    static u_char  last[RFL_RECORD_HOST], surt[RFL_HOST_MAX + 16];
+
+static __attribute__((noinline)) void
+rfl_record_note_host(rfl_counters_t *counters, rfl_str_t host)
+{
+    rfl_url_t                url;
+    rfl_record_last_host_t  *last;
 
     if (host.len == 0 || host.len > RFL_RECORD_HOST) {
         return;
     }
 
-    if (host.len != last_len || !rfl_str_same(host.data, last, host.len)) {
+    last = &rfl_record_last;
 
-        memcpy(last, host.data, host.len);
-        last_len = host.len;
+    if (host.len != last->len || memcmp(host.data, last->text, host.len) != 0)
+    {
+        memcpy(last->text, host.data, host.len);
+        last->len = host.len;
 
-        surt_len = rfl_url_parse_host(host, &url, NULL) == RFL_OK
-                   ? rfl_surt_host(&url, surt) : 0;
-
-    } else if (!is_due) {
-        return;
+        last->surt_len = rfl_url_parse_host(host, &url, NULL) == RFL_OK
+                         ? rfl_surt_host(&url, last->surt) : 0;
     }
 
-    rfl_counters_note_host(counters, rfl_str(surt, surt_len));
+    rfl_counters_note_host(counters, rfl_str(last->surt, last->surt_len));
 }
 
 
 static void
 rfl_record_cell(rfl_zone_t *zone, rfl_counters_t *counters,
-    const rfl_record_t *record)
+    const rfl_record_t *record, rfl_cell_field_t field)
 {
     uint32_t     id;
     rfl_cell_t  *cell;
@@ -165,7 +226,7 @@ rfl_record_cell(rfl_zone_t *zone, rfl_counters_t *counters,
 
     cell = &counters->cells[id];
 
-    rfl_record_sums(cell->n, record);
+    rfl_record_sums(cell->n, record, field);
     rfl_record_seen(cell, record->now);
 
     /* Last: the bit promises that the adds can be seen. */
@@ -176,14 +237,14 @@ rfl_record_cell(rfl_zone_t *zone, rfl_counters_t *counters,
 
 /* sums: RFL_CELL_SUMS numbers, by rfl_cell_field_t. */
 
-static void
-rfl_record_sums(uint64_t *sums, const rfl_record_t *record)
+static inline void
+rfl_record_sums(uint64_t *sums, const rfl_record_t *record,
+    rfl_cell_field_t field)
 {
-    rfl_cell_field_t          field;
+    unsigned                  by;
     const rfl_attribution_t  *a;
 
     a = &record->attribution;
-    field = rfl_record_field(record->class, record->status);
 
     rfl_counters_add(&sums[field], 1);
 
@@ -199,33 +260,29 @@ rfl_record_sums(uint64_t *sums, const rfl_record_t *record)
         rfl_counters_add(&sums[RFL_CELL_OTHER_LANDING], 1);
     }
 
-    switch (a->evidence) {
+    by = rfl_record_by_evidence[a->evidence];
 
-    case RFL_EVIDENCE_TAG:
-        rfl_counters_add(&sums[RFL_CELL_CLICKS_BY_TAG], 1);
-        break;
-
-    case RFL_EVIDENCE_EXACT:
-    case RFL_EVIDENCE_REGEX:
-    case RFL_EVIDENCE_PREFIX:
-        rfl_counters_add(&sums[RFL_CELL_CLICKS_BY_PAGE], 1);
-        break;
-
-    default:
-        break;
+    if (by != 0) {
+        rfl_counters_add(&sums[by], 1);
     }
+}
+
+
+static inline rfl_cell_field_t
+rfl_record_field(rfl_class_t class, unsigned status)
+{
+    return class == RFL_CLASS_CLICK ? RFL_CELL_CLICKS
+                                    : rfl_record_odd_field(class, status);
 }
 
 
 /* A request of no known class is "other": the classes sum to the requests. */
 
 static rfl_cell_field_t
-rfl_record_field(rfl_class_t class, unsigned status)
+rfl_record_odd_field(rfl_class_t class, unsigned status)
 {
     switch (class) {
 
-    case RFL_CLASS_CLICK:
-        return RFL_CELL_CLICKS;
     case RFL_CLASS_RELOAD:
         return RFL_CELL_RELOADS;
     case RFL_CLASS_REDIRECT:
@@ -244,7 +301,7 @@ rfl_record_field(rfl_class_t class, unsigned status)
 }
 
 
-static void
+static inline void
 rfl_record_seen(rfl_cell_t *cell, uint64_t now)
 {
     uint64_t  *last, seen;
@@ -271,11 +328,10 @@ rfl_record_seen(rfl_cell_t *cell, uint64_t now)
 
 /* What is read of the event: not its text. */
 
-static void
-rfl_record_event(rfl_counters_t *counters, const rfl_record_t *record)
+static inline void
+rfl_record_event(rfl_counters_t *counters, const rfl_record_t *record,
+    rfl_str_t source)
 {
-    u_char                    app[RFL_RECORD_SOURCE];
-    rfl_str_t                 source;
     rfl_event_t               event;
     const rfl_attribution_t  *a;
 
@@ -289,35 +345,28 @@ rfl_record_event(rfl_counters_t *counters, const rfl_record_t *record)
     event.class = (uint8_t) record->class;
     event.evidence = (uint8_t) a->evidence;
     event.flags = a->outcome == RFL_OUTCOME_AMBIGUOUS ? RFL_EVENT_GROUP : 0;
-    memset(event.reserved, 0, sizeof(event.reserved));
 
-    source = a->source;
-
-    if (source.len != 0) {
-        source = a->is_app ? rfl_record_app_source(source, app)
-                           : rfl_url_bare_host(source);
-    }
-
-    rfl_ring_write(counters, record->ring, &event, source,
-                   rfl_url_target_path(record->landing));
+    rfl_ring_write(counters, record->ring, &event, source, a->path);
 }
 
 
-/* buf: RFL_RECORD_SOURCE bytes. */
-
-static rfl_str_t
-rfl_record_app_source(rfl_str_t package, u_char *buf)
+static __attribute__((noinline)) void
+rfl_record_app_event(rfl_counters_t *counters, const rfl_record_t *record)
 {
-    size_t  len;
+    size_t     len;
+    u_char     text[RFL_RECORD_SOURCE];
+    rfl_str_t  package;
 
+    package = record->attribution.source;
     len = RFL_RECORD_SOURCE - rfl_record_app.len;
 
     if (package.len < len) {
         len = package.len;
     }
 
-    memcpy(buf, rfl_record_app.data, rfl_record_app.len);
-    memcpy(buf + rfl_record_app.len, package.data, len);
+    memcpy(text, rfl_record_app.data, rfl_record_app.len);
+    memcpy(text + rfl_record_app.len, package.data, len);
 
-    return rfl_str(buf, rfl_record_app.len + len);
+    rfl_record_event(counters, record,
+                     rfl_str(text, rfl_record_app.len + len));
 }

@@ -19,15 +19,14 @@ typedef struct {
     uint64_t           now;              /* seconds */
     rfl_str_t          host;             /* the site's, as the request says
                                             it; of clicks; may be empty */
-    unsigned           bare:1;           /* there was no Referer */
-    unsigned           edge:1;           /* through a shared cache that may
+    uint8_t            bare;             /* there was no Referer */
+    uint8_t            edge;             /* through a shared cache that may
                                             keep the answer; of clicks */
 
     /* for the event: read where the outcome has a class, and there alone */
 
     unsigned           ring;             /* this process's number */
     uint64_t           now_ms;           /* milliseconds */
-    rfl_str_t          landing;          /* request target, as sent */
 } rfl_record_t;
 
 
@@ -36,8 +35,8 @@ typedef struct {
  * file yet): then a link's or group's share counts as overflow in zone.
  *
  * Requests whose outcome has a class leave an event: its source is the
- * attribution's as hosts are compared, in lower case, with "android-app:"
- * before an app's name; its landing is the path.
+ * attribution's in lower case, with "android-app:" before an app's name; its
+ * landing is the path.
  *
  * Of the clicks' hosts it notes, for the diagnosis, the first, each that is
  * another one than the click before had, and one in RFL_COUNTERS_SAMPLE.

@@ -25,38 +25,70 @@ typedef struct {
 } ngx_http_referral_ctx_t;
 
 
+/* Headers that nginx keeps no pointer to; 0 is none. */
+
+typedef enum {
+    NGX_HTTP_REFERRAL_ACCEPT = 1,
+    NGX_HTTP_REFERRAL_CACHE_CONTROL,
+    NGX_HTTP_REFERRAL_CDN_LOOP,
+    NGX_HTTP_REFERRAL_PURPOSE,
+    NGX_HTTP_REFERRAL_SEC_FETCH_DEST,
+    NGX_HTTP_REFERRAL_SEC_FETCH_SITE,
+    NGX_HTTP_REFERRAL_SEC_PURPOSE,
+    NGX_HTTP_REFERRAL_VIA,
+    NGX_HTTP_REFERRAL_X_MOZ,
+    NGX_HTTP_REFERRAL_X_PURPOSE,
+    NGX_HTTP_REFERRAL_X_VARNISH,
+    NGX_HTTP_REFERRAL_HEADERS
+} ngx_http_referral_header_e;
+
+#define ngx_http_referral_bit(n)  ((ngx_uint_t) 1 << (n))
+
+/* Where none of these is there, the class is nearly always plain. */
+
+#define NGX_HTTP_REFERRAL_ODD                                                 \
+    (ngx_http_referral_bit(NGX_HTTP_REFERRAL_CACHE_CONTROL)                   \
+     | ngx_http_referral_bit(NGX_HTTP_REFERRAL_PURPOSE)                       \
+     | ngx_http_referral_bit(NGX_HTTP_REFERRAL_SEC_PURPOSE)                   \
+     | ngx_http_referral_bit(NGX_HTTP_REFERRAL_X_MOZ)                         \
+     | ngx_http_referral_bit(NGX_HTTP_REFERRAL_X_PURPOSE))
+
+#define NGX_HTTP_REFERRAL_EDGE                                                \
+    (ngx_http_referral_bit(NGX_HTTP_REFERRAL_CDN_LOOP)                        \
+     | ngx_http_referral_bit(NGX_HTTP_REFERRAL_VIA)                           \
+     | ngx_http_referral_bit(NGX_HTTP_REFERRAL_X_VARNISH))
+
+
 /*
- * What the request's headers say, found in one pass over their list when first
- * needed, and written to where it is read.
+ * Which of them the request has, found in one pass over its list when first
+ * needed.
  */
 
 typedef struct {
-    rfl_class_input_t                class;
-    rfl_edge_request_t               edge;
-    rfl_str_t                        sec_fetch_site;
-
     ngx_uint_t                       ready;
     ngx_uint_t                       is_foreign;  /* the Referer is known not
                                                      to be the host's */
+    ngx_uint_t                       class_follows;  /* after the decision */
+    ngx_int_t                        is_bot;      /* NGX_CONF_UNSET: it was not
+                                                     asked yet */
+    ngx_uint_t                       seen;        /* bits */
+    ngx_table_elt_t                 *lines[NGX_HTTP_REFERRAL_HEADERS];
+                                                  /* of those that were seen */
 } ngx_http_referral_headers_t;
 
 
-typedef struct {
-    ngx_str_t                        name;        /* lower case */
-    size_t                           offset;      /* where its value goes, in
-                                                     the struct above */
-    ngx_uint_t                       hash;        /* set at the start */
-} ngx_http_referral_header_t;
-
-
 /*
- * By the highest bits of a hash times an odd factor: one with which all names
- * have places of their own is looked for at the start, from 2^64 divided by the
- * golden ratio on (Knuth, volume 3, 6.4).
+ * Known by length and hash: who makes up another name that has both might as
+ * well send the header itself.
  */
 
-#define NGX_HTTP_REFERRAL_HASH_BITS  6
-#define NGX_HTTP_REFERRAL_FACTOR     0x9e3779b97f4a7c15u
+typedef struct {
+    ngx_uint_t                       hash;
+    size_t                           len;
+    ngx_uint_t                       bit;
+    ngx_uint_t                       next;        /* with the same last byte of
+                                                     the hash */
+} ngx_http_referral_known_header_t;
 
 
 typedef enum {
@@ -69,14 +101,13 @@ typedef enum {
 
 static void ngx_http_referral_count(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_uint_t is_foreign);
-static const rfl_attribution_t *ngx_http_referral_decide(ngx_http_request_t *r,
+static ngx_inline const rfl_attribution_t *ngx_http_referral_decide(
+    ngx_http_request_t *r, ngx_http_referral_loc_conf_t *rlcf,
+    ngx_http_referral_headers_t *headers, rfl_str_t host,
+    rfl_attribution_t *buf) __attribute__((always_inline));
+static ngx_inline void ngx_http_referral_request(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
-    rfl_attribution_t *buf);
-static void ngx_http_referral_event(ngx_http_request_t *r, rfl_runtime_t *rt,
-    rfl_record_t *record);
-static void ngx_http_referral_request(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
-    rfl_request_t *request);
+    rfl_str_t host, rfl_request_t *request) __attribute__((always_inline));
 static ngx_inline rfl_str_t ngx_http_referral_host(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf);
 static rfl_str_t ngx_http_referral_other_host(ngx_http_request_t *r,
@@ -84,30 +115,43 @@ static rfl_str_t ngx_http_referral_other_host(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_referral_skipped(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf);
 static ngx_uint_t ngx_http_referral_is_logging(ngx_http_request_t *r);
-static rfl_class_t ngx_http_referral_classify(ngx_http_request_t *r,
+static ngx_inline rfl_class_t ngx_http_referral_classify(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
-    rfl_outcome_t outcome);
-static rfl_str_t ngx_http_referral_method(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_referral_is_bot(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf);
+    rfl_outcome_t outcome, ngx_uint_t status) __attribute__((always_inline));
+static rfl_class_t ngx_http_referral_odd_class(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
+    ngx_uint_t status, ngx_uint_t is_bot);
+static ngx_inline rfl_str_t ngx_http_referral_method(ngx_http_request_t *r);
+static rfl_str_t ngx_http_referral_odd_method(ngx_http_request_t *r);
+static ngx_inline ngx_uint_t ngx_http_referral_is_bot(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers);
+static ngx_inline ngx_uint_t ngx_http_referral_is_robot(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_referral_is_true_value(ngx_http_request_t *r,
+    ngx_http_complex_value_t *cv);
 static ngx_uint_t ngx_http_referral_follow_up(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers);
 static ngx_table_elt_t *ngx_http_referral_location(ngx_http_request_t *r);
 static rfl_str_t ngx_http_referral_own_location(ngx_http_request_t *r,
     ngx_str_t *location);
 static ngx_uint_t ngx_http_referral_is_bare(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_referral_through_edge(ngx_http_request_t *r,
+static ngx_inline ngx_uint_t ngx_http_referral_through_edge(
+    ngx_http_request_t *r, ngx_http_referral_headers_t *headers);
+static rfl_edge_t ngx_http_referral_edge(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers);
+static ngx_uint_t ngx_http_referral_edge_may_keep(ngx_http_request_t *r,
+    rfl_edge_t edge);
+static rfl_str_t ngx_http_referral_cookie(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_referral_is_true(ngx_str_t *value);
 static ngx_uint_t ngx_http_referral_status_code(ngx_http_request_t *r);
-static void ngx_http_referral_find_headers(ngx_http_request_t *r,
+static ngx_inline void ngx_http_referral_init_headers(
+    ngx_http_referral_headers_t *headers, ngx_uint_t class_follows);
+static ngx_inline void ngx_http_referral_find_headers(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers);
-static ngx_inline void ngx_http_referral_no_headers(
+static void ngx_http_referral_look_for_headers(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers);
+static ngx_inline rfl_str_t ngx_http_referral_header(
+    ngx_http_referral_headers_t *headers, ngx_uint_t n);
 static ngx_inline rfl_str_t ngx_http_referral_known(ngx_table_elt_t *h);
-static ngx_uint_t ngx_http_referral_hash_names(void);
-static ngx_inline ngx_http_referral_header_t **ngx_http_referral_place(
-    ngx_uint_t hash);
 
 static ngx_http_referral_ctx_t *ngx_http_referral_get_ctx(
     ngx_http_request_t *r);
@@ -131,34 +175,31 @@ static void ngx_http_referral_constant(ngx_http_variable_value_t *v,
     const rfl_str_t *text);
 
 
-/* Those that nginx keeps no pointer to. */
-
-#define ngx_http_referral_header(name, field)                                 \
-    { ngx_string(name), offsetof(ngx_http_referral_headers_t, field), 0 }
-
-static ngx_http_referral_header_t  ngx_http_referral_headers[] = {
-    ngx_http_referral_header("accept", class.accept),
-    ngx_http_referral_header("cache-control", class.cache_control),
-    ngx_http_referral_header("cdn-loop", edge.cdn_loop),
-    ngx_http_referral_header("cookie", edge.cookie),
-    ngx_http_referral_header("purpose", class.purpose),
-    ngx_http_referral_header("sec-fetch-dest", class.sec_fetch_dest),
-    ngx_http_referral_header("sec-fetch-site", sec_fetch_site),
-    ngx_http_referral_header("sec-purpose", class.sec_purpose),
-    ngx_http_referral_header("via", edge.via),
-    ngx_http_referral_header("x-moz", class.x_moz),
-    ngx_http_referral_header("x-purpose", class.x_purpose),
-    ngx_http_referral_header("x-varnish", edge.x_varnish)
+static ngx_str_t  ngx_http_referral_headers[NGX_HTTP_REFERRAL_HEADERS] = {
+    ngx_null_string,
+    ngx_string("accept"),
+    ngx_string("cache-control"),
+    ngx_string("cdn-loop"),
+    ngx_string("purpose"),
+    ngx_string("sec-fetch-dest"),
+    ngx_string("sec-fetch-site"),
+    ngx_string("sec-purpose"),
+    ngx_string("via"),
+    ngx_string("x-moz"),
+    ngx_string("x-purpose"),
+    ngx_string("x-varnish")
 };
 
 
-/* Of this process, made when it begins.  No place is NULL. */
+/*
+ * Of this process, made when it begins.  places: by the last byte of a hash,
+ * which depends on all of a name, the first header that has it.
+ */
 
-static ngx_http_referral_header_t   ngx_http_referral_no_header;
-static ngx_http_referral_header_t  *ngx_http_referral_places[
-                                        1 << NGX_HTTP_REFERRAL_HASH_BITS];
-static ngx_uint_t                   ngx_http_referral_factor;
-static rfl_agent_cache_t           *ngx_http_referral_agents;
+static u_char                            ngx_http_referral_places[256];
+static ngx_http_referral_known_header_t  ngx_http_referral_known_headers[
+                                             NGX_HTTP_REFERRAL_HEADERS];
+static rfl_agent_cache_t                *ngx_http_referral_agents;
 
 
 /*
@@ -227,52 +268,27 @@ ngx_http_referral_add_variables(ngx_conf_t *cf)
 void
 ngx_http_referral_init_requests(void)
 {
-    ngx_http_referral_factor = NGX_HTTP_REFERRAL_FACTOR;
+    u_char                            *place;
+    ngx_str_t                         *name;
+    ngx_uint_t                         i;
+    ngx_http_referral_known_header_t  *known;
 
-    while (!ngx_http_referral_hash_names()) {
-        ngx_http_referral_factor += 2;
+    ngx_memzero(ngx_http_referral_places, sizeof(ngx_http_referral_places));
+
+    for (i = 1; i < NGX_HTTP_REFERRAL_HEADERS; i++) {
+        name = &ngx_http_referral_headers[i];
+
+        known = &ngx_http_referral_known_headers[i];
+        known->hash = ngx_hash_key(name->data, name->len);
+        known->len = name->len;
+        known->bit = ngx_http_referral_bit(i);
+
+        place = &ngx_http_referral_places[known->hash & 0xff];
+        known->next = *place;
+        *place = (u_char) i;
     }
 
     ngx_http_referral_agents = rfl_agent_cache_create();
-}
-
-
-/* 0: with this factor two names want one place. */
-
-static ngx_uint_t
-ngx_http_referral_hash_names(void)
-{
-    ngx_uint_t                    i;
-    ngx_http_referral_header_t   *h, **place;
-
-    for (i = 0; i < 1 << NGX_HTTP_REFERRAL_HASH_BITS; i++) {
-        ngx_http_referral_places[i] = &ngx_http_referral_no_header;
-    }
-
-    for (i = 0; i < sizeof(ngx_http_referral_headers)
-                    / sizeof(ngx_http_referral_headers[0]); i++)
-    {
-        h = &ngx_http_referral_headers[i];
-        h->hash = ngx_hash_key(h->name.data, h->name.len);
-
-        place = ngx_http_referral_place(h->hash);
-
-        if (*place != &ngx_http_referral_no_header) {
-            return 0;
-        }
-
-        *place = h;
-    }
-
-    return 1;
-}
-
-
-static ngx_inline ngx_http_referral_header_t **
-ngx_http_referral_place(ngx_uint_t hash)
-{
-    return &ngx_http_referral_places[hash * ngx_http_referral_factor
-                                     >> (64 - NGX_HTTP_REFERRAL_HASH_BITS)];
 }
 
 
@@ -325,67 +341,58 @@ static __attribute__((noinline)) void
 ngx_http_referral_count(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_uint_t is_foreign)
 {
+    rfl_str_t                     host;
+    ngx_time_t                   *tp;
     rfl_record_t                  record;
     rfl_runtime_t                *rt;
     const rfl_attribution_t      *decision;
     ngx_http_referral_headers_t   headers;
 
-    rt = &rlcf->registry->runtime;
-    headers.ready = 0;
+    ngx_http_referral_init_headers(&headers, 1);
     headers.is_foreign = is_foreign;
+    host = ngx_http_referral_host(r, rlcf);
 
-    decision = ngx_http_referral_decide(r, rlcf, &headers,
+    decision = ngx_http_referral_decide(r, rlcf, &headers, host,
                                         &record.attribution);
 
     if (decision != &record.attribution) {
         record.attribution = *decision;
     }
 
-    record.class = ngx_http_referral_classify(r, rlcf, &headers,
-                                              record.attribution.outcome);
-    record.status = ngx_http_referral_status_code(r);
-    record.bytes = r->connection->sent;
-    record.now = ngx_time();
-    record.host = rfl_str(NULL, 0);
-    record.bare = ngx_http_referral_is_bare(r);
-    record.edge = 0;
+    rt = &rlcf->registry->runtime;
 
-    /* an internal request has no class, and next to nothing to do */
-
-    if (record.class != RFL_CLASS_NONE) {
-        ngx_http_referral_event(r, rt, &record);
-
-        if (record.class == RFL_CLASS_CLICK) {
-            record.host = ngx_http_referral_host(r, rlcf);
-            record.edge = ngx_http_referral_through_edge(r, &headers);
-        }
+    if (rt->counters != NULL) {
+        rfl_counters_soon(rt->counters, record.attribution.id);
     }
+
+    record.status = ngx_http_referral_status_code(r);
+    record.class = ngx_http_referral_classify(r, rlcf, &headers,
+                                              record.attribution.outcome,
+                                              record.status);
+    record.host = host;
+    record.bytes = r->connection->sent;
+    record.bare = record.class == RFL_CLASS_NONE
+                  && ngx_http_referral_is_bare(r);
+    record.edge = record.class == RFL_CLASS_CLICK
+                  && ngx_http_referral_through_edge(r, &headers);
+
+    tp = ngx_timeofday();
+
+    record.now = tp->sec;
+    record.now_ms = (uint64_t) tp->sec * 1000 + tp->msec;
+
+    record.ring = rt->stripe;
 
     rfl_record(rt->zone, rt->counters, &record);
 }
 
 
-/* What its event says beside the decision. */
-
-static void
-ngx_http_referral_event(ngx_http_request_t *r, rfl_runtime_t *rt,
-    rfl_record_t *record)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    record->ring = rt->stripe;
-    record->now_ms = (uint64_t) tp->sec * 1000 + tp->msec;
-    record->landing = ngx_http_referral_str(&r->unparsed_uri);
-}
-
-
-static const rfl_attribution_t *
+static ngx_inline const rfl_attribution_t *
 ngx_http_referral_decide(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
-    rfl_attribution_t *buf)
+    rfl_str_t host, rfl_attribution_t *buf)
 {
+    rfl_str_t                 landing, path;
     rfl_request_t             request;
     ngx_http_referral_ctx_t  *ctx;
 
@@ -404,16 +411,30 @@ ngx_http_referral_decide(ngx_http_request_t *r,
         return &ctx->attribution;
     }
 
-    if (r->headers_in.referer == NULL
-        && (r->unparsed_uri.len == 0
-            || memchr(r->unparsed_uri.data, '?', r->unparsed_uri.len) == NULL))
-    {
-        ngx_http_referral_find_headers(r, headers);
-        rfl_attribute_bare(headers->sec_fetch_site, buf);
-        return buf;
+    if (r->headers_in.referer == NULL) {
+        landing = ngx_http_referral_str(&r->unparsed_uri);
+        path = rfl_url_target_path(landing);
+
+        if (path.len == landing.len || landing.len == 0) {
+            ngx_http_referral_find_headers(r, headers);
+            rfl_attribute_bare(ngx_http_referral_header(headers,
+                                             NGX_HTTP_REFERRAL_SEC_FETCH_SITE),
+                               path, buf);
+            return buf;
+        }
     }
 
-    ngx_http_referral_request(r, rlcf, headers, &request);
+    ngx_http_referral_request(r, rlcf, headers, host, &request);
+
+    rfl_attribute_soon(&request);
+
+    if (headers->class_follows) {
+        ngx_http_referral_find_headers(r, headers);
+
+        if (rlcf->bot == NGX_HTTP_REFERRAL_BOT_ON) {
+            headers->is_bot = ngx_http_referral_is_robot(r);
+        }
+    }
 
     rfl_attribute(rlcf->registry->runtime.registry, &request, buf, NULL);
 
@@ -423,10 +444,10 @@ ngx_http_referral_decide(ngx_http_request_t *r,
 
 /* Fetch Metadata is asked for only where there is no Referer. */
 
-static void
+static ngx_inline void
 ngx_http_referral_request(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
-    rfl_request_t *request)
+    rfl_str_t host, rfl_request_t *request)
 {
     request->referer = rfl_str(NULL, 0);
     request->sec_fetch_site = rfl_str(NULL, 0);
@@ -436,18 +457,23 @@ ngx_http_referral_request(ngx_http_request_t *r,
                                              &r->headers_in.referer->value);
     }
 
-    if (rfl_str_trim(request->referer).len == 0) {
-        ngx_http_referral_find_headers(r, headers);
-        request->sec_fetch_site = headers->sec_fetch_site;
+    if (request->referer.len == 0 || rfl_is_space(request->referer.data[0])) {
+
+        if (rfl_str_trim(request->referer).len == 0) {
+            ngx_http_referral_find_headers(r, headers);
+            request->sec_fetch_site = ngx_http_referral_header(headers,
+                                             NGX_HTTP_REFERRAL_SEC_FETCH_SITE);
+        }
     }
 
     request->landing = ngx_http_referral_str(&r->unparsed_uri);
-    request->host = ngx_http_referral_host(r, rlcf);
+    request->host = host;
     request->own_hosts = &rlcf->own_hosts;
     request->tag_names = &rlcf->tags;
     request->patterns = rlcf->registry->runtime.patterns;
     request->recent = rlcf->registry->runtime.recent;
-    request->is_foreign = (headers->is_foreign != 0);
+    request->has_place = 0;
+    request->is_foreign = (unsigned) headers->is_foreign;
 }
 
 
@@ -526,12 +552,12 @@ ngx_http_referral_is_logging(ngx_http_request_t *r)
 }
 
 
-static rfl_class_t
+static ngx_inline rfl_class_t
 ngx_http_referral_classify(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
-    rfl_outcome_t outcome)
+    rfl_outcome_t outcome, ngx_uint_t status)
 {
-    rfl_class_input_t  *in;
+    ngx_uint_t  is_bot;
 
     if (!rfl_outcome_has_class(outcome)) {
         return RFL_CLASS_NONE;
@@ -539,40 +565,83 @@ ngx_http_referral_classify(ngx_http_request_t *r,
 
     ngx_http_referral_find_headers(r, headers);
 
-    in = &headers->class;
+    is_bot = ngx_http_referral_is_bot(r, rlcf, headers);
 
-    in->method = ngx_http_referral_method(r);
-    in->range = ngx_http_referral_known(r->headers_in.range);
-    in->has_upgrade = (r->headers_in.upgrade != NULL);
-    in->is_bot = ngx_http_referral_is_bot(r, rlcf);
-    in->status = ngx_http_referral_status_code(r);
+    if ((headers->seen & NGX_HTTP_REFERRAL_ODD) == 0
+        && r->headers_in.range == NULL
+        && r->headers_in.upgrade == NULL
+        && rfl_class_is_page(ngx_http_referral_method(r), status,
+                    ngx_http_referral_header(headers,
+                                             NGX_HTTP_REFERRAL_SEC_FETCH_DEST),
+                    ngx_http_referral_header(headers,
+                                             NGX_HTTP_REFERRAL_ACCEPT)))
+    {
+        return is_bot ? RFL_CLASS_BOT : RFL_CLASS_CLICK;
+    }
+
+    return ngx_http_referral_odd_class(r, rlcf, headers, status, is_bot);
+}
+
+
+static __attribute__((noinline)) rfl_class_t
+ngx_http_referral_odd_class(ngx_http_request_t *r,
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers,
+    ngx_uint_t status, ngx_uint_t is_bot)
+{
+    rfl_class_input_t  in;
+
+    in.method = ngx_http_referral_method(r);
+    in.range = ngx_http_referral_known(r->headers_in.range);
+    in.has_upgrade = (r->headers_in.upgrade != NULL);
+    in.is_bot = is_bot;
+    in.status = status;
+    in.follow_up_matches = 0;
+
+    in.accept = ngx_http_referral_header(headers, NGX_HTTP_REFERRAL_ACCEPT);
+    in.cache_control = ngx_http_referral_header(headers,
+                                              NGX_HTTP_REFERRAL_CACHE_CONTROL);
+    in.purpose = ngx_http_referral_header(headers, NGX_HTTP_REFERRAL_PURPOSE);
+    in.sec_fetch_dest = ngx_http_referral_header(headers,
+                                             NGX_HTTP_REFERRAL_SEC_FETCH_DEST);
+    in.sec_purpose = ngx_http_referral_header(headers,
+                                              NGX_HTTP_REFERRAL_SEC_PURPOSE);
+    in.x_moz = ngx_http_referral_header(headers, NGX_HTTP_REFERRAL_X_MOZ);
+    in.x_purpose = ngx_http_referral_header(headers,
+                                            NGX_HTTP_REFERRAL_X_PURPOSE);
 
     /* asked before the response: what it will be if all goes well */
 
-    if (in->status == 0 && !ngx_http_referral_is_logging(r)) {
-        in->status = NGX_HTTP_OK;
+    if (in.status == 0 && !ngx_http_referral_is_logging(r)) {
+        in.status = NGX_HTTP_OK;
     }
 
-    if (in->status >= 300 && in->status < 400 && in->status != 304) {
-        in->follow_up_matches = ngx_http_referral_follow_up(r, rlcf, headers);
+    if (in.status >= 300 && in.status < 400 && in.status != 304) {
+        in.follow_up_matches = ngx_http_referral_follow_up(r, rlcf, headers);
     }
 
-    return rfl_classify(in, NULL);
+    return rfl_classify(&in, NULL);
 }
 
 
 /* error_page and X-Accel-Redirect turn method_name into GET: as it was sent. */
 
-static rfl_str_t
+static ngx_inline rfl_str_t
 ngx_http_referral_method(ngx_http_request_t *r)
 {
-    u_char  *space;
-
     if (r->request_line.len > 4
         && ngx_memcmp(r->request_line.data, "GET ", 4) == 0)
     {
-        return rfl_str(r->request_line.data, 3);
+        return rfl_str("GET", 3);
     }
+
+    return ngx_http_referral_odd_method(r);
+}
+
+
+static __attribute__((noinline)) rfl_str_t
+ngx_http_referral_odd_method(ngx_http_request_t *r)
+{
+    u_char  *space;
 
     space = ngx_strlchr(r->request_line.data,
                         r->request_line.data + r->request_line.len, ' ');
@@ -585,25 +654,39 @@ ngx_http_referral_method(ngx_http_request_t *r)
 }
 
 
-static ngx_uint_t
+static ngx_inline ngx_uint_t
 ngx_http_referral_is_bot(ngx_http_request_t *r,
-    ngx_http_referral_loc_conf_t *rlcf)
+    ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers)
+{
+    if (headers->is_bot != NGX_CONF_UNSET) {
+        return headers->is_bot;
+    }
+
+    if (rlcf->bot == NGX_HTTP_REFERRAL_BOT_ON) {
+        return ngx_http_referral_is_robot(r);
+    }
+
+    return rlcf->bot == NGX_HTTP_REFERRAL_BOT_VALUE
+           && ngx_http_referral_is_true_value(r, rlcf->bot_value);
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_referral_is_robot(ngx_http_request_t *r)
+{
+    return rfl_agent_is_bot(ngx_http_referral_agents,
+                            ngx_http_referral_known(r->headers_in.user_agent));
+}
+
+
+static ngx_uint_t
+ngx_http_referral_is_true_value(ngx_http_request_t *r,
+    ngx_http_complex_value_t *cv)
 {
     ngx_str_t  value;
 
-    switch (rlcf->bot) {
-
-    case NGX_HTTP_REFERRAL_BOT_OFF:
-        return 0;
-
-    case NGX_HTTP_REFERRAL_BOT_VALUE:
-        return ngx_http_complex_value(r, rlcf->bot_value, &value) == NGX_OK
-               && ngx_http_referral_is_true(&value);
-
-    default: /* NGX_HTTP_REFERRAL_BOT_ON */
-        return rfl_agent_is_bot(ngx_http_referral_agents,
-                            ngx_http_referral_known(r->headers_in.user_agent));
-    }
+    return ngx_http_complex_value(r, cv, &value) == NGX_OK
+           && ngx_http_referral_is_true(&value);
 }
 
 
@@ -629,7 +712,8 @@ ngx_http_referral_follow_up(ngx_http_request_t *r,
 
     reg = rlcf->registry;
 
-    ngx_http_referral_request(r, rlcf, headers, &request);
+    ngx_http_referral_request(r, rlcf, headers,
+                              ngx_http_referral_host(r, rlcf), &request);
 
     text = ngx_http_referral_own_location(r, &location->value);
 
@@ -738,28 +822,47 @@ ngx_http_referral_is_bare(ngx_http_request_t *r)
  * 1.23.0.
  */
 
-static ngx_uint_t
+static ngx_inline ngx_uint_t
 ngx_http_referral_through_edge(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers)
 {
-    time_t               expires;
-    rfl_edge_t           edge;
-    ngx_uint_t           i;
-    ngx_list_part_t     *part;
-    ngx_table_elt_t     *h;
-    rfl_edge_answer_t    answer;
-    rfl_edge_request_t  *request;
+    rfl_edge_t  edge;
 
-    ngx_http_referral_find_headers(r, headers);
+    edge = (headers->seen & NGX_HTTP_REFERRAL_EDGE) != 0
+           ? ngx_http_referral_edge(r, headers)
+           : rfl_edge_unnamed(
+                            ngx_http_referral_known(r->headers_in.user_agent));
 
-    request = &headers->edge;
-    request->user_agent = ngx_http_referral_known(r->headers_in.user_agent);
+    return edge != RFL_EDGE_NONE && ngx_http_referral_edge_may_keep(r, edge);
+}
 
-    edge = rfl_edge(request);
 
-    if (edge == RFL_EDGE_NONE) {
-        return 0;
-    }
+static __attribute__((noinline)) rfl_edge_t
+ngx_http_referral_edge(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers)
+{
+    rfl_edge_request_t  request;
+
+    request.via = ngx_http_referral_header(headers, NGX_HTTP_REFERRAL_VIA);
+    request.cdn_loop = ngx_http_referral_header(headers,
+                                                NGX_HTTP_REFERRAL_CDN_LOOP);
+    request.x_varnish = ngx_http_referral_header(headers,
+                                                 NGX_HTTP_REFERRAL_X_VARNISH);
+    request.user_agent = ngx_http_referral_known(r->headers_in.user_agent);
+    request.cookie = ngx_http_referral_cookie(r);
+
+    return rfl_edge(&request);
+}
+
+
+static __attribute__((noinline)) ngx_uint_t
+ngx_http_referral_edge_may_keep(ngx_http_request_t *r, rfl_edge_t edge)
+{
+    time_t              expires;
+    ngx_uint_t          i;
+    ngx_list_part_t    *part;
+    ngx_table_elt_t    *h;
+    rfl_edge_answer_t   answer;
 
     ngx_memzero(&answer, sizeof(rfl_edge_answer_t));
 
@@ -803,23 +906,67 @@ ngx_http_referral_status_code(ngx_http_request_t *r)
 }
 
 
-/* Of a header that is there twice the first line counts. */
+/* Most requests have one, few come through such a cache: it is looked for. */
 
-static void
+static rfl_str_t
+ngx_http_referral_cookie(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == sizeof("cookie") - 1
+                && ngx_strncmp(h[i].lowcase_key, "cookie",
+                               sizeof("cookie") - 1)
+                   == 0)
+            {
+                return ngx_http_referral_str(&h[i].value);
+            }
+        }
+    }
+
+    return rfl_str(NULL, 0);
+}
+
+
+static ngx_inline void
+ngx_http_referral_init_headers(ngx_http_referral_headers_t *headers,
+    ngx_uint_t class_follows)
+{
+    headers->ready = 0;
+    headers->is_foreign = 0;
+    headers->class_follows = class_follows;
+    headers->is_bot = NGX_CONF_UNSET;
+}
+
+
+static ngx_inline void
 ngx_http_referral_find_headers(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers)
 {
-    rfl_str_t                   *value;
-    ngx_list_part_t             *part;
-    ngx_table_elt_t             *h, *end;
-    ngx_http_referral_header_t  *known;
-
-    if (headers->ready) {
-        return;
+    if (!headers->ready) {
+        ngx_http_referral_look_for_headers(r, headers);
     }
+}
 
-    ngx_http_referral_no_headers(headers);
-    headers->ready = 1;
+
+/* Of a header that is there twice the first line counts. */
+
+static __attribute__((noinline)) void
+ngx_http_referral_look_for_headers(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers)
+{
+    ngx_uint_t                         n, seen;
+    ngx_list_part_t                   *part;
+    ngx_table_elt_t                   *h, *end;
+    ngx_http_referral_known_header_t  *known;
+
+    seen = 0;
 
     for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
 
@@ -828,50 +975,46 @@ ngx_http_referral_find_headers(ngx_http_request_t *r,
 
         for ( /* void */ ; h < end; h++) {
 
-            known = *ngx_http_referral_place(h->hash);
-
-            if (known->hash != h->hash || known->name.len != h->key.len) {
+            if (ngx_http_referral_places[(u_char) h->hash] == 0) {
                 continue;
             }
 
-            value = (rfl_str_t *) ((u_char *) headers + known->offset);
+            n = ngx_http_referral_places[(u_char) h->hash];
 
-            if (value->data == NULL && h->key.len != 0
-                && rfl_str_same(h->lowcase_key, known->name.data, h->key.len))
-            {
-                *value = ngx_http_referral_str(&h->value);
-            }
+            do {
+                known = &ngx_http_referral_known_headers[n];
+
+                if (known->hash == h->hash && known->len == h->key.len) {
+
+                    if ((known->bit & seen) == 0) {
+                        seen |= known->bit;
+                        headers->lines[n] = h;
+                    }
+
+                    break;
+                }
+
+                n = known->next;
+
+            } while (n != 0);
         }
     }
+
+    headers->seen = seen;
+    headers->ready = 1;
 }
 
 
-/* One by one: ngx_memzero() of all that is as long as the search behind it. */
+/* Empty: it is not there. */
 
-static ngx_inline void
-ngx_http_referral_no_headers(ngx_http_referral_headers_t *headers)
+static ngx_inline rfl_str_t
+ngx_http_referral_header(ngx_http_referral_headers_t *headers, ngx_uint_t n)
 {
-    rfl_str_t           none;
-    rfl_class_input_t  *in;
+    if ((headers->seen & ngx_http_referral_bit(n)) == 0) {
+        return rfl_str(NULL, 0);
+    }
 
-    none = rfl_str(NULL, 0);
-    in = &headers->class;
-
-    in->sec_purpose = none;
-    in->purpose = none;
-    in->x_purpose = none;
-    in->x_moz = none;
-    in->sec_fetch_dest = none;
-    in->accept = none;
-    in->cache_control = none;
-    in->follow_up_matches = 0;
-
-    headers->edge.via = none;
-    headers->edge.cdn_loop = none;
-    headers->edge.x_varnish = none;
-    headers->edge.cookie = none;
-
-    headers->sec_fetch_site = none;
+    return ngx_http_referral_str(&headers->lines[n]->value);
 }
 
 
@@ -953,7 +1096,9 @@ ngx_http_referral_variable_decision(ngx_http_request_t *r,
         ctx->registry = NULL;
     }
 
-    decision = ngx_http_referral_decide(r, rlcf, headers, &ctx->attribution);
+    decision = ngx_http_referral_decide(r, rlcf, headers,
+                                        ngx_http_referral_host(r, rlcf),
+                                        &ctx->attribution);
 
     if (decision == &ctx->attribution) {
         ctx->registry = rlcf->registry;
@@ -973,8 +1118,7 @@ ngx_http_referral_outcome_variable(ngx_http_request_t *r,
     const rfl_attribution_t      *attribution;
     ngx_http_referral_headers_t   headers;
 
-    headers.ready = 0;
-    headers.is_foreign = 0;
+    ngx_http_referral_init_headers(&headers, 0);
     attribution = ngx_http_referral_variable_decision(r, &headers);
 
     ngx_http_referral_constant(v, attribution == NULL ? NULL
@@ -993,15 +1137,15 @@ ngx_http_referral_class_variable(ngx_http_request_t *r,
     ngx_http_referral_headers_t    headers;
     ngx_http_referral_loc_conf_t  *rlcf;
 
-    headers.ready = 0;
-    headers.is_foreign = 0;
+    ngx_http_referral_init_headers(&headers, 1);
     attribution = ngx_http_referral_variable_decision(r, &headers);
     class = RFL_CLASS_NONE;
 
     if (attribution != NULL) {
         rlcf = ngx_http_get_module_loc_conf(r->main, ngx_http_referral_module);
         class = ngx_http_referral_classify(r->main, rlcf, &headers,
-                                           attribution->outcome);
+                                     attribution->outcome,
+                                     ngx_http_referral_status_code(r->main));
     }
 
     ngx_http_referral_constant(v, class == RFL_CLASS_NONE ? NULL
@@ -1018,8 +1162,7 @@ ngx_http_referral_evidence_variable(ngx_http_request_t *r,
     const rfl_attribution_t      *attribution;
     ngx_http_referral_headers_t   headers;
 
-    headers.ready = 0;
-    headers.is_foreign = 0;
+    ngx_http_referral_init_headers(&headers, 0);
     attribution = ngx_http_referral_variable_decision(r, &headers);
 
     ngx_http_referral_constant(v, attribution == NULL
@@ -1044,8 +1187,7 @@ ngx_http_referral_link_variable(ngx_http_request_t *r,
 
     ngx_http_referral_constant(v, NULL);
 
-    headers.ready = 0;
-    headers.is_foreign = 0;
+    ngx_http_referral_init_headers(&headers, 0);
     attribution = ngx_http_referral_variable_decision(r, &headers);
 
     if (attribution == NULL || attribution->outcome != RFL_OUTCOME_MATCHED) {

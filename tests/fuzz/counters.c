@@ -238,7 +238,7 @@ check_counting(uint8_t flags)
     record.status = 200;
     record.now = NOW;
     record.host = rfl_cstr("shop.example");
-    record.landing = rfl_cstr("/a");
+    record.attribution.path = rfl_cstr("/a");
     record.attribution.source = rfl_cstr("blog.example");
 
     (void) rfl_ring_open(c, 1, NULL);

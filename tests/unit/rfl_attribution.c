@@ -999,7 +999,7 @@ test_a_landing_beyond_the_limit_is_no_target(void **state)
 /* What an event shows: also where no link was found, or it was the tag's. */
 
 static void
-test_the_source_is_the_referers_host(void **state)
+test_source_and_path(void **state)
 {
     size_t              i;
     rfl_request_t       request;
@@ -1007,32 +1007,41 @@ test_the_source_is_the_referers_host(void **state)
 
     static const struct {
         const char  *referer;
+        const char  *landing;
         const char  *source;
         unsigned     is_app;
-    } sources[] = {
-        { "https://WWW.Blog.Example.:8080/x?y", "WWW.Blog.Example.", 0 },
-        { " http://user:pw@[2001:db8::1]/ ", "[2001:db8::1]", 0 },
-        { "android-app://com.example.app/", "com.example.app", 1 },
-        { "", "", 0 }
+        const char  *path;
+    } rows[] = {
+        { "https://WWW.Blog.Example.:8080/x?y", "/?secret=1#x",
+          "Blog.Example", 0, "/" },
+        { "https://www.example/", "/a/b?c", "example", 0, "/a/b" },
+        { " http://user:pw@[2001:db8::1]/ ", "http://shop.example/p?q",
+          "[2001:db8::1]", 0, "/p" },
+        { "android-app://www.example.app/", "*", "www.example.app", 1, "/" },
+        { "", "/tagged?ref=x", "", 0, "/tagged" },
+        { "", "/", "", 0, "/" },
+        { "-", "/p", "", 0, "/p" }
     };
 
     (void) state;
 
-    for (i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         memset(&request, 0, sizeof(rfl_request_t));
         memset(&a, 0xff, sizeof(rfl_attribution_t));
 
-        request.referer = rfl_cstr(sources[i].referer);
-        request.landing = rfl_cstr("/");
+        request.referer = rfl_cstr(rows[i].referer);
+        request.landing = rfl_cstr(rows[i].landing);
         request.host = rfl_cstr("shop.example");
 
         rfl_attribute(NULL, &request, &a, NULL);
 
-        if (!rfl_str_eq(a.source, rfl_cstr(sources[i].source))) {
-            fail_msg("%s", sources[i].referer);
+        if (!rfl_str_eq(a.source, rfl_cstr(rows[i].source))
+            || !rfl_str_eq(a.path, rfl_cstr(rows[i].path)))
+        {
+            fail_msg("%s -> %s", rows[i].referer, rows[i].landing);
         }
 
-        assert_int_equal(a.is_app, sources[i].is_app);
+        assert_int_equal(a.is_app, rows[i].is_app);
     }
 }
 
@@ -1054,7 +1063,7 @@ main(void)
         cmocka_unit_test(test_fetch_metadata_of_a_redirect_stay),
         cmocka_unit_test(test_a_relative_location_has_a_limit),
         cmocka_unit_test(test_a_landing_beyond_the_limit_is_no_target),
-        cmocka_unit_test(test_the_source_is_the_referers_host),
+        cmocka_unit_test(test_source_and_path),
     };
 
     return cmocka_run_group_tests_name("rfl_attribution", tests, setup,

@@ -663,6 +663,63 @@ test_any_bytes(void **state)
 }
 
 
+/* What is known at a glance is what the table says, and all browsers send. */
+
+static void
+test_a_page_at_a_glance(void **state)
+{
+    size_t             m, d, a, known;
+    unsigned           status;
+    rfl_class_input_t  in;
+
+    static const char *const  methods[] = { "GET", "GETS", "GE", "POST", "get",
+                                            "" };
+    static const char *const  destinations[] = {
+        "", "document", "Document", "documents", "documen", "image", "empty",
+        "websocket", " document", "report"
+    };
+    static const char *const  accepted[] = {
+        "", HTML, IMAGES, "*/*", "text/html", "text/html;q=0", "text/htmlx,a",
+        "text/htm", "TEXT/HTML,*/*"
+    };
+
+    known = 0;
+
+    for (m = 0; m < sizeof(methods) / sizeof(char *); m++) {
+        for (d = 0; d < sizeof(destinations) / sizeof(char *); d++) {
+            for (a = 0; a < sizeof(accepted) / sizeof(char *); a++) {
+                for (status = 0; status < 600; status++) {
+
+                    init(&in);
+                    in.method = rfl_cstr(methods[m]);
+                    in.status = status;
+                    in.sec_fetch_dest = rfl_cstr(destinations[d]);
+                    in.accept = rfl_cstr(accepted[a]);
+
+                    if (!rfl_class_is_page(in.method, in.status,
+                                           in.sec_fetch_dest, in.accept))
+                    {
+                        continue;
+                    }
+
+                    known++;
+
+                    in.follow_up_matches = 1;
+                    assert_int_equal(rfl_classify(&in, NULL), RFL_CLASS_CLICK);
+
+                    in.is_bot = 1;
+                    assert_int_equal(rfl_classify(&in, NULL), RFL_CLASS_BOT);
+                }
+            }
+        }
+    }
+
+    /* any Accept beside "document", two without it */
+
+    assert_int_equal(known, 100 * (sizeof(accepted) / sizeof(char *) + 2));
+}
+
+
 static void
 test_outcomes_without_a_class(void **state)
 {
@@ -692,6 +749,7 @@ main(void)
         cmocka_unit_test(test_every_status_has_one_class),
         cmocka_unit_test(test_random_requests_against_the_table),
         cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_a_page_at_a_glance),
         cmocka_unit_test(test_outcomes_without_a_class),
     };
 

@@ -198,7 +198,7 @@ match(uint32_t id, const char *landing)
     record.now = NOW;
     record.now_ms = (uint64_t) NOW * 1000 + 7;
     record.attribution.source = rfl_cstr("Blog.Example");
-    record.landing = rfl_cstr(landing);
+    record.attribution.path = rfl_url_target_path(rfl_cstr(landing));
 
     return record;
 }

@@ -38,6 +38,14 @@ typedef struct {
 static void make_question(rfl_recent_question_t *q, const char *referer,
     const char *landing);
 static rfl_recent_answer_t answer_of(uint32_t id);
+static rfl_rc_t ask(const rfl_recent_t *r, const rfl_recent_question_t *q,
+    uint64_t snapshot, rfl_recent_place_t *place, rfl_recent_answer_t *answer);
+static rfl_rc_t ask_for(const rfl_recent_t *r, const char *name, unsigned i,
+    uint64_t snapshot, rfl_recent_place_t *place, rfl_recent_answer_t *answer);
+static void keep(rfl_recent_t *r, const char *name, unsigned i,
+    uint64_t snapshot);
+static int is_kept(const rfl_recent_t *r, const char *name, unsigned i,
+    uint64_t snapshot);
 
 static void site_open(site_t *site);
 static void site_close(site_t *site);
@@ -73,23 +81,26 @@ test_an_answer_is_of_one_snapshot(void **state)
     make_question(&q, "https://blog.example/a", "/x");
     kept = answer_of(7);
 
-    assert_int_equal(rfl_recent_place(r, &q, &place), RFL_OK);
-    assert_int_equal(rfl_recent_find(r, &place, 0, &answer), RFL_NOT_FOUND);
+    assert_int_equal(ask(r, &q, 0, &place, &answer),
+                     RFL_NOT_FOUND);
 
-    rfl_recent_keep(r, &place, 10, &kept);
+    rfl_recent_keep(r, &place, 10, kept);
 
-    assert_int_equal(rfl_recent_find(r, &place, 10, &answer), RFL_OK);
+    assert_int_equal(ask(r, &q, 10, &place, &answer), RFL_OK);
     assert_memory_equal(&answer, &kept, sizeof(answer));
-    assert_int_equal(rfl_recent_find(r, &place, 9, &answer), RFL_NOT_FOUND);
-    assert_int_equal(rfl_recent_find(r, &place, 11, &answer), RFL_NOT_FOUND);
+    assert_int_equal(ask(r, &q, 9, &place, &answer),
+                     RFL_NOT_FOUND);
+    assert_int_equal(ask(r, &q, 11, &place, &answer),
+                     RFL_NOT_FOUND);
 
     /* the same number in another environment */
 
     rfl_recent_forget(r);
-    assert_int_equal(rfl_recent_find(r, &place, 10, &answer), RFL_NOT_FOUND);
+    assert_int_equal(ask(r, &q, 10, &place, &answer),
+                     RFL_NOT_FOUND);
 
-    rfl_recent_keep(r, &place, 10, &kept);
-    assert_int_equal(rfl_recent_find(r, &place, 10, &answer), RFL_OK);
+    rfl_recent_keep(r, &place, 10, kept);
+    assert_int_equal(ask(r, &q, 10, &place, &answer), RFL_OK);
 
     rfl_recent_free(r);
     rfl_recent_free(NULL);
@@ -104,7 +115,7 @@ test_what_was_forgotten_does_not_come_back(void **state)
     unsigned                i;
     rfl_recent_t           *r;
     rfl_recent_place_t      place;
-    rfl_recent_answer_t     answer, kept;
+    rfl_recent_answer_t     answer;
     rfl_recent_question_t   q;
 
     (void) state;
@@ -113,14 +124,64 @@ test_what_was_forgotten_does_not_come_back(void **state)
     assert_non_null(r);
 
     make_question(&q, "https://blog.example/a", "/x");
-    kept = answer_of(7);
-    assert_int_equal(rfl_recent_place(r, &q, &place), RFL_OK);
-    rfl_recent_keep(r, &place, 10, &kept);
+    assert_int_equal(ask(r, &q, 10, &place, &answer),
+                     RFL_NOT_FOUND);
+    rfl_recent_keep(r, &place, 10, answer_of(7));
 
     for (i = 0; i < 70000; i++) {
         rfl_recent_forget(r);
-        assert_int_equal(rfl_recent_find(r, &place, 10, &answer),
+        assert_int_equal(ask(r, &q, 10, &place, &answer),
                          RFL_NOT_FOUND);
+    }
+
+    rfl_recent_free(r);
+}
+
+
+/* Each number at its limit, and none writes into another. */
+
+static void
+test_an_answer_has_room(void **state)
+{
+    unsigned                bit;
+    uint64_t                word, kept;
+    rfl_recent_t           *r;
+    rfl_recent_place_t      place;
+    rfl_recent_answer_t     answer;
+    rfl_recent_question_t   q;
+
+    (void) state;
+
+    memset(&answer, 0, sizeof(answer));
+    answer.id = RFL_RECENT_ID_MAX;
+    answer.source_at = RFL_RECENT_TEXT;
+    answer.source_len = UINT8_MAX;
+    answer.path_len = RFL_RECENT_TEXT;
+    answer.outcome = RFL_OUTCOMES - 1;
+    answer.evidence = RFL_EVIDENCE_NONE;
+
+    assert_int_equal(answer.id, RFL_RECENT_ID_MAX);
+    assert_int_equal(answer.source_at, RFL_RECENT_TEXT);
+    assert_int_equal(answer.source_len, UINT8_MAX);
+    assert_int_equal(answer.path_len, RFL_RECENT_TEXT);
+    assert_int_equal(answer.outcome, RFL_OUTCOMES - 1);
+    assert_int_equal(answer.evidence, RFL_EVIDENCE_NONE);
+
+    r = rfl_recent_create();
+    assert_non_null(r);
+    make_question(&q, "https://blog.example/a", "/x");
+
+    for (bit = 0; bit < 64; bit++) {
+        word = (uint64_t) 1 << bit;
+        memcpy(&answer, &word, sizeof(word));
+
+        (void) ask(r, &q, bit, &place, &answer);
+        memcpy(&answer, &word, sizeof(word));
+        rfl_recent_keep(r, &place, bit, answer);
+
+        assert_int_equal(ask(r, &q, bit, &place, &answer), RFL_OK);
+        memcpy(&kept, &answer, sizeof(kept));
+        assert_true(kept == word);
     }
 
     rfl_recent_free(r);
@@ -130,12 +191,13 @@ test_what_was_forgotten_does_not_come_back(void **state)
 /* Each part of the question, and where one ends and the next begins. */
 
 static void
-test_other_questions_have_other_places(void **state)
+test_other_questions_have_other_keys(void **state)
 {
     size_t                  i, k;
     rfl_recent_t           *r, *other;
-    rfl_recent_place_t      places[8], place;
-    rfl_recent_question_t   q[8];
+    rfl_recent_place_t      places[9], place;
+    rfl_recent_answer_t     answer;
+    rfl_recent_question_t   q[9];
 
     (void) state;
 
@@ -144,7 +206,7 @@ test_other_questions_have_other_places(void **state)
     assert_non_null(r);
     assert_non_null(other);
 
-    for (i = 0; i < 8; i++) {
+    for (i = 0; i < 9; i++) {
         make_question(&q[i], "https://blog.example/a", "/x");
     }
 
@@ -156,19 +218,24 @@ test_other_questions_have_other_places(void **state)
     q[6].unmatched = 1;
     q[7].referer = rfl_cstr("https://blog.example/");
     q[7].landing = rfl_cstr("a/x");
+    q[8].landing = rfl_cstr("/xs");
+    q[8].host = rfl_cstr("hop.example");
 
-    for (i = 0; i < 8; i++) {
-        assert_int_equal(rfl_recent_place(r, &q[i], &places[i]), RFL_OK);
+    for (i = 0; i < 9; i++) {
+        assert_int_equal(ask(r, &q[i], 1, &places[i], &answer),
+                         RFL_NOT_FOUND);
 
         for (k = 0; k < i; k++) {
-            assert_true(places[i].key != places[k].key);
+            assert_true(places[i].key[0] != places[k].key[0]
+                        && places[i].key[1] != places[k].key[1]);
         }
     }
 
-    /* the secret is each process's own: places cannot be known beforehand */
+    /* the keys are each process's own: places cannot be known beforehand */
 
-    assert_int_equal(rfl_recent_place(other, &q[0], &place), RFL_OK);
-    assert_true(place.key != places[0].key);
+    assert_int_equal(ask(other, &q[0], 1, &place, &answer),
+                     RFL_NOT_FOUND);
+    assert_true(place.key[0] != places[0].key[0]);
 
     rfl_recent_free(r);
     rfl_recent_free(other);
@@ -182,6 +249,7 @@ test_long_texts_are_not_kept(void **state)
     u_char                  bytes[RFL_RECENT_TEXT + 1];
     rfl_recent_t           *r;
     rfl_recent_place_t      place;
+    rfl_recent_answer_t     answer;
     rfl_recent_question_t   q;
 
     (void) state;
@@ -197,13 +265,20 @@ test_long_texts_are_not_kept(void **state)
             *(i == 0 ? &q.referer : i == 1 ? &q.landing : &q.host)
                 = rfl_str(bytes, n);
 
-            assert_int_equal(rfl_recent_place(r, &q, &place),
-                             n == RFL_RECENT_TEXT ? RFL_OK : RFL_FULL);
+            assert_int_equal(ask(r, &q, 1, &place, &answer),
+                             n == RFL_RECENT_TEXT ? RFL_NOT_FOUND : RFL_FULL);
         }
     }
 
+    /* all three as long as can be: there are keys for them */
+
+    q.referer = q.landing = q.host = rfl_str(bytes, RFL_RECENT_TEXT);
+    assert_int_equal(ask(r, &q, 1, &place, &answer),
+                     RFL_NOT_FOUND);
+
     make_question(&q, "", "");
-    assert_int_equal(rfl_recent_place(r, &q, &place), RFL_OK);
+    assert_int_equal(ask(r, &q, 1, &place, &answer),
+                     RFL_NOT_FOUND);
 
     rfl_recent_free(r);
 }
@@ -218,68 +293,94 @@ test_long_texts_are_not_kept(void **state)
 static void
 test_a_flood_is_bounded(void **state)
 {
-    char                    text[64];
-    unsigned                i, found;
-    rfl_recent_t           *r;
-    rfl_recent_place_t      place;
-    rfl_recent_answer_t     answer;
-    rfl_recent_question_t   q;
+    unsigned       i, found;
+    rfl_recent_t  *r;
 
     (void) state;
 
     r = rfl_recent_create();
     assert_non_null(r);
 
-    for (i = 0; i < 500000; i++) {
-        (void) snprintf(text, sizeof(text), "https://h%u.example/", i);
-        make_question(&q, text, "/");
+    for (i = 0; i < 10000; i++) {
+        keep(r, "h", i, 3);
+    }
 
-        answer = answer_of(i);
-        assert_int_equal(rfl_recent_place(r, &q, &place), RFL_OK);
-        rfl_recent_keep(r, &place, 3, &answer);
+    for (i = 0, found = 0; i < 10000; i++) {
+        found += is_kept(r, "h", i, 3);
+    }
 
-        assert_int_equal(rfl_recent_find(r, &place, 3, &answer), RFL_OK);
-        assert_int_equal(answer.id, i);
+    assert_true(found > 9900);
 
-        if (i != 9999) {
-            continue;
-        }
-
-        for (i = 0, found = 0; i < 10000; i++) {
-            (void) snprintf(text, sizeof(text), "https://h%u.example/", i);
-            make_question(&q, text, "/");
-            assert_int_equal(rfl_recent_place(r, &q, &place), RFL_OK);
-
-            if (rfl_recent_find(r, &place, 3, &answer) == RFL_OK) {
-                assert_int_equal(answer.id, i);
-                found++;
-            }
-        }
-
-        assert_true(found > 9900);
-        i = 9999;
+    for ( /* void */ ; i < 500000; i++) {
+        keep(r, "h", i, 3);
+        assert_true(is_kept(r, "h", i, 3));
     }
 
     /* a commit: whoever is of no use goes first */
 
-    for (i = 0, found = 0; i < 1000; i++) {
-        (void) snprintf(text, sizeof(text), "https://new%u.example/", i);
-        make_question(&q, text, "/");
-        answer = answer_of(i);
-        assert_int_equal(rfl_recent_place(r, &q, &place), RFL_OK);
-        rfl_recent_keep(r, &place, 4, &answer);
+    for (i = 0; i < 1000; i++) {
+        keep(r, "new", i, 4);
     }
 
     for (i = 0; i < 1000; i++) {
-        (void) snprintf(text, sizeof(text), "https://new%u.example/", i);
-        make_question(&q, text, "/");
-        assert_int_equal(rfl_recent_place(r, &q, &place), RFL_OK);
-        found += rfl_recent_find(r, &place, 4, &answer) == RFL_OK;
+        assert_true(is_kept(r, "new", i, 4));
     }
 
-    assert_int_equal(found, 1000);
-
     rfl_recent_free(r);
+}
+
+
+static rfl_rc_t
+ask(const rfl_recent_t *r, const rfl_recent_question_t *q, uint64_t snapshot,
+    rfl_recent_place_t *place, rfl_recent_answer_t *answer)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_recent_place(r, q, place);
+
+    return rc == RFL_OK ? rfl_recent_find(r, place, snapshot, answer) : rc;
+}
+
+
+static void
+keep(rfl_recent_t *r, const char *name, unsigned i, uint64_t snapshot)
+{
+    rfl_recent_place_t   place;
+    rfl_recent_answer_t  answer;
+
+    assert_int_equal(ask_for(r, name, i, snapshot, &place, &answer),
+                     RFL_NOT_FOUND);
+    rfl_recent_keep(r, &place, snapshot, answer_of(i));
+}
+
+
+static int
+is_kept(const rfl_recent_t *r, const char *name, unsigned i, uint64_t snapshot)
+{
+    rfl_recent_place_t   place;
+    rfl_recent_answer_t  answer;
+
+    if (ask_for(r, name, i, snapshot, &place, &answer) != RFL_OK) {
+        return 0;
+    }
+
+    assert_int_equal(answer.id, i);
+
+    return 1;
+}
+
+
+static rfl_rc_t
+ask_for(const rfl_recent_t *r, const char *name, unsigned i, uint64_t snapshot,
+    rfl_recent_place_t *place, rfl_recent_answer_t *answer)
+{
+    char                   text[64];
+    rfl_recent_question_t  q;
+
+    (void) snprintf(text, sizeof(text), "https://%s%u.example/", name, i);
+    make_question(&q, text, "/");
+
+    return ask(r, &q, snapshot, place, answer);
 }
 
 
@@ -316,18 +417,20 @@ test_what_is_kept_is_used(void **state)
 
     make_question(&q, "https://blog.example/a", "/x");
     q.unmatched = RFL_OUTCOME_DIRECT;
-    assert_int_equal(rfl_recent_place(site.recent, &q, &place), RFL_OK);
+    newest = rfl_registry_newest(site.reader);
 
-    answer = answer_of(123);
-    rfl_recent_keep(site.recent, &place, rfl_registry_newest(site.reader),
-                    &answer);
+    assert_int_equal(ask(site.recent, &q, newest, &place, &answer),
+                     RFL_OK);
+    assert_int_equal(ask(site.recent, &q, newest + 1, &place,
+                                     &answer), RFL_NOT_FOUND);
+
+    rfl_recent_keep(site.recent, &place, newest, answer_of(123));
 
     rfl_attribute(site.reader, &request, &a, NULL);
     assert_int_equal(a.outcome, RFL_OUTCOME_MATCHED);
     assert_int_equal(a.id, 123);
     assert_true(rfl_str_eq(a.source, rfl_cstr("blog.example")));
-
-    newest = rfl_registry_newest(site.reader);
+    assert_true(rfl_str_eq(a.path, rfl_cstr("/x")));
 
     while (rfl_registry_newest(site.reader) == newest) {
         site_change(&site);
@@ -512,7 +615,7 @@ site_change(site_t *site)
 static void
 site_ask(site_t *site)
 {
-    rfl_request_t         request;
+    rfl_request_t         request, plain;
     rfl_attribution_t     with, without;
     rfl_recent_t         *recent;
 
@@ -523,6 +626,22 @@ site_ask(site_t *site)
     rfl_attribute(site->reader, &request, &without, NULL);
 
     request.recent = recent;
+
+    if (roll(2) == 0) {
+        rfl_attribute_soon(&request);
+    }
+
+    /* or in between: what is written meanwhile must be seen */
+
+    if (roll(10) == 0) {
+        site_change(site);
+
+        plain = request;
+        plain.recent = NULL;
+        plain.has_place = 0;
+        rfl_attribute(site->reader, &plain, &without, NULL);
+    }
+
     rfl_attribute(site->reader, &request, &with, NULL);
     assert_same(&request, &with, &without);
 
@@ -548,7 +667,8 @@ make_request(rfl_request_t *request, site_t *site)
     };
     static const char *const  landings[] = {
         "/", "/x", "/x?ref=spring", "/x?via=spring", "/y?id=1",
-        "/y?id=1&ref=mail", "/x?ref=none", "/x?ref=mail#y"
+        "/y?id=1&ref=mail", "/x?ref=none", "/x?ref=mail#y", "", "*",
+        "http://shop.site/x?ref=mail", "x?ref=mail"
     };
     static const char *const  hosts[] = { "shop.site", "www.shop.site:80",
                                           "other.site" };
@@ -595,7 +715,7 @@ assert_same(const rfl_request_t *request, const rfl_attribution_t *a,
         && a->id == b->id && a->other_landing == b->other_landing
         && a->lookup_failed == b->lookup_failed
         && a->regex_limit == b->regex_limit && a->is_app == b->is_app
-        && rfl_str_eq(a->source, b->source))
+        && rfl_str_eq(a->source, b->source) && rfl_str_eq(a->path, b->path))
     {
         return;
     }
@@ -626,11 +746,13 @@ answer_of(uint32_t id)
 
     memset(&answer, 0, sizeof(answer));
 
-    answer.id = id;
+    answer.id = id & RFL_RECENT_ID_MAX;
     answer.source_at = 8;
     answer.source_len = 12;
+    answer.path_len = 2;
     answer.outcome = RFL_OUTCOME_MATCHED;
-    answer.flags = 5;
+    answer.other_landing = 1;
+    answer.is_app = 1;
 
     return answer;
 }
@@ -670,7 +792,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_an_answer_is_of_one_snapshot),
         cmocka_unit_test(test_what_was_forgotten_does_not_come_back),
-        cmocka_unit_test(test_other_questions_have_other_places),
+        cmocka_unit_test(test_an_answer_has_room),
+        cmocka_unit_test(test_other_questions_have_other_keys),
         cmocka_unit_test(test_long_texts_are_not_kept),
         cmocka_unit_test(test_a_flood_is_bounded),
         cmocka_unit_test(test_what_is_kept_is_used),
