@@ -252,7 +252,7 @@ build/$(1)/unit/%: build/$(1)/tests/unit/%.o \
 
 -include $$(patsubst %.o,%.d, \
     $$(call objects,$(1),$$(core) $$(cli) $$(support) $$(unit) \
-                             $$(helper)))
+                             $$(helper) bench/core.c))
 
 endef
 
