@@ -7,20 +7,28 @@
  * tracking parameter because both are judged in the form they are kept in.
  *
  * This runs for each external Referer that is not cached, so plain bytes, the
- * most of any URL, are copied by runs.
+ * most of any URL, are copied by blocks.
  */
 
 #include "rfl_surt.h"
 
 #include <arpa/inet.h>
 
-/* Every x86-64 has them; elsewhere bytes are looked at one by one. */
+/*
+ * Every x86-64 has them; elsewhere bytes are looked at one by one.  The tests
+ * compile that too, as RFL_SURT_VECTORS 0, and compare the two.
+ */
 
+#if !defined(RFL_SURT_VECTORS)
 #if defined(__SSE2__)
-#include <emmintrin.h>
 #define RFL_SURT_VECTORS  1
 #else
 #define RFL_SURT_VECTORS  0
+#endif
+#endif
+
+#if (RFL_SURT_VECTORS)
+#include <emmintrin.h>
 #endif
 
 
@@ -29,41 +37,99 @@ static u_char *rfl_surt_write_ipv6(u_char *out, rfl_str_t host);
 static u_char *rfl_surt_write_lower(u_char *out, const u_char *p,
     const u_char *end);
 static u_char *rfl_surt_write_path(u_char *out, rfl_str_t path);
-static int rfl_surt_may_have_dots(const u_char *path, const u_char *end);
-static u_char *rfl_surt_remove_dots(u_char *path, u_char *end);
+static u_char *rfl_surt_find_dots(u_char *path, u_char *end);
+static u_char *rfl_surt_remove_dots(u_char *path, u_char *dots, u_char *end);
 static u_char *rfl_surt_write_query(u_char *out, rfl_str_t query,
     const rfl_names_t *without);
-static int rfl_surt_is_dropped(rfl_str_t param, const rfl_names_t *without);
+static u_char *rfl_surt_keep(u_char *out, u_char mark, const u_char *run,
+    const u_char *end);
+static inline const u_char *rfl_surt_find(const u_char *p, u_char c);
+static int rfl_surt_is_dropped(const u_char *param, size_t len,
+    const rfl_names_t *without);
+static inline size_t rfl_surt_name_len(const u_char *param, size_t len);
 static u_char *rfl_surt_write_encoded(u_char *out, rfl_str_t text);
-static size_t rfl_surt_plain_run(const u_char *p, const u_char *end);
+static u_char *rfl_surt_encode_bytes(u_char *out, const u_char **text,
+    const u_char *until, const u_char *end);
+static inline u_char *rfl_surt_put(u_char *out, uint32_t form);
 #if (RFL_SURT_VECTORS)
-static inline int rfl_surt_any(__m128i a, __m128i b);
-static inline __m128i rfl_surt_suspect16(const u_char *p);
-static inline __m128i rfl_surt_special16(const u_char *p);
+static u_char *rfl_surt_encode_blocks(u_char *out, const u_char **text,
+    const u_char *end);
+static inline u_char *rfl_surt_encode_odd(u_char *out, const u_char **text,
+    const u_char *end, unsigned odd, size_t *slow);
+static u_char *rfl_surt_encode_raw(u_char *out, const u_char *p, size_t n);
+static size_t rfl_surt_encode_escapes(u_char *out, const u_char *p,
+    __m128i block, __m128i letter, unsigned begin);
+static inline int rfl_surt_copy_plain(u_char *out, const u_char *p,
+    size_t len);
+static inline __m128i rfl_surt_load(const u_char *p);
+static inline void rfl_surt_store(u_char *out, __m128i block);
+static inline __m128i rfl_surt_odd16(__m128i block);
+static inline unsigned rfl_surt_mask(__m128i found);
+static inline __m128i rfl_surt_dots16(const u_char *p);
+static inline __m128i rfl_surt_within(__m128i block, int first, int n);
 #endif
 
 
-/* 1: bytes that cannot be copied as they are, by rule 5. */
+/*
+ * Rule 5, a byte at a time: what is written for a byte that stands for
+ * itself, and for one that an escape stands for.  The text, its first byte
+ * lowest, and above it how long it is.
+ */
 
-static const u_char  rfl_surt_special[256] = {
-    [0x00 ... 0x20] = 1,
-    ['"'] = 1, ['%'] = 1, ['<'] = 1, ['>'] = 1, ['\\'] = 1, ['^'] = 1,
-    ['`'] = 1, ['{'] = 1, ['|'] = 1, ['}'] = 1,
-    [0x7f ... 0xff] = 1
+#define RFL_SURT_DIGIT(n)  ((n) + ((n) < 10 ? '0' : 'A' - 10))
+
+#define RFL_SURT_ESCAPE(c)                                                    \
+    ('%' | RFL_SURT_DIGIT((c) >> 4) << 8 | RFL_SURT_DIGIT((c) & 15) << 16     \
+     | 3u << 24)
+
+#define RFL_SURT_ITSELF(c)  ((c) | 1u << 24)
+
+/* Bytes that no URL may hold raw, and the sign that starts an escape. */
+
+#define RFL_SURT_RAW(c)                                                       \
+    ((c) <= ' ' || (c) == '"' || (c) == '%' || (c) == '<' || (c) == '>'       \
+     || (c) == '\\' || (c) == '^' || (c) == '`' || (c) == '{'                 \
+     || (c) == '|' || (c) == '}' || (c) >= 0x7f                               \
+     ? RFL_SURT_ESCAPE(c) : RFL_SURT_ITSELF(c))
+
+/* RFC 3986, 2.3: those that need no escape. */
+
+#define RFL_SURT_ESCAPED(c)                                                   \
+    (((c) >= '0' && (c) <= '9') || ((c) >= 'A' && (c) <= 'Z')                 \
+     || ((c) >= 'a' && (c) <= 'z')                                            \
+     || (c) == '-' || (c) == '.' || (c) == '_' || (c) == '~'                  \
+     ? RFL_SURT_ITSELF(c) : RFL_SURT_ESCAPE(c))
+
+#define RFL_SURT_4(form, c)                                                   \
+    form(c), form((c) + 1), form((c) + 2), form((c) + 3)
+#define RFL_SURT_16(form, c)                                                  \
+    RFL_SURT_4(form, c), RFL_SURT_4(form, (c) + 4),                           \
+    RFL_SURT_4(form, (c) + 8), RFL_SURT_4(form, (c) + 12)
+#define RFL_SURT_64(form, c)                                                  \
+    RFL_SURT_16(form, c), RFL_SURT_16(form, (c) + 16),                        \
+    RFL_SURT_16(form, (c) + 32), RFL_SURT_16(form, (c) + 48)
+#define RFL_SURT_256(form)                                                    \
+    RFL_SURT_64(form, 0), RFL_SURT_64(form, 64),                              \
+    RFL_SURT_64(form, 128), RFL_SURT_64(form, 192)
+
+static const uint32_t  rfl_surt_raw[256] = { RFL_SURT_256(RFL_SURT_RAW) };
+
+static const uint32_t  rfl_surt_escaped[256] = {
+    RFL_SURT_256(RFL_SURT_ESCAPED)
 };
 
+/* How far a byte at a time goes before blocks are tried again. */
 
-/* RFC 3986, 2.3. */
+#define RFL_SURT_SLOW_FIRST  16
+#define RFL_SURT_SLOW        64
 
-static const u_char  rfl_surt_unreserved[256] = {
-    ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1,
-    ['-'] = 1, ['.'] = 1, ['_'] = 1, ['~'] = 1
-};
+#define RFL_SURT_LONG        128     /* above it memchr() is worth its call */
+#define RFL_SURT_BEHIND      16      /* bytes behind the end, written and read */
 
 
-#define RFL_SURT_NO_HEX  16
+#define RFL_SURT_NO_HEX  0x100
 
-static const u_char  rfl_surt_hex[256] = {
+static const uint16_t  rfl_surt_hex[256] = {
     [0x00 ... '/'] = RFL_SURT_NO_HEX,
     ['0'] = 0, ['1'] = 1, ['2'] = 2, ['3'] = 3, ['4'] = 4,
     ['5'] = 5, ['6'] = 6, ['7'] = 7, ['8'] = 8, ['9'] = 9,
@@ -75,10 +141,11 @@ static const u_char  rfl_surt_hex[256] = {
 };
 
 
-static const u_char  rfl_surt_hex_digits[] = "0123456789ABCDEF";
-
 static const rfl_str_t  rfl_surt_app = rfl_string("android-app:");
 
+
+#define RFL_SURT_NAME_MIN    3       /* of the names below */
+#define RFL_SURT_NAME_MAX    24
 
 /*
  * Rule 9: the arguments that advertisers, mailers and social networks add to
@@ -352,25 +419,32 @@ rfl_surt_landing(const rfl_url_t *url, const rfl_names_t *without,
 int
 rfl_surt_is_tracking(rfl_str_t name)
 {
+    u_char            lower[RFL_SURT_NAME_MAX];
     const rfl_str_t  *known;
 
-    if (name.len == 0) {
+    if (name.len < RFL_SURT_NAME_MIN) {
         return 0;
     }
 
-    if (name.len >= rfl_surt_utm.len && rfl_lower(name.data[0]) == 'u') {
-        return rfl_str_caseeq(rfl_str(name.data, rfl_surt_utm.len),
-                              rfl_surt_utm);
+    if ((name.data[0] | 0x20) == 'u') {
+        rfl_lower_copy(lower, name.data, rfl_surt_utm.len - 1);
+
+        return rfl_str_same(lower, rfl_surt_utm.data, rfl_surt_utm.len - 1)
+               && name.len >= rfl_surt_utm.len && name.data[3] == '_';
     }
 
     known = rfl_surt_tracking[rfl_lower(name.data[0])];
 
-    if (known == NULL) {
+    if (known == NULL || name.len > RFL_SURT_NAME_MAX) {
         return 0;
     }
 
+    rfl_lower_copy(lower, name.data, name.len);
+
     for ( /* void */ ; known->len != 0; known++) {
-        if (known->len == name.len && rfl_str_caseeq(*known, name)) {
+        if (known->len == name.len
+            && rfl_str_same(known->data, lower, name.len))
+        {
             return 1;
         }
     }
@@ -456,7 +530,7 @@ rfl_surt_write_lower(u_char *out, const u_char *p, const u_char *end)
 static u_char *
 rfl_surt_write_path(u_char *out, rfl_str_t path)
 {
-    u_char  *end;
+    u_char  *end, *dots;
 
     if (path.len == 0) {
         *out++ = '/';
@@ -464,9 +538,10 @@ rfl_surt_write_path(u_char *out, rfl_str_t path)
     }
 
     end = rfl_surt_write_encoded(out, path);
+    dots = rfl_surt_find_dots(out, end);
 
-    if (rfl_surt_may_have_dots(out, end)) {
-        end = rfl_surt_remove_dots(out, end);
+    if (dots != NULL) {
+        end = rfl_surt_remove_dots(out, dots, end);
     }
 
     while (end - out > 1 && end[-1] == '/') {
@@ -477,26 +552,53 @@ rfl_surt_write_path(u_char *out, rfl_str_t path)
 }
 
 
-/* Whether a segment begins with a dot; the path begins with "/". */
+/*
+ * The first segment that begins with a dot, or NULL.  Slashes behind the end
+ * spare both of these functions from looking for it.
+ */
 
-static int
-rfl_surt_may_have_dots(const u_char *path, const u_char *end)
+static u_char *
+rfl_surt_find_dots(u_char *path, u_char *end)
 {
-    const u_char  *dot;
+    u_char  *p;
 
-    dot = path;
+    p = path;
 
-    for ( ;; ) {
-        dot = memchr(dot + 1, '.', (size_t) (end - dot - 1));
+    if (end - p > RFL_SURT_LONG) {
+        p = memchr(p, '.', (size_t) (end - p));
 
-        if (dot == NULL) {
-            return 0;
+        if (p == NULL) {
+            return NULL;
         }
 
-        if (dot[-1] == '/') {
-            return 1;
+        p--;
+    }
+
+    memset(end, '/', RFL_SURT_BEHIND);
+
+#if (RFL_SURT_VECTORS)
+
+    for ( /* void */ ; p < end; p += 16) {
+        unsigned  found;
+
+        found = rfl_surt_mask(rfl_surt_dots16(p));
+
+        if (found != 0) {
+            return p + __builtin_ctz(found);
         }
     }
+
+#else
+
+    for ( /* void */ ; p < end; p++) {
+        if (p[0] == '/' && p[1] == '.') {
+            return p;
+        }
+    }
+
+#endif
+
+    return NULL;
 }
 
 
@@ -506,37 +608,55 @@ rfl_surt_may_have_dots(const u_char *path, const u_char *end)
  */
 
 static u_char *
-rfl_surt_remove_dots(u_char *path, u_char *end)
+rfl_surt_remove_dots(u_char *path, u_char *dots, u_char *end)
 {
-    u_char  *p, *next, *out;
-    size_t   len;
+    size_t   n;
+    u_char  *p, *out;
 
-    out = path;
+    out = dots;
 
-    for (p = path; p < end; p = next) {
+    for (p = dots; p < end; /* void */ ) {
 
-        next = memchr(p + 1, '/', (size_t) (end - p - 1));
+        if (p[0] == '/' && p[1] == '.') {
 
-        if (next == NULL) {
-            next = end;
+            if (p[2] == '/') {
+                p += 2;
+                continue;
+            }
+
+            if (p[2] == '.' && p[3] == '/') {
+                p += 3;
+
+                while (out > path && *--out != '/') { /* void */ }
+
+                continue;
+            }
         }
 
-        len = (size_t) (next - p);
+#if (RFL_SURT_VECTORS)
 
-        if (len == 2 && p[1] == '.') {
+        n = rfl_surt_mask(rfl_surt_dots16(p)) & ~1u;
+
+        if (n == 0) {
+            rfl_surt_store(out, rfl_surt_load(p));
+            out += 16;
+            p += 16;
             continue;
         }
 
-        if (len == 3 && p[1] == '.' && p[2] == '.') {
+        n = (size_t) __builtin_ctzll(n);
+#else
+        n = 1;
+#endif
 
-            while (out > path && *--out != '/') { /* void */ }
-
-            continue;
-        }
-
-        memmove(out, p, len);
-        out += len;
+        do {
+            *out++ = *p++;
+        } while (--n != 0);
     }
+
+    /* slashes behind the end */
+
+    out -= p - end;
 
     /* nothing but dot segments; a slash they end with is dropped anyway */
 
@@ -550,61 +670,126 @@ rfl_surt_remove_dots(u_char *path, u_char *end)
 
 /*
  * Rule 9.  Encoding makes no "&" and no "=", so the whole query is encoded at
- * once; parameters that stay then close up over those that are dropped.
+ * once; parameters that stay then close up over those that are dropped, as
+ * many at once as stand together.  An "&" behind the end ends the last one.
  */
 
 static u_char *
 rfl_surt_write_query(u_char *out, rfl_str_t query, const rfl_names_t *without)
 {
-    u_char  *start, *p, *end, *amp;
-    size_t   len;
+    size_t         len;
+    u_char         mark;
+    u_char        *end;
+    const u_char  *p, *run, *amp;
 
     if (query.len == 0) {
         return out;
     }
 
-    start = out;
+    p = out + 1;
+    run = p;
+    mark = '?';
+
     end = rfl_surt_write_encoded(out + 1, query);
+    memset(end, '&', RFL_SURT_BEHIND);
 
-    for (p = out + 1; p < end; p = amp + 1) {
+    while (p < end) {
 
-        amp = memchr(p, '&', (size_t) (end - p));
-
-        if (amp == NULL) {
-            amp = end;
-        }
-
+        amp = rfl_surt_find(p, '&');
         len = (size_t) (amp - p);
 
-        if (len == 0 || rfl_surt_is_dropped(rfl_str(p, len), without)) {
-            continue;
+        if (len == 0
+            || ((len >= RFL_SURT_NAME_MIN || without != NULL)
+                && rfl_surt_is_dropped(p, len, without)))
+        {
+
+            if (run != p) {
+                out = rfl_surt_keep(out, mark, run, p - 1);
+                mark = '&';
+            }
+
+            run = amp + 1;
         }
 
-        *out = (out == start) ? '?' : '&';
-        out++;
-
-        if (out != p) {
-            memmove(out, p, len);
-        }
-
-        out += len;
+        p = amp + 1;
     }
 
-    return out;
+    return run < p ? rfl_surt_keep(out, mark, run, p - 1) : out;
+}
+
+
+/* out is before run. */
+
+static u_char *
+rfl_surt_keep(u_char *out, u_char mark, const u_char *run, const u_char *end)
+{
+    size_t    i, n;
+    uint64_t  first, last;
+
+    n = (size_t) (end - run);
+    *out++ = mark;
+
+    if (out == run) {
+        return out + n;
+    }
+
+    if (n > 16) {
+        memmove(out, run, n);
+
+    } else if (n >= 8) {
+        memcpy(&first, run, 8);
+        memcpy(&last, end - 8, 8);
+        memcpy(out, &first, 8);
+        memcpy(out + n - 8, &last, 8);
+
+    } else {
+        for (i = 0; i < n; i++) {
+            out[i] = run[i];
+        }
+    }
+
+    return out + n;
+}
+
+
+/* c is there, or behind the end. */
+
+static inline const u_char *
+rfl_surt_find(const u_char *p, u_char c)
+{
+#if (RFL_SURT_VECTORS)
+
+    for ( /* void */ ; /* void */ ; p += 16) {
+        unsigned  found;
+
+        found = rfl_surt_mask(_mm_cmpeq_epi8(rfl_surt_load(p),
+                                             _mm_set1_epi8((char) c)));
+
+        if (found != 0) {
+            return p + __builtin_ctz(found);
+        }
+    }
+
+#else
+
+    while (*p != c) {
+        p++;
+    }
+
+    return p;
+
+#endif
 }
 
 
 static int
-rfl_surt_is_dropped(rfl_str_t param, const rfl_names_t *without)
+rfl_surt_is_dropped(const u_char *param, size_t len,
+    const rfl_names_t *without)
 {
-    size_t         i;
-    rfl_str_t      name;
-    const u_char  *equals;
+    size_t     i;
+    rfl_str_t  name;
 
-    equals = memchr(param.data, '=', param.len);
-
-    name = (equals == NULL)
-           ? param : rfl_str(param.data, (size_t) (equals - param.data));
+    name = rfl_str(param, rfl_surt_name_len(param, len));
 
     if (rfl_surt_is_tracking(name)) {
         return 1;
@@ -624,162 +809,409 @@ rfl_surt_is_dropped(rfl_str_t param, const rfl_names_t *without)
 }
 
 
-/* Rule 5. */
+/* Up to "=".  Most names are short. */
+
+static inline size_t
+rfl_surt_name_len(const u_char *param, size_t len)
+{
+    const u_char  *equals;
+
+#if (RFL_SURT_VECTORS)
+    {
+        unsigned  found;
+
+        found = rfl_surt_mask(_mm_cmpeq_epi8(rfl_surt_load(param),
+                                             _mm_set1_epi8('=')));
+
+        if (found != 0) {
+            size_t  n = (size_t) __builtin_ctz(found);
+
+            return n < len ? n : len;
+        }
+
+        if (len <= 16) {
+            return len;
+        }
+    }
+#endif
+
+    equals = memchr(param, '=', len);
+
+    return equals == NULL ? len : (size_t) (equals - param);
+}
+
+
+/*
+ * Rule 5.  What is written takes at most three bytes for each of text, and
+ * up to three more are overwritten.
+ */
 
 static u_char *
 rfl_surt_write_encoded(u_char *out, rfl_str_t text)
 {
-    int            high, low;
-    u_char         c;
-    size_t         run;
     const u_char  *p, *end;
 
     p = text.data;
     end = p + text.len;
 
-    while (p < end) {
+#if (RFL_SURT_VECTORS)
+
+    out = rfl_surt_encode_blocks(out, &p, end);
+
+    if (rfl_surt_copy_plain(out, p, (size_t) (end - p))) {
+        return out + (end - p);
+    }
+
+#endif
+
+    return rfl_surt_encode_bytes(out, &p, end, end);
+}
+
+
+/*
+ * A byte at a time, to until or behind the escape there: the way that is
+ * always right.
+ */
+
+static u_char *
+rfl_surt_encode_bytes(u_char *out, const u_char **text, const u_char *until,
+    const u_char *end)
+{
+    u_char         c;
+    unsigned       value;
+    const u_char  *p, *last;
+
+    /* an escape begins before it */
+
+    last = end - *text > 2 ? end - 2 : *text;
+
+    for (p = *text; p < until; /* void */ ) {
 
         c = *p;
 
-        if (!rfl_surt_special[c]) {
-            run = rfl_surt_plain_run(p, end);
+        if (c == '%' && p < last) {
+            value = (unsigned) rfl_surt_hex[p[1]] << 4 | rfl_surt_hex[p[2]];
 
-            memcpy(out, p, run);
-            out += run;
-            p += run;
-            continue;
-        }
-
-        if (c == '%' && end - p >= 3) {
-            high = rfl_surt_hex[p[1]];
-            low = rfl_surt_hex[p[2]];
-
-            if ((high | low) < RFL_SURT_NO_HEX) {
-                c = (u_char) (high << 4 | low);
-                p += 2;
-
-                if (rfl_surt_unreserved[c]) {
-                    *out++ = c;
-                    p++;
-                    continue;
-                }
+            if (value < RFL_SURT_NO_HEX) {
+                out = rfl_surt_put(out, rfl_surt_escaped[value]);
+                p += 3;
+                continue;
             }
         }
 
-        *out++ = '%';
-        *out++ = rfl_surt_hex_digits[c >> 4];
-        *out++ = rfl_surt_hex_digits[c & 0xf];
+        out = rfl_surt_put(out, rfl_surt_raw[c]);
         p++;
+    }
+
+    *text = p;
+
+    return out;
+}
+
+
+static inline u_char *
+rfl_surt_put(u_char *out, uint32_t form)
+{
+    memcpy(out, &form, sizeof(form));
+
+    return out + (form >> 24);
+}
+
+
+#if (RFL_SURT_VECTORS)
+
+/*
+ * Sixteen bytes at a time, as long as there are so many.  Each block is stored
+ * as it is before it is known whether it may be: most may.
+ */
+
+static u_char *
+rfl_surt_encode_blocks(u_char *out, const u_char **text, const u_char *end)
+{
+    size_t         slow;
+    __m128i        a, b, c, any;
+    unsigned       odd;
+    const u_char  *p;
+
+    slow = RFL_SURT_SLOW_FIRST;
+
+    for (p = *text; end - p >= 16; /* void */ ) {
+
+        a = rfl_surt_load(p);
+        rfl_surt_store(out, a);
+
+        odd = rfl_surt_mask(rfl_surt_odd16(a));
+
+        if (odd != 0) {
+            out = rfl_surt_encode_odd(out, &p, end, odd, &slow);
+            continue;
+        }
+
+        out += 16;
+        p += 16;
+
+        /* where one is plain the next ones are likely to be */
+
+        while (end - p >= 48) {
+            a = rfl_surt_load(p);
+            b = rfl_surt_load(p + 16);
+            c = rfl_surt_load(p + 32);
+
+            any = _mm_or_si128(rfl_surt_odd16(a), rfl_surt_odd16(b));
+            any = _mm_or_si128(rfl_surt_odd16(c), any);
+
+            if (rfl_surt_mask(any) != 0) {
+                break;
+            }
+
+            rfl_surt_store(out, a);
+            rfl_surt_store(out + 16, b);
+            rfl_surt_store(out + 32, c);
+            out += 48;
+            p += 48;
+        }
+    }
+
+    *text = p;
+
+    return out;
+}
+
+
+/* At least 12 bytes, of a block of 16 with some that are not plain. */
+
+static inline u_char *
+rfl_surt_encode_odd(u_char *out, const u_char **text, const u_char *end,
+    unsigned odd, size_t *slow)
+{
+    size_t         n;
+    __m128i        block, letter;
+    unsigned       begin, hex, escapes;
+    const u_char  *p;
+
+    p = *text;
+
+    block = rfl_surt_load(p);
+    begin = rfl_surt_mask(_mm_cmpeq_epi8(block, _mm_set1_epi8('%')));
+
+    if (begin == 0) {
+        *text = p + 16;
+        return rfl_surt_encode_raw(out, p, 16);
+    }
+
+    letter = rfl_surt_within(_mm_or_si128(block, _mm_set1_epi8(0x20)),
+                             'a', 6);
+    hex = rfl_surt_mask(_mm_or_si128(letter, rfl_surt_within(block, '0', 10)));
+
+    /* what is behind the block may be digits */
+
+    hex |= 0x30000;
+    escapes = begin & hex >> 1 & hex >> 2;
+
+    if (odd == escapes) {
+        n = rfl_surt_encode_escapes(out, p, block, letter, escapes);
+
+        if (n != 0) {
+            *text = p + n;
+            return out + n;
+        }
+
+    } else if ((escapes & 0x0fff) == 0) {
+        n = escapes == 0 ? 16 : 12;
+        *text = p + n;
+        return rfl_surt_encode_raw(out, p, n);
+    }
+
+    n = *slow < (size_t) (end - p) ? *slow : (size_t) (end - p);
+    *slow = RFL_SURT_SLOW;
+
+    return rfl_surt_encode_bytes(out, text, p + n, end);
+}
+
+
+/* Bytes of which none begins an escape; n is 12 or 16. */
+
+static u_char *
+rfl_surt_encode_raw(u_char *out, const u_char *p, size_t n)
+{
+    size_t  i;
+
+    /* all are where somebody writes in his alphabet; signed: below a space */
+
+    if (n == 16
+        && rfl_surt_mask(_mm_cmplt_epi8(rfl_surt_load(p), _mm_set1_epi8('!')))
+           == 0xffff)
+    {
+        for (i = 0; i < 16; i += 4) {
+            (void) rfl_surt_put(out, rfl_surt_raw[p[i]]);
+            (void) rfl_surt_put(out + 3, rfl_surt_raw[p[i + 1]]);
+            (void) rfl_surt_put(out + 6, rfl_surt_raw[p[i + 2]]);
+            (void) rfl_surt_put(out + 9, rfl_surt_raw[p[i + 3]]);
+            out += 12;
+        }
+
+        return out;
+    }
+
+    for (i = 0; i < n; i += 4) {
+        out = rfl_surt_put(out, rfl_surt_raw[p[i]]);
+        out = rfl_surt_put(out, rfl_surt_raw[p[i + 1]]);
+        out = rfl_surt_put(out, rfl_surt_raw[p[i + 2]]);
+        out = rfl_surt_put(out, rfl_surt_raw[p[i + 3]]);
     }
 
     return out;
 }
 
 
-/* How many bytes from p on can be copied, at least one; 32 at a time. */
+/*
+ * Escapes between plain bytes: digits become upper case.  Returns how much is
+ * done, up to one that is cut off; 0: one of them is to be decoded.
+ */
 
 static size_t
-rfl_surt_plain_run(const u_char *p, const u_char *end)
+rfl_surt_encode_escapes(u_char *out, const u_char *p, __m128i block,
+    __m128i letter, unsigned begin)
 {
-    const u_char  *start;
+    size_t    at, tried;
+    __m128i   percent, digits;
+    unsigned  cut, low;
 
-    start = p;
+    cut = begin & 0xc000;
+    begin &= 0x3fff;
 
-#if (RFL_SURT_VECTORS)
+    /* those below 0x20 and from 0x80 on are not */
 
-    while (end - p >= 32
-           && (!rfl_surt_any(rfl_surt_suspect16(p), rfl_surt_suspect16(p + 16))
-               || !rfl_surt_any(rfl_surt_special16(p),
-                                rfl_surt_special16(p + 16))))
-    {
-        p += 32;
-    }
+    low = begin << 1 & rfl_surt_mask(rfl_surt_within(block, '2', 6));
 
-    while (end - p >= 16) {
-        int  mask;
+    for (tried = 0; low != 0; tried++) {
+        at = (size_t) __builtin_ctz(low);
+        low &= low - 1;
 
-        mask = _mm_movemask_epi8(rfl_surt_special16(p));
+        /* of many it is quicker to take the way that always is right */
 
-        if (mask != 0) {
-            return (size_t) (p - start) + (size_t) __builtin_ctz(mask);
+        if (tried == 2
+            || rfl_surt_escaped[rfl_surt_hex[p[at]] << 4
+                                | rfl_surt_hex[p[at + 1]]] >> 24 == 1)
+        {
+            return 0;
         }
-
-        p += 16;
     }
 
-#endif
+    percent = _mm_cmpeq_epi8(block, _mm_set1_epi8('%'));
+    digits = _mm_or_si128(_mm_slli_si128(percent, 1),
+                          _mm_slli_si128(percent, 2));
+    letter = _mm_and_si128(_mm_and_si128(letter, digits), _mm_set1_epi8(0x20));
+    rfl_surt_store(out, _mm_andnot_si128(letter, block));
 
-    while (p < end && !rfl_surt_special[*p]) {
-        p++;
-    }
-
-    return (size_t) (p - start);
+    return cut == 0 ? 16 : (size_t) __builtin_ctz(cut);
 }
 
 
-#if (RFL_SURT_VECTORS)
+/* Less than 16 bytes that can be copied as they are; 0: they cannot. */
 
 static inline int
-rfl_surt_any(__m128i a, __m128i b)
+rfl_surt_copy_plain(u_char *out, const u_char *p, size_t len)
 {
-    return _mm_movemask_epi8(_mm_or_si128(a, b)) != 0;
+    __m128i   both;
+    uint32_t  first, last;
+    uint64_t  begin, end;
+
+    if (len >= 8) {
+        memcpy(&begin, p, 8);
+        memcpy(&end, p + len - 8, 8);
+
+    } else if (len >= 4) {
+        memcpy(&first, p, 4);
+        memcpy(&last, p + len - 4, 4);
+        begin = first | (uint64_t) last << 32;
+        end = begin;
+
+    } else {
+        return len == 0;
+    }
+
+    both = _mm_set_epi64x((int64_t) end, (int64_t) begin);
+
+    if (rfl_surt_mask(rfl_surt_odd16(both)) != 0) {
+        return 0;
+    }
+
+    if (len >= 8) {
+        memcpy(out, &begin, 8);
+        memcpy(out + len - 8, &end, 8);
+
+    } else {
+        memcpy(out, &first, 4);
+        memcpy(out + len - 4, &last, 4);
+    }
+
+    return 1;
 }
 
 
-/* And "!", "#", "$", "~", which are rare in URLs: in half the time. */
+static inline __m128i
+rfl_surt_load(const u_char *p)
+{
+    return _mm_loadu_si128((const __m128i *) (const void *) p);
+}
+
+
+static inline void
+rfl_surt_store(u_char *out, __m128i block)
+{
+    _mm_storeu_si128((__m128i *) (void *) out, block);
+}
+
+
+static inline unsigned
+rfl_surt_mask(__m128i found)
+{
+    return (unsigned) _mm_movemask_epi8(found);
+}
+
+
+/* Slashes that a dot follows. */
 
 static inline __m128i
-rfl_surt_suspect16(const u_char *p)
+rfl_surt_dots16(const u_char *p)
 {
-    __m128i  b, pair;
-
-    b = _mm_loadu_si128((const __m128i *) (const void *) p);
-    pair = _mm_or_si128(b, _mm_set1_epi8(2));
-
-    return _mm_or_si128(
-               _mm_or_si128(
-                   _mm_or_si128(_mm_cmplt_epi8(b, _mm_set1_epi8('&')),
-                                _mm_cmpgt_epi8(b, _mm_set1_epi8('z'))),
-                   _mm_or_si128(_mm_cmpeq_epi8(pair, _mm_set1_epi8('>')),
-                                _mm_cmpeq_epi8(pair, _mm_set1_epi8('^')))),
-               _mm_cmpeq_epi8(b, _mm_set1_epi8('`')));
+    return _mm_and_si128(
+               _mm_cmpeq_epi8(rfl_surt_load(p), _mm_set1_epi8('/')),
+               _mm_cmpeq_epi8(rfl_surt_load(p + 1), _mm_set1_epi8('.')));
 }
 
 
 /*
- * The bytes that rfl_surt_special has are set: by signed comparisons, to which
- * those from 0x80 on are less than a space.
+ * Bytes that may not be copied as they are, and "!", "#", "$", "~", which are
+ * rare in URLs: in half the time.  Those from "&" to "z" without six; of these
+ * "<", ">", "\\", "^" (and "|", "~") are alike but for three bits.
  */
 
 static inline __m128i
-rfl_surt_special16(const u_char *p)
+rfl_surt_odd16(__m128i block)
 {
-    __m128i  b, found, braces;
+    __m128i  alike;
 
-    b = _mm_loadu_si128((const __m128i *) (const void *) p);
+    alike = _mm_or_si128(block, _mm_set1_epi8(0x62));
 
-    found = _mm_cmplt_epi8(b, _mm_set1_epi8('!'));
+    return _mm_or_si128(
+               _mm_cmpgt_epi8(_mm_sub_epi8(block,
+                                           _mm_set1_epi8((char) (0x80 + '&'))),
+                              _mm_set1_epi8('z' - '&' - 0x80)),
+               _mm_or_si128(_mm_cmpeq_epi8(alike, _mm_set1_epi8('~')),
+                            _mm_cmpeq_epi8(block, _mm_set1_epi8('`'))));
+}
 
-    /* "{", "|", "}" and DEL, not "~" */
 
-    braces = _mm_andnot_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('~')),
-                              _mm_cmpgt_epi8(b, _mm_set1_epi8('z')));
-    found = _mm_or_si128(found, braces);
+/* Of n bytes from first on: below -128 + n once first is the least there is. */
 
-    /* two that differ in one bit: "<" and ">", "\\" and "^" with bit 1 set */
-
-    found = _mm_or_si128(found,
-                _mm_cmpeq_epi8(_mm_or_si128(b, _mm_set1_epi8(2)),
-                               _mm_set1_epi8('>')));
-    found = _mm_or_si128(found,
-                _mm_cmpeq_epi8(_mm_or_si128(b, _mm_set1_epi8(2)),
-                               _mm_set1_epi8('^')));
-
-    found = _mm_or_si128(found, _mm_cmpeq_epi8(b, _mm_set1_epi8('"')));
-    found = _mm_or_si128(found, _mm_cmpeq_epi8(b, _mm_set1_epi8('%')));
-    found = _mm_or_si128(found, _mm_cmpeq_epi8(b, _mm_set1_epi8('`')));
-
-    return found;
+static inline __m128i
+rfl_surt_within(__m128i block, int first, int n)
+{
+    return _mm_cmplt_epi8(_mm_sub_epi8(block,
+                                       _mm_set1_epi8((char) (0x80 + first))),
+                          _mm_set1_epi8((char) (n - 0x80)));
 }
 
 #endif

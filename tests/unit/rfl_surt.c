@@ -10,10 +10,38 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
 #include "guard.h"
+
+/* The same once more, as machines without vectors have it. */
+
+#define RFL_SURT_VECTORS      0
+#define rfl_surt              bytes_surt
+#define rfl_surt_begin        bytes_surt_begin
+#define rfl_surt_finish       bytes_surt_finish
+#define rfl_surt_host         bytes_surt_host
+#define rfl_surt_landing      bytes_surt_landing
+#define rfl_surt_is_tracking  bytes_surt_is_tracking
+
+void bytes_surt(const rfl_url_t *url, rfl_surt_t *surt);
+void bytes_surt_begin(const rfl_url_t *url, rfl_surt_t *surt);
+void bytes_surt_finish(const rfl_url_t *url, rfl_surt_t *surt);
+size_t bytes_surt_host(const rfl_url_t *url, u_char *out);
+rfl_rc_t bytes_surt_landing(const rfl_url_t *url, const rfl_names_t *without,
+    u_char *out, size_t *path_len, size_t *len);
+int bytes_surt_is_tracking(rfl_str_t name);
+
+#include "../../ngx_referral_module/core/rfl_surt.c"
+
+#undef rfl_surt
+#undef rfl_surt_begin
+#undef rfl_surt_finish
+#undef rfl_surt_host
+#undef rfl_surt_landing
+#undef rfl_surt_is_tracking
 
 
 #define LABEL_63  "abcdefghijklmnopqrstuvwxyz0123456789-"                     \
@@ -649,6 +677,99 @@ every_triplet_is_decoded_if_unreserved_else_upper_case(void **state)
 }
 
 
+/* Rule 5 as it is written down. */
+
+static size_t
+encode_plainly(const u_char *text, size_t len, char *out)
+{
+    char    triplet[3];
+    size_t  i, n;
+    u_char  c;
+
+    n = 0;
+
+    for (i = 0; i < len; i++) {
+
+        c = text[i];
+
+        if (c == '%' && i + 2 < len && isxdigit(text[i + 1])
+            && isxdigit(text[i + 2]))
+        {
+            memcpy(triplet, text + i + 1, 2);
+            triplet[2] = '\0';
+            c = (u_char) strtoul(triplet, NULL, 16);
+            i += 2;
+
+            n += (size_t) sprintf(out + n,
+                                  isalnum(c) || (c != 0 && strchr("-._~", c))
+                                  ? "%c" : "%%%02X", c);
+            continue;
+        }
+
+        n += (size_t) sprintf(out + n,
+                              c <= ' ' || c >= 0x7f
+                              || strchr("\"<>\\^`{|}%", c)
+                              ? "%%%02X" : "%c", c);
+    }
+
+    return n;
+}
+
+
+/* Blocks meet in every way: many short pieces, of all lengths. */
+
+static void
+random_encodings_are_those_of_the_rule_at_every_length(void **state)
+{
+    char          wanted[3 * TEXT];
+    size_t        i, n, len, piece;
+    u_char        text[TEXT];
+    rfl_url_t     url;
+    rfl_surt_t    surt;
+    unsigned int  seed;
+
+    static const char *const  pieces[] = {
+        "%e4", "%E4", "%aF", "%2f", "%41", "%7e", "%", "%4", "%g1", "%1g",
+        "\xe4", "\xc3\xa9", " ", "~", "!", "a", "bC", "<", "^", "`", "\x7f",
+        "abcdefghijklmnopqrstuvwxyz01234", "%C3%a4%C3%b6%C3%bc",
+        "\xe4\xe5\xe6\xe7\xe8\xe9\xea\xeb\xec\xed\xee\xef"
+    };
+
+    seed = 5;
+
+    for (i = 0; i < RANDOM_URLS; i++) {
+
+        memcpy(text, "http://a/x", 10);
+        n = 10 + (size_t) rand_r(&seed) % 120;
+
+        for (len = 10; len < n; len += strlen(pieces[piece])) {
+            piece = (size_t) rand_r(&seed)
+                    % (i % 2 ? 4 : sizeof(pieces) / sizeof(pieces[0]));
+            memcpy(text + len, pieces[piece], strlen(pieces[piece]));
+        }
+
+        /* cut, so that it may end within an escape */
+
+        memcpy(wanted, "a)/x", 4);
+        len = 4 + encode_plainly(text + 10, n - 10, wanted + 4);
+
+        assert_int_equal(rfl_url_parse(rfl_str(guard_copy(text, n), n), &url,
+                                       NULL),
+                         RFL_OK);
+
+        rfl_surt(&url, &surt);
+        assert_int_equal(surt.len, len);
+        assert_memory_equal(surt.buf, wanted, len);
+
+        bytes_surt(&url, &surt);
+        assert_int_equal(surt.len, len);
+        assert_memory_equal(surt.buf, wanted, len);
+
+        guard_free_all();
+    }
+}
+
+
 static void
 random_path_and_query(char *text, unsigned int *seed)
 {
@@ -714,7 +835,7 @@ random_landings_equal_the_path_of_their_surt(void **state)
     size_t        i, path_len, len;
     u_char        out[RFL_SURT_MAX];
     rfl_url_t     url, target;
-    rfl_surt_t    surt;
+    rfl_surt_t    surt, bytes;
     unsigned int  seed;
 
     seed = 3;
@@ -724,8 +845,14 @@ random_landings_equal_the_path_of_their_surt(void **state)
         strcpy(text, "http://a.example");
         random_path_and_query(text + strlen(text), &seed);
 
-        assert_int_equal(rfl_url_parse(rfl_cstr(text), &url, NULL), RFL_OK);
+        assert_int_equal(rfl_url_parse(guarded(text), &url, NULL), RFL_OK);
         rfl_surt(&url, &surt);
+        bytes_surt(&url, &bytes);
+        guard_free_all();
+
+        assert_int_equal(bytes.path_len, surt.path_len);
+        assert_int_equal(bytes.len, surt.len);
+        assert_memory_equal(bytes.buf, surt.buf, surt.len);
 
         rfl_url_parse_target(rfl_cstr(text + (i & 1 ? 0 : 16)), &target);
         assert_int_equal(rfl_surt_landing(&target, NULL, out, &path_len, &len),
@@ -851,6 +978,8 @@ main(void)
         cmocka_unit_test(every_byte_is_treated_alike_at_every_place_of_a_run),
         cmocka_unit_test(
                        every_triplet_is_decoded_if_unreserved_else_upper_case),
+        cmocka_unit_test(
+                       random_encodings_are_those_of_the_rule_at_every_length),
         cmocka_unit_test(random_surts_transform_to_themselves),
         cmocka_unit_test(random_landings_equal_the_path_of_their_surt),
         cmocka_unit_test(

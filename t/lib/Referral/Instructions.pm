@@ -111,6 +111,7 @@ sub new {
         main   => "master_process off;\n",
         under  => [ 'valgrind', '-q', '--tool=callgrind',
                     '--collect-atstart=no', '--combine-dumps=no',
+                    '--compress-strings=no',
                     '--fair-sched=yes',
                     map("--toggle-collect=ngx_http_referral_$_",
                         qw(log_handler outcome_variable)),
