@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "rfl_vector.h"
+
 
 /* Cells and records are stored as the machine holds them. */
 
@@ -294,6 +296,36 @@ rfl_copy(u_char *out, const u_char *p, size_t len)
 }
 
 
+#if (RFL_VECTORS)
+
+/* Below, for 16 bytes or more; the last block may overlap the one before. */
+
+static inline size_t
+rfl_str_find2_of16(rfl_str_t s, u_char a, u_char b)
+{
+    size_t    i;
+    __m128i   block;
+    unsigned  found;
+
+    for (i = 0; /* void */ ; i = i + 32 <= s.len ? i + 16 : s.len - 16) {
+
+        block = rfl_vector_load(s.data + i);
+        found = rfl_vector_mask(_mm_or_si128(rfl_vector_equal(block, a),
+                                             rfl_vector_equal(block, b)));
+
+        if (found != 0) {
+            return i + (size_t) __builtin_ctz(found);
+        }
+
+        if (i + 16 == s.len) {
+            return s.len;
+        }
+    }
+}
+
+#endif
+
+
 /*
  * Where the first a or b is in a text, or its length.  Eight bytes at a time:
  * a byte that is wanted becomes zero, and borrows when one is subtracted; the
@@ -307,6 +339,14 @@ rfl_str_find2(rfl_str_t s, u_char a, u_char b)
     uint64_t        bytes, x, y, found;
 
     const uint64_t  ones = 0x0101010101010101u;
+
+#if (RFL_VECTORS)
+
+    if (s.len >= 16) {
+        return rfl_str_find2_of16(s, a, b);
+    }
+
+#endif
 
     for (i = 0; i + 8 <= s.len; i += 8) {
         memcpy(&bytes, s.data + i, 8);

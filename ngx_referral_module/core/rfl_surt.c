@@ -14,25 +14,16 @@
 
 #include <arpa/inet.h>
 
-/*
- * Every x86-64 has them; elsewhere bytes are looked at one by one.  The tests
- * compile that too, as RFL_SURT_VECTORS 0, and compare the two.
- */
+/* The tests compile it without vectors too, and compare the two. */
 
 #if !defined(RFL_SURT_VECTORS)
-#if defined(__SSE2__)
-#define RFL_SURT_VECTORS  1
-#else
-#define RFL_SURT_VECTORS  0
-#endif
-#endif
-
-#if (RFL_SURT_VECTORS)
-#include <emmintrin.h>
+#define RFL_SURT_VECTORS  RFL_VECTORS
 #endif
 
 
-static u_char *rfl_surt_write_name(u_char *out, rfl_str_t name);
+static u_char *rfl_surt_write_name(u_char *out, rfl_str_t name,
+    uint64_t dots);
+static u_char *rfl_surt_write_labels(u_char *out, rfl_str_t name);
 static u_char *rfl_surt_write_ipv6(u_char *out, rfl_str_t host);
 static u_char *rfl_surt_write_lower(u_char *out, const u_char *p,
     const u_char *end);
@@ -61,12 +52,8 @@ static size_t rfl_surt_encode_escapes(u_char *out, const u_char *p,
     __m128i block, __m128i letter, unsigned begin);
 static inline int rfl_surt_copy_plain(u_char *out, const u_char *p,
     size_t len);
-static inline __m128i rfl_surt_load(const u_char *p);
-static inline void rfl_surt_store(u_char *out, __m128i block);
 static inline __m128i rfl_surt_odd16(__m128i block);
-static inline unsigned rfl_surt_mask(__m128i found);
 static inline __m128i rfl_surt_dots16(const u_char *p);
-static inline __m128i rfl_surt_within(__m128i block, int first, int n);
 #endif
 
 
@@ -123,8 +110,8 @@ static const uint32_t  rfl_surt_escaped[256] = {
 #define RFL_SURT_SLOW_FIRST  16
 #define RFL_SURT_SLOW        64
 
-#define RFL_SURT_LONG        128     /* above it memchr() is worth its call */
-#define RFL_SURT_BEHIND      16      /* bytes behind the end, written and read */
+#define RFL_SURT_LONG        128     /* above, memchr() is worth its call */
+#define RFL_SURT_BEHIND      16      /* written and read behind the end */
 
 
 #define RFL_SURT_NO_HEX  0x100
@@ -357,6 +344,7 @@ size_t
 rfl_surt_host(const rfl_url_t *url, u_char *out)
 {
     u_char     *p;
+    uint64_t    dots;
     rfl_str_t   host;
 
     if (url->scheme == RFL_SCHEME_ANDROID_APP) {
@@ -388,7 +376,8 @@ rfl_surt_host(const rfl_url_t *url, u_char *out)
         return host.len;
     }
 
-    p = rfl_surt_write_name(out, host);
+    dots = url->dots >> (host.data - url->host.data);
+    p = rfl_surt_write_name(out, host, dots);
 
     return (size_t) (p - out);
 }
@@ -453,8 +442,48 @@ rfl_surt_is_tracking(rfl_str_t name)
 }
 
 
+/* Lower case comes last: that of what is there already is written again. */
+
 static u_char *
-rfl_surt_write_name(u_char *out, rfl_str_t name)
+rfl_surt_write_name(u_char *out, rfl_str_t name, uint64_t dots)
+{
+#if (RFL_SURT_VECTORS)
+    size_t  at, len, begin;
+
+    if (dots == 0) {
+        return rfl_surt_write_labels(out, name);
+    }
+
+    at = name.len;
+    begin = 0;
+
+    do {
+        len = (size_t) __builtin_ctzll(dots) - begin;
+        at -= len;
+        rfl_copy(out + at, name.data + begin, len);
+        out[--at] = ',';
+        begin += len + 1;
+        dots &= dots - 1;
+    } while (dots != 0);
+
+    rfl_copy(out, name.data + begin, name.len - begin);
+
+    /* up to 15 bytes behind it, which become what they are or lower case */
+
+    for (at = 0; at < name.len; at += 16) {
+        rfl_vector_store(out + at,
+                         rfl_vector_lower(rfl_vector_load(out + at)));
+    }
+
+    return out + name.len;
+#else
+    return rfl_surt_write_labels(out, name);
+#endif
+}
+
+
+static u_char *
+rfl_surt_write_labels(u_char *out, rfl_str_t name)
 {
     u_char        *end;
     const u_char  *p, *last, *label;
@@ -581,7 +610,7 @@ rfl_surt_find_dots(u_char *path, u_char *end)
     for ( /* void */ ; p < end; p += 16) {
         unsigned  found;
 
-        found = rfl_surt_mask(rfl_surt_dots16(p));
+        found = rfl_vector_mask(rfl_surt_dots16(p));
 
         if (found != 0) {
             return p + __builtin_ctz(found);
@@ -635,10 +664,10 @@ rfl_surt_remove_dots(u_char *path, u_char *dots, u_char *end)
 
 #if (RFL_SURT_VECTORS)
 
-        n = rfl_surt_mask(rfl_surt_dots16(p)) & ~1u;
+        n = rfl_vector_mask(rfl_surt_dots16(p)) & ~1u;
 
         if (n == 0) {
-            rfl_surt_store(out, rfl_surt_load(p));
+            rfl_vector_store(out, rfl_vector_load(p));
             out += 16;
             p += 16;
             continue;
@@ -762,7 +791,7 @@ rfl_surt_find(const u_char *p, u_char c)
     for ( /* void */ ; /* void */ ; p += 16) {
         unsigned  found;
 
-        found = rfl_surt_mask(_mm_cmpeq_epi8(rfl_surt_load(p),
+        found = rfl_vector_mask(_mm_cmpeq_epi8(rfl_vector_load(p),
                                              _mm_set1_epi8((char) c)));
 
         if (found != 0) {
@@ -820,7 +849,7 @@ rfl_surt_name_len(const u_char *param, size_t len)
     {
         unsigned  found;
 
-        found = rfl_surt_mask(_mm_cmpeq_epi8(rfl_surt_load(param),
+        found = rfl_vector_mask(_mm_cmpeq_epi8(rfl_vector_load(param),
                                              _mm_set1_epi8('=')));
 
         if (found != 0) {
@@ -937,10 +966,10 @@ rfl_surt_encode_blocks(u_char *out, const u_char **text, const u_char *end)
 
     for (p = *text; end - p >= 16; /* void */ ) {
 
-        a = rfl_surt_load(p);
-        rfl_surt_store(out, a);
+        a = rfl_vector_load(p);
+        rfl_vector_store(out, a);
 
-        odd = rfl_surt_mask(rfl_surt_odd16(a));
+        odd = rfl_vector_mask(rfl_surt_odd16(a));
 
         if (odd != 0) {
             out = rfl_surt_encode_odd(out, &p, end, odd, &slow);
@@ -953,20 +982,20 @@ rfl_surt_encode_blocks(u_char *out, const u_char **text, const u_char *end)
         /* where one is plain the next ones are likely to be */
 
         while (end - p >= 48) {
-            a = rfl_surt_load(p);
-            b = rfl_surt_load(p + 16);
-            c = rfl_surt_load(p + 32);
+            a = rfl_vector_load(p);
+            b = rfl_vector_load(p + 16);
+            c = rfl_vector_load(p + 32);
 
             any = _mm_or_si128(rfl_surt_odd16(a), rfl_surt_odd16(b));
             any = _mm_or_si128(rfl_surt_odd16(c), any);
 
-            if (rfl_surt_mask(any) != 0) {
+            if (rfl_vector_mask(any) != 0) {
                 break;
             }
 
-            rfl_surt_store(out, a);
-            rfl_surt_store(out + 16, b);
-            rfl_surt_store(out + 32, c);
+            rfl_vector_store(out, a);
+            rfl_vector_store(out + 16, b);
+            rfl_vector_store(out + 32, c);
             out += 48;
             p += 48;
         }
@@ -991,17 +1020,18 @@ rfl_surt_encode_odd(u_char *out, const u_char **text, const u_char *end,
 
     p = *text;
 
-    block = rfl_surt_load(p);
-    begin = rfl_surt_mask(_mm_cmpeq_epi8(block, _mm_set1_epi8('%')));
+    block = rfl_vector_load(p);
+    begin = rfl_vector_mask(rfl_vector_equal(block, '%'));
 
     if (begin == 0) {
         *text = p + 16;
         return rfl_surt_encode_raw(out, p, 16);
     }
 
-    letter = rfl_surt_within(_mm_or_si128(block, _mm_set1_epi8(0x20)),
+    letter = rfl_vector_within(_mm_or_si128(block, _mm_set1_epi8(0x20)),
                              'a', 6);
-    hex = rfl_surt_mask(_mm_or_si128(letter, rfl_surt_within(block, '0', 10)));
+    hex = rfl_vector_mask(_mm_or_si128(letter,
+                                       rfl_vector_within(block, '0', 10)));
 
     /* what is behind the block may be digits */
 
@@ -1034,14 +1064,15 @@ rfl_surt_encode_odd(u_char *out, const u_char **text, const u_char *end,
 static u_char *
 rfl_surt_encode_raw(u_char *out, const u_char *p, size_t n)
 {
-    size_t  i;
+    size_t   i;
+    __m128i  raw;
 
     /* all are where somebody writes in his alphabet; signed: below a space */
 
-    if (n == 16
-        && rfl_surt_mask(_mm_cmplt_epi8(rfl_surt_load(p), _mm_set1_epi8('!')))
-           == 0xffff)
-    {
+    raw = _mm_cmplt_epi8(rfl_vector_load(p), _mm_set1_epi8('!'));
+
+    if (n == 16 && rfl_vector_mask(raw) == 0xffff) {
+
         for (i = 0; i < 16; i += 4) {
             (void) rfl_surt_put(out, rfl_surt_raw[p[i]]);
             (void) rfl_surt_put(out + 3, rfl_surt_raw[p[i + 1]]);
@@ -1082,7 +1113,7 @@ rfl_surt_encode_escapes(u_char *out, const u_char *p, __m128i block,
 
     /* those below 0x20 and from 0x80 on are not */
 
-    low = begin << 1 & rfl_surt_mask(rfl_surt_within(block, '2', 6));
+    low = begin << 1 & rfl_vector_mask(rfl_vector_within(block, '2', 6));
 
     for (tried = 0; low != 0; tried++) {
         at = (size_t) __builtin_ctz(low);
@@ -1098,11 +1129,11 @@ rfl_surt_encode_escapes(u_char *out, const u_char *p, __m128i block,
         }
     }
 
-    percent = _mm_cmpeq_epi8(block, _mm_set1_epi8('%'));
+    percent = rfl_vector_equal(block, '%');
     digits = _mm_or_si128(_mm_slli_si128(percent, 1),
                           _mm_slli_si128(percent, 2));
     letter = _mm_and_si128(_mm_and_si128(letter, digits), _mm_set1_epi8(0x20));
-    rfl_surt_store(out, _mm_andnot_si128(letter, block));
+    rfl_vector_store(out, _mm_andnot_si128(letter, block));
 
     return cut == 0 ? 16 : (size_t) __builtin_ctz(cut);
 }
@@ -1133,7 +1164,7 @@ rfl_surt_copy_plain(u_char *out, const u_char *p, size_t len)
 
     both = _mm_set_epi64x((int64_t) end, (int64_t) begin);
 
-    if (rfl_surt_mask(rfl_surt_odd16(both)) != 0) {
+    if (rfl_vector_mask(rfl_surt_odd16(both)) != 0) {
         return 0;
     }
 
@@ -1150,35 +1181,14 @@ rfl_surt_copy_plain(u_char *out, const u_char *p, size_t len)
 }
 
 
-static inline __m128i
-rfl_surt_load(const u_char *p)
-{
-    return _mm_loadu_si128((const __m128i *) (const void *) p);
-}
-
-
-static inline void
-rfl_surt_store(u_char *out, __m128i block)
-{
-    _mm_storeu_si128((__m128i *) (void *) out, block);
-}
-
-
-static inline unsigned
-rfl_surt_mask(__m128i found)
-{
-    return (unsigned) _mm_movemask_epi8(found);
-}
-
-
 /* Slashes that a dot follows. */
 
 static inline __m128i
 rfl_surt_dots16(const u_char *p)
 {
     return _mm_and_si128(
-               _mm_cmpeq_epi8(rfl_surt_load(p), _mm_set1_epi8('/')),
-               _mm_cmpeq_epi8(rfl_surt_load(p + 1), _mm_set1_epi8('.')));
+               rfl_vector_equal(rfl_vector_load(p), '/'),
+               rfl_vector_equal(rfl_vector_load(p + 1), '.'));
 }
 
 
@@ -1199,19 +1209,8 @@ rfl_surt_odd16(__m128i block)
                _mm_cmpgt_epi8(_mm_sub_epi8(block,
                                            _mm_set1_epi8((char) (0x80 + '&'))),
                               _mm_set1_epi8('z' - '&' - 0x80)),
-               _mm_or_si128(_mm_cmpeq_epi8(alike, _mm_set1_epi8('~')),
-                            _mm_cmpeq_epi8(block, _mm_set1_epi8('`'))));
-}
-
-
-/* Of n bytes from first on: below -128 + n once first is the least there is. */
-
-static inline __m128i
-rfl_surt_within(__m128i block, int first, int n)
-{
-    return _mm_cmplt_epi8(_mm_sub_epi8(block,
-                                       _mm_set1_epi8((char) (0x80 + first))),
-                          _mm_set1_epi8((char) (n - 0x80)));
+               _mm_or_si128(rfl_vector_equal(alike, '~'),
+                            rfl_vector_equal(block, '`')));
 }
 
 #endif

@@ -34,6 +34,10 @@ static rfl_str_t rfl_url_odd_target_path(rfl_str_t target);
 static rfl_rc_t rfl_url_scheme(rfl_str_t *text, rfl_url_t *url,
     const char **why);
 static int rfl_url_plain_host(rfl_str_t *text, rfl_url_t *url);
+static const u_char *rfl_url_host_end(rfl_str_t text, const u_char **label);
+#if (RFL_VECTORS)
+static size_t rfl_url_short_host(rfl_str_t text, uint64_t *dots);
+#endif
 static rfl_rc_t rfl_url_authority(rfl_str_t *text, rfl_str_t *host_port,
     const char **why);
 static void rfl_url_rest(rfl_str_t text, rfl_url_t *url);
@@ -96,6 +100,8 @@ rfl_url_parse(rfl_str_t text, rfl_url_t *url, const char **why)
         rfl_url_rest(text, url);
         return RFL_OK;
     }
+
+    url->dots = 0;
 
     rc = rfl_url_authority(&text, &host_port, why);
     if (rc != RFL_OK) {
@@ -244,23 +250,25 @@ rfl_url_plain_host(rfl_str_t *text, rfl_url_t *url)
     p = text->data;
     end = p + text->len;
 
-    for ( ;; ) {
+    url->dots = 0;
 
-        label = p;
+#if (RFL_VECTORS)
 
-        while (p < end && rfl_url_host_byte[*p] == 0) {
-            p++;
-        }
+    if (text->len >= 16) {
+        p += rfl_url_short_host(*text, &url->dots);
+    }
 
-        if (p == label || p - label > RFL_LABEL_MAX) {
+#endif
+
+    if (url->dots != 0) {
+        label = text->data + 64 - __builtin_clzll(url->dots);
+
+    } else {
+        p = rfl_url_host_end(*text, &label);
+
+        if (p == NULL) {
             return 0;
         }
-
-        if (p == end || *p != '.') {
-            break;
-        }
-
-        p++;
     }
 
     /* a number begins with a digit */
@@ -280,6 +288,101 @@ rfl_url_plain_host(rfl_str_t *text, rfl_url_t *url)
 
     return 1;
 }
+
+
+/* NULL: a label is empty, or too long.  *label is the last one. */
+
+static const u_char *
+rfl_url_host_end(rfl_str_t text, const u_char **label)
+{
+    const u_char  *p, *end;
+
+    p = text.data;
+    end = p + text.len;
+
+    for ( ;; ) {
+
+        *label = p;
+
+        while (p < end && rfl_url_host_byte[*p] == 0) {
+            p++;
+        }
+
+        if (p == *label || p - *label > RFL_LABEL_MAX) {
+            return NULL;
+        }
+
+        if (p == end || *p != '.') {
+            return p;
+        }
+
+        p++;
+    }
+}
+
+
+#if (RFL_VECTORS)
+
+/*
+ * A name of at most 63 bytes at the beginning of a text of at least 16, which
+ * has no empty label then, and none that is too long.  Returns its length; 0,
+ * and no dots: it is another one, or has no dot.
+ */
+
+static size_t
+rfl_url_short_host(rfl_str_t text, uint64_t *dots)
+{
+    size_t    i, at, len;
+    __m128i   block, name;
+    uint64_t  stops, found;
+
+    found = 0;
+
+    for (i = 0; i < 64; i += 16) {
+
+        /* the last block may overlap the one before */
+
+        at = i + 16 <= text.len ? i : text.len - 16;
+
+        block = rfl_vector_load(text.data + at);
+
+        name = _mm_or_si128(block, _mm_set1_epi8(0x20));
+        name = _mm_or_si128(rfl_vector_within(name, 'a', 26),
+                            rfl_vector_within(block, '0', 10));
+        name = _mm_or_si128(name, rfl_vector_within(block, '-', 2));
+        name = _mm_or_si128(name, rfl_vector_equal(block, '_'));
+
+        found |= (uint64_t) rfl_vector_mask(rfl_vector_equal(block, '.')) << at;
+        stops = ~rfl_vector_mask(name) & 0xffff;
+
+        if (stops == 0) {
+            if (at != i || i + 16 == text.len) {
+                break;
+            }
+
+            continue;
+        }
+
+        len = at + (size_t) __builtin_ctzll(stops);
+        found &= ((uint64_t) 1 << len) - 1;
+
+        /* neither the first nor the last one, nor two in a row */
+
+        if (len == 0 || (found & 1) || (found >> (len - 1) & 1)
+            || (found & found << 1))
+        {
+            return 0;
+        }
+
+        *dots = found;
+
+        return found == 0 ? 0 : len;
+    }
+
+    return 0;
+}
+
+#endif
 
 
 /*
@@ -328,16 +431,27 @@ rfl_url_authority(rfl_str_t *text, rfl_str_t *host_port, const char **why)
 static void
 rfl_url_rest(rfl_str_t text, rfl_url_t *url)
 {
+    size_t         n;
     const u_char  *mark;
 
     url->query = rfl_str(NULL, 0);
     url->has_query = 0;
     url->has_fragment = 0;
 
-    if (text.len <= RFL_URL_SHORT
-        && rfl_str_find2(text, '?', '#') == text.len)
-    {
-        url->path = text;
+    if (text.len <= RFL_URL_SHORT) {
+        n = rfl_str_find2(text, '?', '#');
+        url->path = rfl_str(text.data, n);
+
+        if (n < text.len && text.data[n] == '?') {
+            text = rfl_str(text.data + n + 1, text.len - n - 1);
+            n = rfl_str_find2(text, '#', '#');
+
+            url->query = rfl_str(text.data, n);
+            url->has_query = 1;
+        }
+
+        url->has_fragment = (n < text.len);
+
         return;
     }
 

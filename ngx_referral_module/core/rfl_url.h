@@ -35,6 +35,8 @@ typedef struct {
     rfl_str_t        port;       /* digits, or empty */
     rfl_str_t        path;       /* from "/", or empty */
     rfl_str_t        query;      /* without "?", or empty */
+    uint64_t         dots;       /* those of host by a bit each, or 0: they
+                                    are to be looked for */
     unsigned         has_query:1;
     unsigned         has_fragment:1;
 } rfl_url_t;

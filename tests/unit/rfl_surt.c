@@ -677,6 +677,66 @@ every_triplet_is_decoded_if_unreserved_else_upper_case(void **state)
 }
 
 
+/* Also where the text ends with the host, or within sixteen bytes. */
+
+static void
+hosts_of_every_length_are_reversed(void **state)
+{
+    char          text[TEXT], host[TEXT / 2], wanted[TEXT];
+    size_t        i, n, at, len;
+    rfl_surt_t    surt;
+    unsigned int  seed;
+
+    static const char  bytes[] = "abcXYZ019-_";
+
+    seed = 6;
+
+    for (i = 0; i < RANDOM_URLS; i++) {
+
+        n = 1 + (size_t) rand_r(&seed) % 80;
+
+        for (at = 0; at < n; at++) {
+            host[at] = bytes[(size_t) rand_r(&seed) % (sizeof(bytes) - 1)];
+
+            if (at != 0 && at != n - 1 && host[at - 1] != '.'
+                && (at % 60 == 0 || rand_r(&seed) % 6 == 0))
+            {
+                host[at] = '.';
+            }
+        }
+
+        host[n - 1] = 'q';
+        host[n] = '\0';
+
+        (void) snprintf(text, sizeof(text), "http://%s%s", host,
+                        i % 3 == 0 ? "" : i % 3 == 1 ? "/" : "?a");
+
+        /* from the last label to the first */
+
+        len = 0;
+
+        for (at = n; at > 0; at--) {
+            if (at == 1 || host[at - 2] == '.') {
+                len += (size_t) sprintf(wanted + len, "%s%.*s",
+                                        len == 0 ? "" : ",",
+                                        (int) strcspn(host + at - 1, "."),
+                                        host + at - 1);
+            }
+        }
+
+        for (at = 0; at < len; at++) {
+            wanted[at] = (char) tolower((u_char) wanted[at]);
+        }
+
+        (void) strcpy(wanted + len, i % 3 == 2 ? ")/?a" : ")/");
+
+        transform(text, &surt);
+        assert_surt(&surt, wanted, text);
+        assert_int_equal(surt.host_len, len);
+    }
+}
+
+
 /* Rule 5 as it is written down. */
 
 static size_t
@@ -978,6 +1038,7 @@ main(void)
         cmocka_unit_test(every_byte_is_treated_alike_at_every_place_of_a_run),
         cmocka_unit_test(
                        every_triplet_is_decoded_if_unreserved_else_upper_case),
+        cmocka_unit_test(hosts_of_every_length_are_reversed),
         cmocka_unit_test(
                        random_encodings_are_those_of_the_rule_at_every_length),
         cmocka_unit_test(random_surts_transform_to_themselves),
