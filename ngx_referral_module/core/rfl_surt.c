@@ -32,9 +32,9 @@ static u_char *rfl_surt_find_dots(u_char *path, u_char *end);
 static u_char *rfl_surt_remove_dots(u_char *path, u_char *dots, u_char *end);
 static u_char *rfl_surt_write_query(u_char *out, rfl_str_t query,
     const rfl_names_t *without);
-static u_char *rfl_surt_keep(u_char *out, u_char mark, const u_char *run,
-    const u_char *end);
-static inline const u_char *rfl_surt_find(const u_char *p, u_char c);
+static inline uint32_t rfl_surt_amps(const u_char *block);
+static u_char *rfl_surt_keep(u_char *out, const u_char *start,
+    const u_char *run, const u_char *p);
 static int rfl_surt_is_dropped(const u_char *param, size_t len,
     const rfl_names_t *without);
 static inline size_t rfl_surt_name_len(const u_char *param, size_t len);
@@ -111,6 +111,7 @@ static const uint32_t  rfl_surt_escaped[256] = {
 #define RFL_SURT_SLOW        64
 
 #define RFL_SURT_LONG        128     /* above, memchr() is worth its call */
+#define RFL_SURT_BLOCK       (RFL_SURT_VECTORS ? 16 : 1)
 #define RFL_SURT_BEHIND      16      /* written and read behind the end */
 
 
@@ -132,158 +133,273 @@ static const rfl_str_t  rfl_surt_app = rfl_string("android-app:");
 
 
 #define RFL_SURT_NAME_MIN    3       /* of the names below */
-#define RFL_SURT_NAME_MAX    24
+#define RFL_SURT_NAME_MAX    18
 
 /*
  * Rule 9: the arguments that advertisers, mailers and social networks add to
- * links they carry, as their documentation names them.  By first byte, lower
- * case; a name that begins otherwise costs one load.
+ * links they carry, as their documentation names them.  By first byte and
+ * length, lower case; a name of another kind costs one load.
  */
 
-static const rfl_str_t *const  rfl_surt_tracking[256] = {
+#define RFL_SURT_NAMES(first, len)  (((first) & 31) | (len) << 5)
 
-    ['_'] = (const rfl_str_t[]) {
-        rfl_string("_ga"),               /* Google Analytics, cross-domain */
-        rfl_string("_gac"),              /* Google Analytics, cross-domain */
-        rfl_string("_gl"),               /* Google tag, cross-domain */
-        rfl_string("_hsenc"),            /* HubSpot, mail */
-        rfl_string("_hsmi"),             /* HubSpot, mail */
-        rfl_string("__hsfp"),            /* HubSpot, cross-domain */
-        rfl_string("__hssc"),            /* HubSpot, cross-domain */
-        rfl_string("__hstc"),            /* HubSpot, cross-domain */
-        rfl_string("_branch_match_id"),  /* Branch */
-        rfl_string("_branch_referrer"),  /* Branch */
-        rfl_string("_kx"),               /* Klaviyo */
-        rfl_string("_openstat"),         /* Openstat, Yandex Direct */
-        rfl_string("")
+static const char *const *const
+    rfl_surt_tracking[RFL_SURT_NAMES(31, RFL_SURT_NAME_MAX) + 1] = {
+
+    [RFL_SURT_NAMES('_', 3)] = (const char *const []) {
+        "_ga",                   /* Google Analytics, cross-domain */
+        "_gl",                   /* Google tag, cross-domain */
+        "_kx",                   /* Klaviyo */
+        NULL
     },
 
-    ['c'] = (const rfl_str_t[]) {
-        rfl_string("cjevent"),           /* CJ Affiliate */
-        rfl_string("")
+    [RFL_SURT_NAMES('_', 4)] = (const char *const []) {
+        "_gac",                  /* Google Analytics, cross-domain */
+        NULL
     },
 
-    ['d'] = (const rfl_str_t[]) {
-        rfl_string("dclid"),             /* Google Display & Video 360 */
-        rfl_string("dicbo"),             /* Outbrain */
-        rfl_string("")
+    [RFL_SURT_NAMES('_', 5)] = (const char *const []) {
+        "_hsmi",                 /* HubSpot, mail */
+        NULL
     },
 
-    ['e'] = (const rfl_str_t[]) {
-        rfl_string("ef_id"),             /* Adobe Advertising */
-        rfl_string("epik"),              /* Pinterest */
-        rfl_string("")
+    [RFL_SURT_NAMES('_', 6)] = (const char *const []) {
+        "_hsenc",                /* HubSpot, mail */
+        "__hsfp",                /* HubSpot, cross-domain */
+        "__hssc",                /* HubSpot, cross-domain */
+        "__hstc",                /* HubSpot, cross-domain */
+        NULL
     },
 
-    ['f'] = (const rfl_str_t[]) {
-        rfl_string("fbclid"),            /* Meta */
-        rfl_string("")
+    [RFL_SURT_NAMES('_', 9)] = (const char *const []) {
+        "_openstat",             /* Openstat, Yandex Direct */
+        NULL
     },
 
-    ['g'] = (const rfl_str_t[]) {
-        rfl_string("gclid"),             /* Google Ads */
-        rfl_string("gclsrc"),            /* Google Ads, Search Ads 360 */
-        rfl_string("gbraid"),            /* Google Ads, web to app */
-        rfl_string("gad_source"),        /* Google Ads */
-        rfl_string("gad_campaignid"),    /* Google Ads */
-        rfl_string("")
+    [RFL_SURT_NAMES('_', 16)] = (const char *const []) {
+        "_branch_match_id",      /* Branch */
+        "_branch_referrer",      /* Branch */
+        NULL
     },
 
-    ['h'] = (const rfl_str_t[]) {
-        rfl_string("hsctatracking"),     /* HubSpot, call to action */
-        rfl_string("")
+    [RFL_SURT_NAMES('c', 7)] = (const char *const []) {
+        "cjevent",               /* CJ Affiliate */
+        NULL
     },
 
-    ['i'] = (const rfl_str_t[]) {
-        rfl_string("igsh"),              /* Instagram */
-        rfl_string("igshid"),            /* Instagram */
-        rfl_string("irclickid"),         /* Impact */
-        rfl_string("")
+    [RFL_SURT_NAMES('d', 5)] = (const char *const []) {
+        "dclid",                 /* Google Display & Video 360 */
+        "dicbo",                 /* Outbrain */
+        NULL
     },
 
-    ['l'] = (const rfl_str_t[]) {
-        rfl_string("li_fat_id"),         /* LinkedIn */
-        rfl_string("")
+    [RFL_SURT_NAMES('e', 4)] = (const char *const []) {
+        "epik",                  /* Pinterest */
+        NULL
     },
 
-    ['m'] = (const rfl_str_t[]) {
-        rfl_string("mc_cid"),            /* Mailchimp */
-        rfl_string("mc_eid"),            /* Mailchimp */
-        rfl_string("mkt_tok"),           /* Adobe Marketo */
-        rfl_string("ml_subscriber"),     /* MailerLite */
-        rfl_string("ml_subscriber_hash"),  /* MailerLite */
-        rfl_string("msclkid"),           /* Microsoft Advertising */
-        rfl_string("mtm_campaign"),      /* Matomo */
-        rfl_string("mtm_cid"),           /* Matomo */
-        rfl_string("mtm_content"),       /* Matomo */
-        rfl_string("mtm_group"),         /* Matomo */
-        rfl_string("mtm_keyword"),       /* Matomo */
-        rfl_string("mtm_kwd"),           /* Matomo */
-        rfl_string("mtm_medium"),        /* Matomo */
-        rfl_string("mtm_placement"),     /* Matomo */
-        rfl_string("mtm_source"),        /* Matomo */
-        rfl_string("")
+    [RFL_SURT_NAMES('e', 5)] = (const char *const []) {
+        "ef_id",                 /* Adobe Advertising */
+        NULL
     },
 
-    ['o'] = (const rfl_str_t[]) {
-        rfl_string("oly_anon_id"),       /* Olytics */
-        rfl_string("oly_enc_id"),        /* Olytics */
-        rfl_string("")
+    [RFL_SURT_NAMES('f', 6)] = (const char *const []) {
+        "fbclid",                /* Meta */
+        NULL
     },
 
-    ['p'] = (const rfl_str_t[]) {
-        rfl_string("pk_campaign"),       /* Matomo, as Piwik */
-        rfl_string("pk_cid"),            /* Matomo, as Piwik */
-        rfl_string("pk_content"),        /* Matomo, as Piwik */
-        rfl_string("pk_keyword"),        /* Matomo, as Piwik */
-        rfl_string("pk_kwd"),            /* Matomo, as Piwik */
-        rfl_string("pk_medium"),         /* Matomo, as Piwik */
-        rfl_string("pk_source"),         /* Matomo, as Piwik */
-        rfl_string("")
+    [RFL_SURT_NAMES('g', 5)] = (const char *const []) {
+        "gclid",                 /* Google Ads */
+        NULL
     },
 
-    ['q'] = (const rfl_str_t[]) {
-        rfl_string("qclid"),             /* Quora */
-        rfl_string("")
+    [RFL_SURT_NAMES('g', 6)] = (const char *const []) {
+        "gclsrc",                /* Google Ads, Search Ads 360 */
+        "gbraid",                /* Google Ads, web to app */
+        NULL
     },
 
-    ['r'] = (const rfl_str_t[]) {
-        rfl_string("rb_clickid"),        /* Rebrandly */
-        rfl_string("rdt_cid"),           /* Reddit */
-        rfl_string("")
+    [RFL_SURT_NAMES('g', 10)] = (const char *const []) {
+        "gad_source",            /* Google Ads */
+        NULL
     },
 
-    ['s'] = (const rfl_str_t[]) {
-        rfl_string("s_kwcid"),           /* Adobe Advertising */
-        rfl_string("sccid"),             /* Snapchat */
-        rfl_string("srsltid"),           /* Google Merchant Center */
-        rfl_string("")
+    [RFL_SURT_NAMES('g', 14)] = (const char *const []) {
+        "gad_campaignid",        /* Google Ads */
+        NULL
     },
 
-    ['t'] = (const rfl_str_t[]) {
-        rfl_string("tblci"),             /* Taboola */
-        rfl_string("ttclid"),            /* TikTok */
-        rfl_string("twclid"),            /* X (Twitter) */
-        rfl_string("")
+    [RFL_SURT_NAMES('h', 13)] = (const char *const []) {
+        "hsctatracking",         /* HubSpot, call to action */
+        NULL
     },
 
-    ['v'] = (const rfl_str_t[]) {
-        rfl_string("vero_conv"),         /* Vero */
-        rfl_string("vero_id"),           /* Vero */
-        rfl_string("")
+    [RFL_SURT_NAMES('i', 4)] = (const char *const []) {
+        "igsh",                  /* Instagram */
+        NULL
     },
 
-    ['w'] = (const rfl_str_t[]) {
-        rfl_string("wbraid"),            /* Google Ads, app to web */
-        rfl_string("wickedid"),          /* Wicked Reports */
-        rfl_string("")
+    [RFL_SURT_NAMES('i', 6)] = (const char *const []) {
+        "igshid",                /* Instagram */
+        NULL
     },
 
-    ['y'] = (const rfl_str_t[]) {
-        rfl_string("yclid"),             /* Yandex Direct */
-        rfl_string("ymclid"),            /* Yandex Market */
-        rfl_string("ysclid"),            /* Yandex Search */
-        rfl_string("")
+    [RFL_SURT_NAMES('i', 9)] = (const char *const []) {
+        "irclickid",             /* Impact */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('l', 9)] = (const char *const []) {
+        "li_fat_id",             /* LinkedIn */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('m', 6)] = (const char *const []) {
+        "mc_cid",                /* Mailchimp */
+        "mc_eid",                /* Mailchimp */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('m', 7)] = (const char *const []) {
+        "mkt_tok",               /* Adobe Marketo */
+        "msclkid",               /* Microsoft Advertising */
+        "mtm_cid",               /* Matomo */
+        "mtm_kwd",               /* Matomo */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('m', 9)] = (const char *const []) {
+        "mtm_group",             /* Matomo */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('m', 10)] = (const char *const []) {
+        "mtm_medium",            /* Matomo */
+        "mtm_source",            /* Matomo */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('m', 11)] = (const char *const []) {
+        "mtm_content",           /* Matomo */
+        "mtm_keyword",           /* Matomo */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('m', 12)] = (const char *const []) {
+        "mtm_campaign",          /* Matomo */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('m', 13)] = (const char *const []) {
+        "ml_subscriber",         /* MailerLite */
+        "mtm_placement",         /* Matomo */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('m', 18)] = (const char *const []) {
+        "ml_subscriber_hash",    /* MailerLite */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('o', 10)] = (const char *const []) {
+        "oly_enc_id",            /* Olytics */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('o', 11)] = (const char *const []) {
+        "oly_anon_id",           /* Olytics */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('p', 6)] = (const char *const []) {
+        "pk_cid",                /* Matomo, as Piwik */
+        "pk_kwd",                /* Matomo, as Piwik */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('p', 9)] = (const char *const []) {
+        "pk_medium",             /* Matomo, as Piwik */
+        "pk_source",             /* Matomo, as Piwik */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('p', 10)] = (const char *const []) {
+        "pk_content",            /* Matomo, as Piwik */
+        "pk_keyword",            /* Matomo, as Piwik */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('p', 11)] = (const char *const []) {
+        "pk_campaign",           /* Matomo, as Piwik */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('q', 5)] = (const char *const []) {
+        "qclid",                 /* Quora */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('r', 7)] = (const char *const []) {
+        "rdt_cid",               /* Reddit */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('r', 10)] = (const char *const []) {
+        "rb_clickid",            /* Rebrandly */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('s', 5)] = (const char *const []) {
+        "sccid",                 /* Snapchat */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('s', 7)] = (const char *const []) {
+        "s_kwcid",               /* Adobe Advertising */
+        "srsltid",               /* Google Merchant Center */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('t', 5)] = (const char *const []) {
+        "tblci",                 /* Taboola */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('t', 6)] = (const char *const []) {
+        "ttclid",                /* TikTok */
+        "twclid",                /* X (Twitter) */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('v', 7)] = (const char *const []) {
+        "vero_id",               /* Vero */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('v', 9)] = (const char *const []) {
+        "vero_conv",             /* Vero */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('w', 6)] = (const char *const []) {
+        "wbraid",                /* Google Ads, app to web */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('w', 8)] = (const char *const []) {
+        "wickedid",              /* Wicked Reports */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('y', 5)] = (const char *const []) {
+        "yclid",                 /* Yandex Direct */
+        NULL
+    },
+
+    [RFL_SURT_NAMES('y', 6)] = (const char *const []) {
+        "ymclid",                /* Yandex Market */
+        "ysclid",                /* Yandex Search */
+        NULL
     }
 };
 
@@ -408,8 +524,8 @@ rfl_surt_landing(const rfl_url_t *url, const rfl_names_t *without,
 int
 rfl_surt_is_tracking(rfl_str_t name)
 {
-    u_char            lower[RFL_SURT_NAME_MAX];
-    const rfl_str_t  *known;
+    u_char              lower[RFL_SURT_NAME_MAX];
+    const char *const  *known;
 
     if (name.len < RFL_SURT_NAME_MIN) {
         return 0;
@@ -422,18 +538,20 @@ rfl_surt_is_tracking(rfl_str_t name)
                && name.len >= rfl_surt_utm.len && name.data[3] == '_';
     }
 
-    known = rfl_surt_tracking[rfl_lower(name.data[0])];
+    if (name.len > RFL_SURT_NAME_MAX) {
+        return 0;
+    }
 
-    if (known == NULL || name.len > RFL_SURT_NAME_MAX) {
+    known = rfl_surt_tracking[RFL_SURT_NAMES(name.data[0], name.len)];
+
+    if (known == NULL) {
         return 0;
     }
 
     rfl_lower_copy(lower, name.data, name.len);
 
-    for ( /* void */ ; known->len != 0; known++) {
-        if (known->len == name.len
-            && rfl_str_same(known->data, lower, name.len))
-        {
+    for ( /* void */ ; *known != NULL; known++) {
+        if (rfl_str_same((const u_char *) *known, lower, name.len)) {
             return 1;
         }
     }
@@ -706,57 +824,81 @@ rfl_surt_remove_dots(u_char *path, u_char *dots, u_char *end)
 static u_char *
 rfl_surt_write_query(u_char *out, rfl_str_t query, const rfl_names_t *without)
 {
-    size_t         len;
-    u_char         mark;
-    u_char        *end;
-    const u_char  *p, *run, *amp;
+    size_t          len, least;
+    u_char         *start, *end;
+    uint32_t        amps;
+    const u_char   *p, *run, *amp, *block;
 
     if (query.len == 0) {
         return out;
     }
 
-    p = out + 1;
+    start = out;
+    block = out + 1;
+    p = block;
     run = p;
-    mark = '?';
 
     end = rfl_surt_write_encoded(out + 1, query);
-    memset(end, '&', RFL_SURT_BEHIND);
+    memset(end, 0, RFL_SURT_BEHIND);
+    *end = '&';
 
-    while (p < end) {
+    /* shorter ones have no name that is known; empty ones are less than none */
 
-        amp = rfl_surt_find(p, '&');
-        len = (size_t) (amp - p);
+    least = (without == NULL) ? RFL_SURT_NAME_MIN - 1 : 0;
 
-        if (len == 0
-            || ((len >= RFL_SURT_NAME_MIN || without != NULL)
-                && rfl_surt_is_dropped(p, len, without)))
-        {
+    for ( /* void */ ; block <= end; block += RFL_SURT_BLOCK) {
 
-            if (run != p) {
-                out = rfl_surt_keep(out, mark, run, p - 1);
-                mark = '&';
+        for (amps = rfl_surt_amps(block); amps != 0; amps &= amps - 1) {
+
+            amp = block + __builtin_ctz(amps);
+            len = (size_t) (amp - p);
+
+            if (len - 1 >= least
+                && (len == 0 || rfl_surt_is_dropped(p, len, without)))
+            {
+                if (run != p) {
+                    out = rfl_surt_keep(out, start, run, p);
+                }
+
+                run = amp + 1;
             }
 
-            run = amp + 1;
+            p = amp + 1;
         }
-
-        p = amp + 1;
     }
 
-    return run < p ? rfl_surt_keep(out, mark, run, p - 1) : out;
+    return run == p ? out : rfl_surt_keep(out, start, run, p);
 }
 
 
-/* out is before run. */
+/* Where "&" is in a block. */
+
+static inline uint32_t
+rfl_surt_amps(const u_char *block)
+{
+#if (RFL_SURT_VECTORS)
+    return rfl_vector_mask(rfl_vector_equal(rfl_vector_load(block), '&'));
+#else
+    return *block == '&';
+#endif
+}
+
+
+/*
+ * The parameters from run up to p, which is behind their last "&".  out is
+ * before them.
+ */
 
 static u_char *
-rfl_surt_keep(u_char *out, u_char mark, const u_char *run, const u_char *end)
+rfl_surt_keep(u_char *out, const u_char *start, const u_char *run,
+    const u_char *p)
 {
     size_t    i, n;
     uint64_t  first, last;
 
-    n = (size_t) (end - run);
-    *out++ = mark;
+    n = (size_t) (p - 1 - run);
+    *out = (out == start) ? '?' : '&';
+    out++;
 
     if (out == run) {
         return out + n;
@@ -767,7 +909,7 @@ rfl_surt_keep(u_char *out, u_char mark, const u_char *run, const u_char *end)
 
     } else if (n >= 8) {
         memcpy(&first, run, 8);
-        memcpy(&last, end - 8, 8);
+        memcpy(&last, run + n - 8, 8);
         memcpy(out, &first, 8);
         memcpy(out + n - 8, &last, 8);
 
@@ -778,36 +920,6 @@ rfl_surt_keep(u_char *out, u_char mark, const u_char *run, const u_char *end)
     }
 
     return out + n;
-}
-
-
-/* c is there, or behind the end. */
-
-static inline const u_char *
-rfl_surt_find(const u_char *p, u_char c)
-{
-#if (RFL_SURT_VECTORS)
-
-    for ( /* void */ ; /* void */ ; p += 16) {
-        unsigned  found;
-
-        found = rfl_vector_mask(_mm_cmpeq_epi8(rfl_vector_load(p),
-                                             _mm_set1_epi8((char) c)));
-
-        if (found != 0) {
-            return p + __builtin_ctz(found);
-        }
-    }
-
-#else
-
-    while (*p != c) {
-        p++;
-    }
-
-    return p;
-
-#endif
 }
 
 

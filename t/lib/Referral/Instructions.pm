@@ -340,7 +340,12 @@ sub cases {
         $self->distinct('hostile-short', 3, \&hostile_short),
         $self->distinct('hostile-long', 3, \&hostile_long),
         $self->distinct('hostile-registered', 1, \&hostile_registered),
-        $self->distinct('hostile-escaped', 1, \&hostile_escaped),
+        $self->distinct('hostile-escaped', 1, sub { hostile_of('%e4', @_) }),
+        $self->distinct('hostile-decoded', 1, sub { hostile_of('%41', @_) }),
+        $self->distinct('hostile-raw', 1, sub { hostile_of("\xe4", @_) }),
+        $self->distinct('hostile-dots', 1, sub { hostile_of('/.', @_) }),
+        $self->distinct('hostile-parameters', 1,
+                        sub { hostile_of('&a', "$_[0]?") }),
         $self->distinct('hostile-prefixes', 1, \&hostile_prefixes),
         $self->distinct('hostile-deepest', 1, \&hostile_deepest),
     );
@@ -377,10 +382,15 @@ sub hostile_registered {
 }
 
 
-sub hostile_escaped {
-    my $url = sprintf 'https://www.blog%07d.example/%d', $_[0] % 100, $_[0];
+# The same, of one piece that each rule of SURTs has its work with.
 
-    return $url . '%e4' x ((4096 - length $url) / 3);
+sub hostile_of {
+    my ($piece, $path) = @_;
+
+    my $url = sprintf 'https://www.blog%07d.example/%s', $path =~ /^(\d+)/ && $1 % 100,
+                      $path;
+
+    return $url . $piece x ((4096 - length $url) / length $piece);
 }
 
 
