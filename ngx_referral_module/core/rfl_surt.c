@@ -48,8 +48,12 @@ static u_char *rfl_surt_encode_blocks(u_char *out, const u_char **text,
 static inline u_char *rfl_surt_encode_odd(u_char *out, const u_char **text,
     const u_char *end, unsigned odd, size_t *slow);
 static u_char *rfl_surt_encode_raw(u_char *out, const u_char *p, size_t n);
-static size_t rfl_surt_encode_escapes(u_char *out, const u_char *p,
+static inline size_t rfl_surt_encode_escapes(u_char *out, const u_char *p,
     __m128i block, __m128i letter, unsigned begin);
+static size_t rfl_surt_encode_script(u_char *out, const u_char *p,
+    const u_char *end);
+static inline unsigned rfl_surt_not_script16(u_char *out, const u_char *p,
+    unsigned begin, unsigned high);
 static inline int rfl_surt_copy_plain(u_char *out, const u_char *p,
     size_t len);
 static inline __m128i rfl_surt_odd16(__m128i block);
@@ -111,6 +115,7 @@ static const uint32_t  rfl_surt_escaped[256] = {
 #define RFL_SURT_SLOW        64
 
 #define RFL_SURT_LONG        128     /* above, memchr() is worth its call */
+#define RFL_SURT_THIRDS      0x9249  /* each third byte, of 16 */
 #define RFL_SURT_BLOCK       (RFL_SURT_VECTORS ? 16 : 1)
 #define RFL_SURT_BEHIND      16      /* written and read behind the end */
 
@@ -1140,8 +1145,17 @@ rfl_surt_encode_odd(u_char *out, const u_char **text, const u_char *end,
         return rfl_surt_encode_raw(out, p, 16);
     }
 
+    if (begin == RFL_SURT_THIRDS) {
+        n = rfl_surt_encode_script(out, p, end);
+
+        if (n != 0) {
+            *text = p + n;
+            return out + n;
+        }
+    }
+
     letter = rfl_vector_within(_mm_or_si128(block, _mm_set1_epi8(0x20)),
-                             'a', 6);
+                               'a', 6);
     hex = rfl_vector_mask(_mm_or_si128(letter,
                                        rfl_vector_within(block, '0', 10)));
 
@@ -1212,7 +1226,7 @@ rfl_surt_encode_raw(u_char *out, const u_char *p, size_t n)
  * done, up to one that is cut off; 0: one of them is to be decoded.
  */
 
-static size_t
+static inline size_t
 rfl_surt_encode_escapes(u_char *out, const u_char *p, __m128i block,
     __m128i letter, unsigned begin)
 {
@@ -1248,6 +1262,72 @@ rfl_surt_encode_escapes(u_char *out, const u_char *p, __m128i block,
     rfl_vector_store(out, _mm_andnot_si128(letter, block));
 
     return cut == 0 ? 16 : (size_t) __builtin_ctz(cut);
+}
+
+
+/*
+ * Names in other scripts are nothing but escapes: 16 of them are 48 bytes.
+ * Returns how many bytes are of such, with no escape that is decoded.
+ */
+
+static size_t
+rfl_surt_encode_script(u_char *out, const u_char *p, const u_char *end)
+{
+    unsigned       wrong;
+    const u_char  *start;
+
+    for (start = p; end - p >= 48; p += 48, out += 48) {
+
+        wrong = rfl_surt_not_script16(out, p, RFL_SURT_THIRDS,
+                                      RFL_SURT_THIRDS << 1 & 0xffff);
+
+        /* most that are not show it here */
+
+        if (wrong != 0) {
+            break;
+        }
+
+        wrong = rfl_surt_not_script16(out + 16, p + 16, RFL_SURT_THIRDS >> 1,
+                                       RFL_SURT_THIRDS);
+        wrong |= rfl_surt_not_script16(out + 32, p + 32, RFL_SURT_THIRDS >> 2,
+                                       RFL_SURT_THIRDS >> 1);
+
+        if (wrong != 0) {
+            break;
+        }
+    }
+
+    return (size_t) (p - start);
+}
+
+
+/* begin, high: where "%" and the first digits have to be. */
+
+static inline unsigned
+rfl_surt_not_script16(u_char *out, const u_char *p, unsigned begin,
+    unsigned high)
+{
+    __m128i   block, percent, letter, any;
+    unsigned  low;
+
+    block = rfl_vector_load(p);
+    percent = rfl_vector_equal(block, '%');
+    letter = rfl_vector_within(_mm_or_si128(block, _mm_set1_epi8(0x20)),
+                               'a', 6);
+
+    any = _mm_or_si128(percent, letter);
+    any = _mm_or_si128(any, rfl_vector_within(block, '0', 10));
+
+    letter = _mm_and_si128(letter, _mm_set1_epi8(0x20));
+    rfl_vector_store(out, _mm_andnot_si128(letter, block));
+
+    /* those below 0x20 and from 0x80 on are not decoded */
+
+    low = rfl_vector_mask(rfl_vector_within(block, '2', 6));
+
+    return (rfl_vector_mask(percent) ^ begin)
+           | (rfl_vector_mask(any) ^ 0xffff)
+           | (low & high);
 }
 
 
