@@ -37,7 +37,10 @@
 #include "rfl_url.h"
 
 
-/* Every byte may become three; the host gains a bracket and a prefix. */
+/*
+ * Every byte may become three; the host gains a bracket and a prefix; 16 bytes
+ * behind the end are written and read while one is made.
+ */
 
 #define RFL_SURT_MAX  (3 * RFL_URL_MAX + 32)
 
@@ -78,7 +81,8 @@ void rfl_surt_finish(const rfl_url_t *url, rfl_surt_t *surt);
 
 /*
  * The host alone, by rules 2 to 4, without ")"; size of out: RFL_HOST_MAX +
- * 16.  Returns its length.
+ * 16; up to 15 bytes behind the host may become lower case.  Returns its
+ * length.
  */
 
 size_t rfl_surt_host(const rfl_url_t *url, u_char *out);
