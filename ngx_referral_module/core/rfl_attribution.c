@@ -82,13 +82,8 @@ static rfl_outcome_t rfl_unmatched(const rfl_request_t *request,
     rfl_referrer_kind_t kind, const rfl_trace_t *trace);
 static rfl_outcome_t rfl_without_referer(rfl_str_t site,
     const rfl_trace_t *trace);
-static void rfl_attribute_apart(rfl_registry_t *registry,
-    const rfl_request_t *request, rfl_attribution_t *a,
-    const rfl_trace_t *trace);
-static void rfl_attribute_keep(const rfl_request_t *request,
-    uint64_t snapshot, const rfl_attribution_t *a);
-static inline rfl_rc_t rfl_attribute_place(const rfl_request_t *request,
-    rfl_recent_place_t *place) __attribute__((always_inline));
+static rfl_rc_t rfl_attribute_place(const rfl_request_t *request,
+    rfl_recent_place_t *place);
 static void rfl_attribute_keep(const rfl_request_t *request, uint64_t snapshot,
     const rfl_attribution_t *a);
 static uint64_t rfl_attribute_anew(rfl_registry_t *registry,
@@ -221,7 +216,7 @@ rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
     rfl_recent_answer_t  answer;
 
     if (!request->has_place || registry == NULL || trace != NULL) {
-        rfl_attribute_apart(registry, request, a, trace);
+        (void) rfl_attribute_anew(registry, request, a, trace);
         return;
     }
 
@@ -255,28 +250,6 @@ rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
 }
 
 
-/* Where the place was not asked for, or there is none. */
-
-static __attribute__((noinline)) void
-rfl_attribute_apart(rfl_registry_t *registry, const rfl_request_t *request,
-    rfl_attribution_t *a, const rfl_trace_t *trace)
-{
-    rfl_request_t  with_place;
-
-    if (!request->has_place && registry != NULL && trace == NULL) {
-        with_place = *request;
-        rfl_attribute_soon(&with_place);
-
-        if (with_place.has_place) {
-            rfl_attribute(registry, &with_place, a, NULL);
-            return;
-        }
-    }
-
-    (void) rfl_attribute_anew(registry, request, a, trace);
-}
-
-
 void
 rfl_attribute_soon(rfl_request_t *request)
 {
@@ -288,7 +261,7 @@ rfl_attribute_soon(rfl_request_t *request)
 
 /* RFL_FULL: it is not worth to be kept. */
 
-static inline rfl_rc_t
+static rfl_rc_t
 rfl_attribute_place(const rfl_request_t *request, rfl_recent_place_t *place)
 {
     rfl_recent_question_t  question;
@@ -1469,13 +1442,13 @@ rfl_follow_up(rfl_registry_t *registry, const rfl_request_t *request,
     rfl_attribution_t  a;
 
     next = *request;
-    next.has_place = 0;
     next.is_foreign = 0;
 
     if (!rfl_follow_resolve(&next, rfl_str_trim(location), server_names, buf)) {
         return 0;
     }
 
+    rfl_attribute_soon(&next);
     rfl_attribute(registry, &next, &a, NULL);
 
     return a.outcome == RFL_OUTCOME_MATCHED

@@ -32,12 +32,12 @@ typedef struct {
     const rfl_names_t      *tag_names;   /* or NULL */
     rfl_patterns_t         *patterns;    /* of this registry; NULL: a pattern
                                             is compiled each time */
-    rfl_recent_t           *recent;      /* of this registry; NULL: all is
-                                            looked up each time.  own_hosts'
-                                            and tag_names' tables stay where
-                                            and as they are */
+    rfl_recent_t           *recent;      /* of this registry; NULL: nothing is
+                                            kept.  own_hosts' and tag_names'
+                                            tables stay where and as they
+                                            are */
     rfl_recent_place_t      place;       /* rfl_attribute_soon() fills it */
-    unsigned                has_place;   /* 0: it was not asked */
+    unsigned                has_place;   /* 0: all is looked up */
     unsigned                is_foreign;          /* rfl_referrer_is_site() was
                                                     asked and said 0 */
 } rfl_request_t;
@@ -76,9 +76,10 @@ typedef struct {
 
 /*
  * registry NULL: it is not available, lookup_failed is set where it was
- * needed.  What was decided lately is not decided again, unless a trace is
- * asked for.  The function begins and ends its own read transaction.  It
- * allocates nothing but to compile a pattern that is not in the cache.
+ * needed.  What was decided lately is not decided again if the request has a
+ * place, unless a trace is asked for.  The function begins and ends its own
+ * read transaction.  It allocates nothing but to compile a pattern that is not
+ * in the cache.
  */
 
 void rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
@@ -86,9 +87,9 @@ void rfl_attribute(rfl_registry_t *registry, const rfl_request_t *request,
 
 
 /*
- * To be called, with the same request and some work of the caller's in between,
- * before rfl_attribute(): what that reads of the process's memory is on its way
- * then.  It changes no answer.
+ * Gives the request its place among what was decided lately, which changes no
+ * answer.  That place is then on its way from memory: best is some other work
+ * between this and rfl_attribute() with the same request.
  */
 
 void rfl_attribute_soon(rfl_request_t *request);

@@ -411,6 +411,7 @@ test_what_is_kept_is_used(void **state)
     request.landing = rfl_cstr("/x");
     request.host = rfl_cstr("shop.example");
     request.recent = site.recent;
+    rfl_attribute_soon(&request);
 
     rfl_attribute(site.reader, &request, &a, NULL);
     assert_int_equal(a.outcome, RFL_OUTCOME_UNREGISTERED);
@@ -627,7 +628,7 @@ site_ask(site_t *site)
 
     request.recent = recent;
 
-    if (roll(2) == 0) {
+    if (roll(10) != 0) {
         rfl_attribute_soon(&request);
     }
 
