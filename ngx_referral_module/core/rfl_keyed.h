@@ -18,7 +18,7 @@
 #ifndef RFL_KEYED_H
 #define RFL_KEYED_H
 
-#include "rfl_hash.h"
+#include "rfl_base.h"
 
 
 /* So many bytes, each text rounded up to 16, are hashed at most. */
