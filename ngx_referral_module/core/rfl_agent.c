@@ -42,7 +42,7 @@ typedef struct {
 } rfl_agent_index_t;
 
 
-/* A set is a cache line and a few bytes elsewhere. */
+/* Verdicts lie apart: the keys of a set are looked at with each request. */
 
 typedef struct {
     uint64_t  keys[RFL_AGENT_WAYS][2];   /* both 0: empty */

@@ -298,7 +298,7 @@ rfl_copy(u_char *out, const u_char *p, size_t len)
 
 #if (RFL_VECTORS)
 
-/* Below, for 16 bytes or more; the last block may overlap the one before. */
+/* rfl_str_find2() of 16 bytes or more; the last block may overlap another. */
 
 static inline size_t
 rfl_str_find2_of16(rfl_str_t s, u_char a, u_char b)

@@ -345,7 +345,7 @@ sub cases {
         $self->distinct('hostile-raw', 1, sub { hostile_of("\xe4", @_) }),
         $self->distinct('hostile-dots', 1, sub { hostile_of('/.', @_) }),
         $self->distinct('hostile-parameters', 1,
-                        sub { hostile_of('&a', "$_[0]?") }),
+                        sub { hostile_of('&a', $_[0], '?') }),
         $self->distinct('hostile-prefixes', 1, \&hostile_prefixes),
         $self->distinct('hostile-deepest', 1, \&hostile_deepest),
     );
@@ -385,10 +385,10 @@ sub hostile_registered {
 # The same, of one piece that each rule of SURTs has its work with.
 
 sub hostile_of {
-    my ($piece, $path) = @_;
+    my ($piece, $n, $mark) = @_;
 
-    my $url = sprintf 'https://www.blog%07d.example/%s', $path =~ /^(\d+)/ && $1 % 100,
-                      $path;
+    my $url = sprintf 'https://www.blog%07d.example/%d%s', $n % 100, $n,
+                      $mark // '';
 
     return $url . $piece x ((4096 - length $url) / length $piece);
 }
