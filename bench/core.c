@@ -29,6 +29,7 @@
 #include "rfl_hash.h"
 #include "rfl_ledger.h"
 #include "rfl_pattern.h"
+#include "rfl_record.h"
 #include "rfl_registry.h"
 
 
@@ -39,6 +40,7 @@
 #define CALLS_MIN     256
 #define TEXTS         (1 << 18)          /* a power of two */
 #define WARM          10
+#define RECENT        1024               /* a power of two */
 
 #define TEXT_MAX      96
 #define LANDING       "/landing/7?utm_source=blog"
@@ -60,6 +62,9 @@ typedef struct {
     rfl_registry_t       *registry;
     rfl_patterns_t       *patterns;
     rfl_agent_cache_t    *agents;
+    rfl_recent_t         *recent;
+    rfl_counters_t       *counters;
+    int                   fd;            /* of counters */
     rfl_pattern_t        *pattern;
     rfl_class_input_t     class_input;
     rfl_surt_t            surt;
@@ -79,6 +84,7 @@ static void put_list(uint32_t n);
 static void page_of(uint32_t i, char *text, const char *fmt);
 static int measure_pure(bench_t *b);
 static int measure_probes(bench_t *b, const char *path, uint32_t n);
+static int measure_recent(bench_t *b, uint32_t n);
 static void fill_texts(bench_t *b, uint32_t n, const char *fmt);
 static void measure(bench_t *b, const char *name,
     void (*call)(bench_t *b, size_t i));
@@ -103,6 +109,7 @@ static void call_agent_seen(bench_t *b, size_t i);
 static void call_regex(bench_t *b, size_t i);
 static void call_probe(bench_t *b, size_t i);
 static void call_decide(bench_t *b, size_t i);
+static void call_request(bench_t *b, size_t i);
 
 
 #define BROWSER  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, " \
@@ -131,6 +138,7 @@ main(int argc, char **argv)
     uint32_t  n;
 
     memset(&b, 0, sizeof(bench_t));
+    b.fd = -1;
 
     if (argc > 2 && strcmp(argv[1], "time") == 0) {
         return measure_command(argv + 2);
@@ -164,7 +172,14 @@ main(int argc, char **argv)
                 " | flush PATH COUNTERS N | time COMMAND...\n");
     }
 
+    rfl_counters_close(b.counters);
+
+    if (b.fd != -1) {
+        (void) close(b.fd);
+    }
+
     rfl_registry_close(b.registry);
+    rfl_recent_free(b.recent);
     rfl_patterns_free(b.patterns);
     rfl_agent_cache_free(b.agents);
     rfl_pattern_free(b.pattern);
@@ -265,6 +280,48 @@ measure_probes(bench_t *b, const char *path, uint32_t n)
 
     fill_texts(b, n, "https://none-%08x.example/2024/post-%u");
     measure(b, "unregistered, cold", call_decide);
+
+    return measure_recent(b, n);
+}
+
+
+/* All that core does for a request, counting included. */
+
+static int
+measure_recent(bench_t *b, uint32_t n)
+{
+    rfl_registry_meta_t  meta;
+
+    b->agents = rfl_agent_cache_create();
+    b->recent = rfl_recent_create();
+
+    if (b->agents == NULL || b->recent == NULL
+        || rfl_registry_begin(b->registry, 0, &b->err) != RFL_OK)
+    {
+        return failed(b, "tables");
+    }
+
+    (void) rfl_registry_meta(b->registry, &meta);
+    rfl_registry_end(b->registry);
+
+    b->fd = rfl_counters_volatile_create("bench", getuid());
+
+    if (b->fd == -1
+        || rfl_counters_volatile_open(&b->counters, b->fd, meta.uuid,
+                                      meta.next_id, meta.next_id,
+                                      RFL_COUNTERS_WRITE|RFL_COUNTERS_CREATE,
+                                      (uint64_t) time(NULL), &b->err)
+           != RFL_OK
+        || rfl_counters_reserve(b->counters, meta.next_id, &b->err) != RFL_OK
+        || rfl_ring_open(b->counters, 0, &b->err) != RFL_OK)
+    {
+        return failed(b, "counters");
+    }
+
+    fill_texts(b, n, "https://site-%08x.example/2024/post-%u");
+    b->mask = RECENT - 1;
+
+    measure(b, "registered, seen recently", call_request);
 
     return 0;
 }
@@ -424,6 +481,54 @@ call_decide(bench_t *b, size_t i)
     rfl_attribute(b->registry, &request, &attribution, NULL);
 
     b->found += attribution.id + rfl_classify(&b->class_input, NULL);
+}
+
+
+/* A click, as nginx has one counted: attribution, class, counters, event. */
+
+static void
+call_request(bench_t *b, size_t i)
+{
+    int             is_bot;
+    text_t         *t;
+    rfl_record_t    record;
+    rfl_request_t   request;
+
+    t = &b->texts[i & b->mask];
+
+    memset(&request, 0, sizeof(rfl_request_t));
+    memset(&record, 0, sizeof(rfl_record_t));
+
+    request.referer = rfl_str(t->text, t->len);
+    request.landing = rfl_cstr(LANDING);
+    request.host = rfl_cstr("shop.example");
+    request.patterns = b->patterns;
+    request.recent = b->recent;
+
+    rfl_attribute_soon(&request);
+
+    is_bot = rfl_agent_is_bot(b->agents, rfl_cstr(BROWSER));
+
+    rfl_attribute(b->registry, &request, &record.attribution, NULL);
+    rfl_counters_soon(b->counters, record.attribution.id);
+
+    record.status = 200;
+
+    if (rfl_class_is_page(rfl_cstr("GET"), record.status,
+                          rfl_cstr("document"),
+                          rfl_cstr("text/html,application/xhtml+xml")))
+    {
+        record.class = is_bot ? RFL_CLASS_BOT : RFL_CLASS_CLICK;
+    }
+
+    record.bytes = 1000;
+    record.host = request.host;
+    record.now = 1700000000;
+    record.now_ms = record.now * 1000;
+
+    rfl_record(&b->counters->stripes[0], b->counters, &record);
+
+    b->found += record.attribution.id;
 }
 
 

@@ -1,15 +1,14 @@
 package Bench;
 
-# What a benchmark found, row by row, beside what it should be.
+# What a benchmark found, row by row.
 #
-#     my $bench = Bench->new('scale');             reads --full, --rows FILE
-#     $bench->row('import of 1,000,000 links', $s, 's', most => 4);
-#     $bench->row('requests a second', $ratio, '', least => 0.97);
-#     $bench->finish;
+#     my $bench = Bench->new('scale', 'keep=s' => \my $keep);
+#     $bench->row('import, 1,000,000 links', $s, 's');
 #
-# A row is printed as it comes, unless quiet => 1 was given.  With --rows FILE
-# it is also added to that file, a line of JSON each: bench/run makes one table
-# of them.
+# new() reads --full, --tiny and --rows FILE, and what else it is given.  A row
+# is printed as it comes, unless $bench->{quiet} is set.  With --rows FILE it is
+# also added to that file, a line of JSON each: bench/run makes one table of
+# them, and Goals says what they should be.
 
 use strict;
 use warnings;
@@ -22,31 +21,74 @@ use lib "$FindBin::Bin/../t/lib";
 
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(commas median spread verdict);
+our @EXPORT_OK = qw(commas median spread);
+
+
+# Lists, by how long they are: "tiny" has all that --full has, so that each
+# step of it can be tried in two minutes.  repeated: Referers that come again.
+
+my %sizes = (
+    full => { repeated => 1000, small => 1000, medium => 100_000,
+              large => 1_000_000, huge => 10_000_000 },
+    quick => { repeated => 1000, small => 1000, medium => 100_000 },
+    tiny => { repeated => 100, small => 300, medium => 1000, large => 2000,
+              huge => 4000 },
+);
 
 
 sub new {
-    my ($class, $part, %arg) = @_;
+    my ($class, $part, %option) = @_;
 
-    my $self = bless { part => $part, full => 0, %arg }, $class;
+    my $self = bless { part => $part }, $class;
 
-    GetOptions('full' => \$self->{full}, 'rows=s' => \$self->{rows})
-        or die "usage: bench/$part [--full] [--rows FILE] ...\n";
+    GetOptions('full' => \$self->{full}, 'tiny' => \$self->{tiny},
+               'rows=s' => \$self->{rows}, %option)
+        or die "usage: see the top of bench/$part\n";
 
     $| = 1;
+
+    # who interrupts it finds no nginx and no list left behind
+
+    $SIG{INT} = $SIG{TERM} = sub { exit 1 };
 
     return $self;
 }
 
 
-sub full { return $_[0]{full} }
+# All that --full has is done.
+
+sub full { return $_[0]{full} || $_[0]{tiny} }
+
+sub tiny { return $_[0]{tiny} }
+
+sub mode {
+    my ($self) = @_;
+
+    return $self->{tiny} ? 'tiny' : $self->{full} ? 'full' : 'quick';
+}
+
+
+# undef: the quick run has no such list.
+
+sub size {
+    my ($self, $name) = @_;
+
+    return size_of($self->mode, $name);
+}
+
+
+sub size_of {
+    my ($mode, $name) = @_;
+
+    return $sizes{$mode}{$name};
+}
 
 
 sub row {
-    my ($self, $name, $figure, $unit, %goal) = @_;
+    my ($self, $name, $figure, $unit) = @_;
 
     my $row = { part => $self->{part}, name => $name, figure => $figure + 0,
-                unit => $unit, %goal };
+                unit => $unit };
 
     print format_row($row), "\n" unless $self->{quiet};
 
@@ -61,36 +103,8 @@ sub row {
 sub format_row {
     my ($row) = @_;
 
-    return sprintf '%-60s %11s %-7s %9s  %s', $row->{name},
-                   number($row->{figure}), $row->{unit}, goal($row),
-                   verdict($row);
-}
-
-
-sub goal {
-    my ($row) = @_;
-
-    return '<= ' . number($row->{most}) if defined $row->{most};
-    return '>= ' . number($row->{least}) if defined $row->{least};
-    return '';
-}
-
-
-# By how much, of the goal.
-
-sub verdict {
-    my ($row) = @_;
-
-    my $goal = $row->{most} // $row->{least};
-
-    return '' if !defined $goal;
-
-    my $over = defined $row->{most} ? $row->{figure} - $goal
-                                    : $goal - $row->{figure};
-
-    return 'ok' if $over <= 0;
-    return sprintf 'missed by %.0f %%', 100 * $over / $goal if $goal != 0;
-    return 'missed';
+    return sprintf '%-68s %11s %s', $row->{name}, number($row->{figure}),
+                   $row->{unit};
 }
 
 

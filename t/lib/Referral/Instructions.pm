@@ -12,6 +12,9 @@ package Referral::Instructions;
 # compiler and one nginx: setting() tells which.  Within those, heap addresses
 # and random secrets move a figure by a few.
 #
+# growth => [ SMALL, LARGE ] instead: two registries of the list of bench/core,
+# each in a directory named by how many links it has; cold requests alone.
+#
 # One process serves three registries: "special" with links of every kind,
 # "small" and "large" with pages only, 1,000 and as many as asked for.  A request
 # to the status tree makes callgrind write what it collected since the last.
@@ -89,16 +92,24 @@ sub setting {
 sub new {
     my ($class, %arg) = @_;
 
-    die "the large list must not be the small one\n" if $arg{links} == SMALL;
+    my $growth = $arg{growth};
+    my $links = defined $growth ? links_in($growth->[1]) : $arg{links};
+
+    die "the large list must not be the small one\n" if $links == SMALL;
 
     my $self = bless {
-        links   => $arg{links},
+        links   => $links,
         twins   => $arg{twins} // 1000,
         cold    => $arg{cold} // 200,
         map     => $arg{map} // MAP,
+        growth  => $growth,
     }, $class;
 
-    my %dir = (
+    my %dir = defined $growth ? (
+        special => $self->registry('special', 1, \&special),
+        small   => $growth->[0],
+        large   => $growth->[1],
+    ) : (
         special => $self->registry('special', $self->{twins}, \&special),
         small   => $self->registry('pages', SMALL, \&pages),
         large   => $self->registry('pages', $self->{links}, \&pages),
@@ -127,6 +138,17 @@ sub new {
         or die "the registries were not opened:\n" . $t->log_tail . "\n";
 
     return $self;
+}
+
+
+# A registry that bench/scale has kept says it by its name.
+
+sub links_in {
+    my ($dir) = @_;
+
+    my ($n) = $dir =~ m{(\d+)/?$} or die "$dir: its name is no number\n";
+
+    return $n;
 }
 
 
@@ -296,6 +318,8 @@ sub special {
 sub cases {
     my ($self) = @_;
 
+    return $self->growth_cases if defined $self->{growth};
+
     my $cold = $self->{cold};
     my $page = page(0);
 
@@ -349,6 +373,46 @@ sub cases {
         $self->distinct('hostile-prefixes', 1, \&hostile_prefixes),
         $self->distinct('hostile-deepest', 1, \&hostile_deepest),
     );
+}
+
+
+# Pages of bench/core's list, far apart, and its unknown hosts.
+
+sub growth_cases {
+    my ($self) = @_;
+
+    return map {
+        my ($port, $dir) = @$_;
+        my $n = links_in($dir);
+        my $links = commas($n) . ' links';
+        my $link = sub { $_[0] * 7919 % $n };
+
+        die "$dir: fewer links than are asked for\n"
+            if $n < $self->{cold} + 20;
+
+        ($self->distinct("registered, $links", $port,
+                         sub { listed('site', $link->($_[0])) }, undef,
+                         sub { '/landing/' . $link->($_[0]) % 1000 }),
+         $self->distinct("unregistered, $links", $port,
+                         sub { listed('none', $link->($_[0])) }))
+    } [ 2, $self->{growth}[0] ], [ 3, $self->{growth}[1] ];
+}
+
+
+sub listed {
+    my ($name, $i) = @_;
+
+    return sprintf 'https://%s-%08x.example/2024/post-%u', $name,
+                   ($i * 2654435761) & 0xffffffff, $i;
+}
+
+
+sub commas {
+    my ($n) = @_;
+
+    1 while $n =~ s/^(\d+)(\d{3})/$1,$2/;
+
+    return $n;
 }
 
 
