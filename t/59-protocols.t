@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 
-# However a request comes (TLS, HTTP/2, HTTP/3) and however it is answered
-# (from a file, a part of it, another server, a cache, compressed, by nginx
-# itself): it counts once.  What t/11-classes.t has is not tried again.
+# However a request comes (TLS, early data, HTTP/2, HTTP/3), however it is
+# answered (from a file, a part of it, another server, a cache, compressed, by
+# nginx itself) and whenever its client leaves: it counts once.  What
+# t/11-classes.t has (keepalive, pipelining, ...) is not tried again.
 
 use strict;
 use warnings;
@@ -38,9 +39,17 @@ my $v3 = $has_v3 ? 'listen 127.0.0.1:%%PORT2%% quic;' : '';
 
 my $cache = $has_cache ? <<'CONF' : 'location = /cached { return 200; }';
         location = /cached {
-            proxy_pass http://127.0.0.1:%%PORT3%%/page;
+            proxy_pass http://127.0.0.1:%%PORT3%%/files/page.html;
             proxy_cache pages;
             proxy_cache_valid 200 1h;
+            add_header X-Cache $upstream_cache_status;
+        }
+        location = /stale {
+            proxy_pass http://127.0.0.1:%%PORT3%%/page;
+            proxy_cache pages;
+            proxy_cache_valid 200 1s;
+            proxy_cache_use_stale updating;
+            proxy_cache_background_update on;
             add_header X-Cache $upstream_cache_status;
         }
 CONF
@@ -58,12 +67,24 @@ my $pages = $has_cache ? 'proxy_cache_path %%DIR%%/cache keys_zone=pages:1m;'
                        : '';
 my $gzip = $has_gzip ? 'gzip on; gzip_min_length 1; gzip_proxied any;' : '';
 
-my $t = Referral::Test->new(http => <<"CONF");
+# It takes connections, and never answers.
+
+my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64)
+    or die "no free port: $!\n";
+my $silent_port = $silent->sockport;
+
+my $t = Referral::Test->new(nports => 4, http => <<"CONF");
     %%REGISTRY%%
 
     $pages
     log_subrequest on;
+    ssl_protocols TLSv1.2 TLSv1.3;
     limit_req_zone \$server_name zone=slow:64k rate=1r/m;
+
+    upstream one_is_dead {
+        server 127.0.0.1:1 max_fails=0;
+        server 127.0.0.1:%%PORT3%%;
+    }
 
     server {
         listen 127.0.0.1:%%PORT%%;
@@ -76,6 +97,13 @@ my $t = Referral::Test->new(http => <<"CONF");
         location /files/ { alias %%DIR%%/html/; }
         location = /proxied { proxy_pass http://127.0.0.1:%%PORT3%%/page; }
         location = /missing { proxy_pass http://127.0.0.1:%%PORT3%%/none; }
+        location = /silent {
+            proxy_pass http://127.0.0.1:$silent_port;
+            proxy_read_timeout 200ms;
+        }
+        location = /second-try { proxy_pass http://one_is_dead/page; }
+        location = /sent-on { proxy_pass http://127.0.0.1:%%PORT3%%; }
+        location = /cycle { rewrite ^ /cycle last; }
         location = /upload { proxy_pass http://127.0.0.1:%%PORT3%%/page; }
         location = /limited { limit_req zone=slow; try_files /none \@page; }
         location = /mirrored { mirror /copy; try_files /none \@page; }
@@ -98,16 +126,44 @@ my $t = Referral::Test->new(http => <<"CONF");
 
         ssl_certificate %%DIR%%/cert.pem;
         ssl_certificate_key %%DIR%%/key.pem;
+        ssl_early_data on;
 
         location / { return 200 "page"; }
+        location = /early { return 200 "early: \$ssl_early_data"; }
         location /none { return 404; }
         location /files/ { alias %%DIR%%/html/; }
+        location = /silent { proxy_pass http://127.0.0.1:$silent_port; }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT2%% ssl$listen_v2;
+        server_name members.example;
+        referral main;
+
+        ssl_certificate %%DIR%%/cert.pem;
+        ssl_certificate_key %%DIR%%/key.pem;
+        ssl_client_certificate %%DIR%%/cert.pem;
+        ssl_verify_client on;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT4%%$listen_v2;
+        $v2
+        server_name shop.example;
+        referral main;
+
+        location / { return 200 "page"; }
+        location = /silent { proxy_pass http://127.0.0.1:$silent_port; }
     }
 
     server {
         listen 127.0.0.1:%%PORT3%%;
         location / { return 404; }
         location = /page { return 200 "page"; }
+        location = /sent-on {
+            add_header X-Accel-Redirect /files/page.html;
+            return 204;
+        }
         location /files/ { alias %%DIR%%/html/; }
     }
 CONF
@@ -120,6 +176,7 @@ my $key = $t->ctl_ok('add', $page);
 
 $t->write_file('html/page.html', '<p>page</p>' x 100);
 $t->write_file('html/big.html', 'x' x 10_000);
+$t->write_file('html/huge.html', 'x' x 50_000_000);
 certificate();
 $t->start;
 
@@ -166,6 +223,100 @@ sub curl {
 }
 
 
+# What curl does with a client that has no patience, or loses it.
+
+sub curl_leaves {
+    my ($name, @curl) = @_;
+
+    my ($exit) = $t->run_command(undef, 'curl', '-sk', '--noproxy', '*', '-A',
+        $agent, '-H', 'Accept: text/html', '-e', $page, '-m', 1,
+        '-o', '/dev/null', @curl);
+    is($exit, 28, $name);
+}
+
+
+# A request for the standard input of openssl s_client.  What is wrong with a
+# Host ends the reading of headers.
+
+sub request_text {
+    my ($uri, $host) = @_;
+
+    return "GET $uri HTTP/1.1\r\nReferer: $page\r\n"
+           . Referral::Connection::browser_lines() . 'Host: '
+           . ($host // 'shop.example') . "\r\nConnection: close\r\n\r\n";
+}
+
+
+sub s_client {
+    my ($stdin, @args) = @_;
+
+    my ($exit, $out, $err) = $t->run_command($stdin, 'openssl', 's_client',
+        '-connect', '127.0.0.1:' . $t->port(2), '-servername', 'shop.example',
+        '-ign_eof', @args);
+
+    return $out . $err;
+}
+
+
+# -- HTTP/2 in bytes: what no client does by itself (RFC 9113, RFC 7541) -----
+
+my %frame = (headers => 1, reset => 3, settings => 4, ping => 6);
+
+
+sub frame {
+    my ($type, $flags, $stream, $payload) = @_;
+
+    return pack('CnCCN', length($payload) >> 16, length($payload) & 0xffff,
+                $frame{$type}, $flags, $stream) . $payload;
+}
+
+
+# Each header as a literal, which no table remembers.
+
+sub h2_request {
+    my ($stream, $uri, @more) = @_;
+
+    my @headers = (':method', 'GET', ':scheme', 'http', ':path', $uri,
+                   ':authority', 'shop.example', 'accept', 'text/html',
+                   'user-agent', $agent, 'referer', $page, @more);
+    my $block = '';
+
+    while (my ($name, $value) = splice @headers, 0, 2) {
+        $block .= pack 'C C/a C/a', 0, $name, $value;
+    }
+
+    return frame('headers', 0x5, $stream, $block);
+}
+
+
+sub h2_reset { return frame('reset', 0, $_[0], pack 'N', 8) }
+
+
+sub h2_connection {
+    my $c = $t->connection($t->port(4));
+
+    $c->send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame('settings', 0, 0, ''));
+
+    return $c;
+}
+
+
+# When nginx answers a ping it has read what was sent before it.
+
+sub h2_ping {
+    my ($c) = @_;
+
+    my $ping = frame('ping', 0x1, 0, 'referral');
+
+    $c->send(frame('ping', 0, 0, 'referral'));
+
+    return wait_until(sub {
+        $c->fill(time + 5);
+        return index($c->{buffer}, $ping) >= 0;
+    }, 10);
+}
+
+
 sub certificate {
     my ($exit, $out, $err) = $t->run_command(undef, qw(openssl req -x509
         -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2
@@ -194,8 +345,106 @@ counts('plain HTTP to a TLS port (497)', { errors_4xx => 1 }, sub {
     $c->close;
 });
 
+counts('a session that is taken up again', { clicks => 2 }, sub {
+    my $file = $t->dir . '/session';
+
+    like(s_client(request_text('/'), '-sess_out', $file), qr/^New, TLS/m,
+         'a new one');
+    like(s_client(request_text('/'), '-sess_in', $file), qr/^Reused, TLS/m,
+         'the same');
+});
+
+counts('early data (0-RTT)', { clicks => 3, errors_4xx => 1 }, sub {
+    my $file = $t->dir . '/early';
+    my $said = s_client(request_text('/early'), '-tls1_3', '-sess_out', $file);
+
+    like($said, qr/^early: (?!1)/m, 'none with a new session');
+
+    for my $row ([ '/early', qr/^early: 1/m ], [ '/none', qr{^HTTP/1.1 404}m ])
+    {
+        my ($uri, $answer) = @$row;
+        my $request = $t->write_file('request', request_text($uri));
+
+        s_client(request_text('/'), '-tls1_3', '-sess_out', $file)
+            if $uri eq '/none';
+
+        $said = s_client(undef, '-tls1_3', '-sess_in', $file, '-early_data',
+                         $request);
+        like($said, qr/^Early data was accepted/m, 'the server takes it');
+        like($said, $answer, 'and answers');
+    }
+});
+
+counts('no certificate where one is asked for (496)', { errors_4xx => 1 }, sub {
+    my $port = $t->port(2);
+    my $out = curl('--http1.1', '--resolve', "members.example:$port:127.0.0.1",
+                   '-w', '%{http_code}', '-o', '/dev/null',
+                   "https://members.example:$port/");
+    is($out, '400', 'is refused');
+});
+
+counts('a host the connection is not for (421)', { errors_4xx => 1 }, sub {
+    like(s_client(request_text('/', 'members.example')), qr{^HTTP/1.1 421 }m,
+         'is misdirected');
+});
+
+counts('connections that never become TLS are no requests', { clicks => 1 },
+       sub {
+    my $c = $t->connection($t->port(2));
+    $c->send(pack 'H*', '16030100050100000100');
+    $c->close;
+    $c = $t->connection($t->port(2));
+    $c->close;
+    curl('--http1.1', '-o', '/dev/null', "$https/");
+});
+
 SKIP: {
-    skip 'no HTTP/2 in nginx or curl', 2
+    skip 'no HTTP/2 in nginx', 7 unless $has_v2;
+
+    counts('an HTTP/2 client that takes a request back', { other => 1 }, sub {
+        my $c = h2_connection();
+        $c->send(h2_request(1, '/silent'));
+        my $asked = $silent->accept;
+        $c->send(h2_reset(1));
+        ok(h2_ping($c), 'the connection lives on');
+        $c->close;
+    });
+
+    counts('it asks again, on the same connection', { other => 1, clicks => 1 },
+           sub {
+        my $c = h2_connection();
+        $c->send(h2_request(1, '/silent'));
+        my $asked = $silent->accept;
+        $c->send(h2_reset(1) . h2_request(3, '/'));
+        ok(h2_ping($c), 'and is answered');
+        $c->close;
+    });
+
+    counts('it takes each back at once', { clicks => 20 }, sub {
+        my $c = h2_connection();
+        $c->send(join '', map { (h2_request($_, '/'), h2_reset($_)) }
+                          map { 2 * $_ + 1 } 0 .. 19);
+        ok(h2_ping($c), 'the connection lives on');
+        $c->close;
+    });
+
+    counts('it leaves without a word', { other => 10 }, sub {
+        my $c = h2_connection();
+        $c->send(join '', map { h2_request(2 * $_ + 1, '/silent') } 0 .. 9);
+        my @asked = map { $silent->accept } 1 .. 10;
+        $c->abort;
+    });
+
+    counts('a request HTTP/2 does not allow', { errors_4xx => 1 }, sub {
+        my $c = h2_connection();
+        $c->send(h2_request(1, '/', ':path', '/'));
+        h2_ping($c);
+        $c->close;
+    });
+}
+
+SKIP: {
+    skip 'no HTTP/2 in nginx or curl', 4
         if !$has_v2 || $curl !~ /HTTP2/;
 
     counts('streams of one HTTP/2 connection', { clicks => 20,
@@ -206,16 +455,22 @@ SKIP: {
         is($out, '2 ' x 30, 'HTTP/2');
     });
 
+    counts('HEAD and POST', { other => 2 }, sub {
+        is(curl('--http2', '-I', '-o', '/dev/null', "$https/"), '2 ', 'HEAD');
+        is(curl('--http2', '-d', 'x', '-o', '/dev/null', "$https/"), '2 ',
+           'POST');
+    });
+
     # The client that leaves in the middle of an answer has had a part of it.
 
-    $t->write_file('html/huge.html', 'x' x 50_000_000);
-
     counts('an HTTP/2 client that leaves', { clicks => 1 }, sub {
-        my ($exit) = $t->run_command(undef, 'curl', '-sk', '--http2',
-            '--noproxy', '*', '-A', $agent, '-H', 'Accept: text/html', '-e',
-            $page, '-m', 1, '--limit-rate', '10k', '-o', '/dev/null',
-            "$https/files/huge.html");
-        is($exit, 28, 'it was in a hurry');
+        curl_leaves('it was in a hurry', '--http2', '--limit-rate', '10k',
+                    "$https/files/huge.html");
+    });
+
+    counts('one that never had an answer', { other => 1 }, sub {
+        curl_leaves('it was in a hurry', '--http2', "$https/silent");
+        my $asked = $silent->accept;
     });
 }
 
@@ -225,7 +480,33 @@ SKIP: {
     counts('HTTP/3', { clicks => 2, errors_4xx => 1 }, sub {
         my $out = curl('--http3-only', map { ('-o', '/dev/null', "$https$_") }
                                            qw(/a /b /none));
-        is($out, '3 3 3 ', 'HTTP/3');
+        is($out, '3 3 3 ', 'one request after the other');
+    });
+
+    counts('streams of one HTTP/3 connection', { clicks => 20,
+           errors_4xx => 10 }, sub {
+        my @uris = map { ("/a$_", "/none$_", "/files/page.html?$_") } 1 .. 10;
+        my $out = curl('--http3-only', '--parallel', '--parallel-max', 30,
+                       map { ('-o', '/dev/null', "$https$_") } @uris);
+        is($out, '3 ' x 30, 'at the same time');
+    });
+
+    counts('HEAD, POST and a part, over HTTP/3', { other => 2, clicks => 1 },
+           sub {
+        my @curl = ('--http3-only', '-o', '/dev/null');
+        is(curl(@curl, '-I', "$https/"), '3 ', 'HEAD');
+        is(curl(@curl, '-d', 'x', "$https/"), '3 ', 'POST');
+        is(curl(@curl, '-r', '0-99', "$https/files/page.html"), '3 ', 'a part');
+    });
+
+    counts('an HTTP/3 client that leaves', { clicks => 1 }, sub {
+        curl_leaves('it was in a hurry', '--http3-only', '--limit-rate', '10k',
+                    "$https/files/huge.html");
+    });
+
+    counts('one that never had an answer', { other => 1 }, sub {
+        curl_leaves('it was in a hurry', '--http3-only', "$https/silent");
+        my $asked = $silent->accept;
     });
 }
 
@@ -253,21 +534,41 @@ one('what it must have and has not', 'errors_4xx', 412, 'GET',
     '/files/page.html', 'If-Match' => '"another"');
 
 SKIP: {
-    skip 'no gzip', 2 unless $has_gzip;
+    skip 'no gzip', 4 unless $has_gzip;
 
-    my $compressed;
+    for my $uri (qw(/files/page.html /sent-on)) {
+        my $compressed;
 
-    counts('compressed', { clicks => 1 }, sub {
-        $compressed = $t->request('GET', '/files/page.html', Referer => $page,
-                                  'Accept-Encoding' => 'gzip');
-    });
-    is($compressed->{headers}{'content-encoding'}, 'gzip', 'it is');
+        counts("compressed: $uri", { clicks => 1 }, sub {
+            $compressed = $t->request('GET', $uri, Referer => $page,
+                                      'Accept-Encoding' => 'gzip');
+        });
+        is($compressed->{headers}{'content-encoding'}, 'gzip', 'it is');
+    }
 }
 
 one('from another server', 'clicks', 200, 'GET', '/proxied');
+one('its header alone', 'other', 200, 'HEAD', '/proxied');
 one('its error', 'errors_4xx', 404, 'GET', '/missing');
+one('from the second server that was tried', 'clicks', 200, 'GET',
+    '/second-try');
+one('where another server sends it (X-Accel-Redirect)', 'clicks', 200, 'GET',
+    '/sent-on');
+one('not in time', 'errors_5xx', 504, 'GET', '/silent');
+one('in circles', 'errors_5xx', 500, 'GET', '/cycle');
 one('too large a body', 'other', 413, 'POST', '/upload', Body => 'x' x 2000);
 one('a body', 'other', 200, 'POST', '/upload', Body => 'x' x 500);
+one('a body that waits to be asked for', 'other', 200, 'POST', '/upload',
+    Body => 'x' x 500, Expect => '100-continue');
+counts('a body in chunks', { other => 1 }, sub {
+    my $c = $t->connection;
+    $c->send($c->format_request('POST', '/upload', Referer => $page,
+                               'Transfer-Encoding' => 'chunked')
+             . "3\r\nabc\r\n0\r\n\r\n");
+    my $r = $c->read_response;
+    is($r->{status}, 200, 'is taken');
+    $c->close;
+});
 one('within a limit', 'clicks', 200, 'GET', '/limited');
 one('beyond it', 'errors_5xx', 503, 'GET', '/limited');
 one('with a copy for another server', 'clicks', 200, 'GET', '/mirrored');
@@ -278,13 +579,32 @@ is_deeply(counted($t, sub {
           }), { direct => 1 }, 'nginx does not read on, to the Referer');
 
 SKIP: {
-    skip 'no cache', 6 unless $has_cache;
+    skip 'no cache', 15 unless $has_cache;
 
     for my $status (qw(MISS HIT HIT)) {
         my $r;
 
         counts("a page of the cache: $status", { clicks => 1 }, sub {
             $r = $t->get('/cached', Referer => $page);
+        });
+        is($r->{headers}{'x-cache'}, $status, 'it was');
+    }
+
+    one('a part of the page of the cache', 'clicks', 206, 'GET', '/cached',
+        Range => 'bytes=0-1');
+    one('its header alone', 'other', 200, 'HEAD', '/cached');
+
+    # nginx asks for a new page by a request of its own, behind the answer.
+
+    one('a page that will be stale', 'clicks', 200, 'GET', '/stale');
+    sleep 2;
+
+    for my $status (qw(STALE HIT)) {
+        my $r;
+
+        counts("a page renewed in the background: $status", { clicks => 1 },
+               sub {
+            $r = $t->get('/stale', Referer => $page);
         });
         is($r->{headers}{'x-cache'}, $status, 'it was');
     }
