@@ -13,7 +13,7 @@ use Test::More;
 
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(settled counted counters_of flat nonzero sum summary);
-use Referral::Test qw(wait_until);
+use Referral::Test qw(nginx_has wait_until);
 
 
 my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8)
@@ -85,7 +85,7 @@ my $t = Referral::Test->new(http => <<"CONF");
     }
 
     server {
-        listen 127.0.0.1:%%PORT3%% http2;
+        listen 127.0.0.1:%%PORT3%%%%HTTP2%%;
     }
 CONF
 
@@ -270,7 +270,8 @@ SKIP: {
     my $port = $t->port(3);
     my $curl = `curl --version 2>/dev/null`;
 
-    skip 'no curl that speaks HTTP/2', 1 if $curl !~ /HTTP2/;
+    skip 'no HTTP/2 in nginx or curl', 1
+        if !nginx_has('http_v2_module') || $curl !~ /HTTP2/;
 
     is_deeply(counted($t, sub {
                   my ($exit, $out, $err) = $t->run_command(undef, 'curl', '-s',

@@ -340,7 +340,7 @@ SKIP: {
         $1
         location /tls/up \{ return 301 https://\$host\$request_uri; \}
     }r =~ s{listen 127\.0\.0\.1:%%PORT3%%;\s+server_name plain\.example;}{
-        listen 127.0.0.1:%%PORT3%% ssl http2;
+        listen 127.0.0.1:%%PORT3%% ssl%%HTTP2%%;
         server_name shop.example;
         ssl_certificate $dir/cert.pem;
         ssl_certificate_key $dir/key.pem;

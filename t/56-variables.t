@@ -13,7 +13,8 @@ use Test::More;
 
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(counted links_of settled sum summary);
-use Referral::Test qw(wait_until);
+use Referral::Http2 qw(asked taken_back);
+use Referral::Test qw(nginx_has wait_until);
 
 
 my $backend = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8)
@@ -43,7 +44,7 @@ my $t = Referral::Test->new(http => <<"CONF");
 
     server {
         listen 127.0.0.1:%%PORT%%;
-        listen 127.0.0.1:%%PORT2%% http2;
+        listen 127.0.0.1:%%PORT2%%%%HTTP2%%;
         server_name shop.example;
         access_log %%DIR%%/v.log v;
 
@@ -276,23 +277,29 @@ is_deeply($changes, { matched => 2, exact => 2, clicks => 2, internal => 1,
 
 # HTTP/2: several streams at once, one of them cancelled.
 
-click_is('HTTP/2', counted($t, sub { http2([ '/' ]) }));
-is_deeply(counted($t, sub { http2([ qw(/ /gone /ssi/page.html /part) ]) }, 4),
-          { matched => 4, exact => 4, clicks => 3, clicks_by_page => 3,
-            errors_4xx => 1, 'clicks.matched' => 3 },
-          'HTTP/2: streams of one connection');
-is_deeply(counted($t, sub {
-              my $c = http2([ '/slow' ], 0);
-              my $asked = $backend->accept;
+SKIP: {
+    skip 'no HTTP/2 in nginx', 4 unless nginx_has('http_v2_module');
 
-              $c->send(frame(3, 0, 1, pack 'N', 8));        # RST_STREAM
-              close $asked;
-              wait_until(sub { $t->read_file('v.log') =~ m{/slow 499} }, 5);
-              $c->close;
-          }), { matched => 1, exact => 1, other => 1 },
-          'HTTP/2: a stream that is cancelled (499)');
-like($t->read_file('v.log'), qr{GET /slow 499 matched,other,exact,Launch\n},
-     'HTTP/2: the log');
+    click_is('HTTP/2', counted($t, sub { http2('/') }));
+    is_deeply(counted($t, sub { http2(qw(/ /gone /ssi/page.html /part)) }, 4),
+              { matched => 4, exact => 4, clicks => 3, clicks_by_page => 3,
+                errors_4xx => 1, 'clicks.matched' => 3 },
+              'HTTP/2: streams of one connection');
+    is_deeply(counted($t, sub {
+                  my $c = Referral::Http2->new($t->port(2));
+
+                  $c->send(asked(1, '/slow', referer => $page));
+                  my $asked = $backend->accept;
+
+                  $c->send(taken_back(1));
+                  close $asked;
+                  wait_until(sub { $t->read_file('v.log') =~ m{/slow 499} }, 5);
+                  $c->close;
+              }), { matched => 1, exact => 1, other => 1 },
+              'HTTP/2: a stream that is cancelled (499)');
+    like($t->read_file('v.log'), qr{GET /slow 499 matched,other,exact,Launch\n},
+         'HTTP/2: the log');
+}
 
 # A client that leaves.
 
@@ -374,55 +381,15 @@ done_testing;
 
 
 # Requests for the paths in streams 1, 3, ... of one connection; waits for the
-# answers unless told not to.  RFC 9113 and, for the headers, RFC 7541: literals
-# without Huffman code and without indexing.
+# answers.
 
 sub http2 {
-    my ($paths, $wait) = @_;
+    my (@paths) = @_;
 
-    my $c = $t->connection($t->port(2));
-    my $text = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '');
-    my $stream = 1;
+    my $c = Referral::Http2->new($t->port(2));
+    my $stream = -1;
 
-    for my $path (@$paths) {
-        my $block = join '', map { literal(@$_) } (
-            [ ':method', 'GET' ], [ ':scheme', 'http' ], [ ':path', $path ],
-            [ ':authority', 'shop.example' ], [ 'referer', $page ],
-            [ 'accept', 'text/html' ],
-            [ 'user-agent', 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0' ],
-        );
-
-        $text .= frame(1, 5, $stream, $block);     # END_STREAM, END_HEADERS
-        $stream += 2;
-    }
-
-    $c->send($text);
-    return $c if defined $wait && !$wait;
-
-    my $left = @$paths;
-
-    while ($left > 0) {
-        my ($high, $low, $type, $flags) =
-            unpack 'CnCC', $c->read_bytes(9, time + 10);
-
-        $c->read_bytes($high << 16 | $low, time + 10);
-        $left-- if $type <= 1 && $flags & 1;
-    }
-
+    $c->send(join '', map { asked($stream += 2, $_, referer => $page) } @paths);
+    $c->answers(scalar @paths);
     $c->close;
-}
-
-
-sub frame {
-    my ($type, $flags, $stream, $payload) = @_;
-
-    return pack('CnCCN', 0, length $payload, $type, $flags, $stream)
-           . $payload;
-}
-
-
-sub literal {
-    my ($name, $value) = @_;
-
-    return pack 'CC/aC/a', 0, $name, $value;
 }

@@ -14,27 +14,22 @@ use Test::More;
 
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(counted counters_of nonzero summary sum);
-use Referral::Test qw(wait_until);
+use Referral::Http2 qw(asked taken_back);
+use Referral::Test qw(nginx_has nginx_without);
 
 
-my $nginx = $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx';
-my $build = `$nginx -V 2>&1`;
-my ($version) = $build =~ m{nginx/(\d+\.\d+)\.};
-my $has_ssl = $build =~ /http_ssl_module/;
-my $has_v2 = $build =~ /http_v2_module/;
-my $has_v3 = $build =~ /http_v3_module/;
-my $has_cache = $build !~ /without-http-cache/;
-my $has_gzip = $build !~ /without-http_gzip_module/;
-my $has_slice = $build =~ /http_slice_module/;
+my $has_v2 = nginx_has('http_v2_module');
+my $has_v3 = nginx_has('http_v3_module');
+my $has_cache = !nginx_without('http-cache');
+my $has_gzip = !nginx_without('http_gzip_module');
+my $has_slice = nginx_has('http_slice_module');
 
-plan skip_all => 'this nginx has no TLS' unless $has_ssl;
+plan skip_all => 'this nginx has no TLS' unless nginx_has('http_ssl_module');
 
 my $curl = `curl --version 2>/dev/null`;
 
 plan skip_all => 'there is no curl' if $curl eq '' && !$ENV{CI};
 
-my $v2 = !$has_v2 ? '' : $version >= 1.25 ? 'http2 on;' : '';
-my $listen_v2 = $has_v2 && $version < 1.25 ? ' http2' : '';
 my $v3 = $has_v3 ? 'listen 127.0.0.1:%%PORT2%% quic;' : '';
 
 my $cache = $has_cache ? <<'CONF' : 'location = /cached { return 200; }';
@@ -118,9 +113,8 @@ my $t = Referral::Test->new(nports => 4, http => <<"CONF");
     }
 
     server {
-        listen 127.0.0.1:%%PORT2%% ssl$listen_v2;
+        listen 127.0.0.1:%%PORT2%% ssl%%HTTP2%%;
         $v3
-        $v2
         server_name shop.example;
         referral main;
 
@@ -136,7 +130,7 @@ my $t = Referral::Test->new(nports => 4, http => <<"CONF");
     }
 
     server {
-        listen 127.0.0.1:%%PORT2%% ssl$listen_v2;
+        listen 127.0.0.1:%%PORT2%% ssl%%HTTP2%%;
         server_name members.example;
         referral main;
 
@@ -147,8 +141,7 @@ my $t = Referral::Test->new(nports => 4, http => <<"CONF");
     }
 
     server {
-        listen 127.0.0.1:%%PORT4%%$listen_v2;
-        $v2
+        listen 127.0.0.1:%%PORT4%%%%HTTP2%%;
         server_name shop.example;
         referral main;
 
@@ -258,62 +251,10 @@ sub s_client {
 }
 
 
-# -- HTTP/2 in bytes: what no client does by itself (RFC 9113, RFC 7541) -----
-
-my %frame = (headers => 1, reset => 3, settings => 4, ping => 6);
-
-
-sub frame {
-    my ($type, $flags, $stream, $payload) = @_;
-
-    return pack('CnCCN', length($payload) >> 16, length($payload) & 0xffff,
-                $frame{$type}, $flags, $stream) . $payload;
-}
-
-
-# Each header as a literal, which no table remembers.
-
-sub h2_request {
+sub from_page {
     my ($stream, $uri, @more) = @_;
 
-    my @headers = (':method', 'GET', ':scheme', 'http', ':path', $uri,
-                   ':authority', 'shop.example', 'accept', 'text/html',
-                   'user-agent', $agent, 'referer', $page, @more);
-    my $block = '';
-
-    while (my ($name, $value) = splice @headers, 0, 2) {
-        $block .= pack 'C C/a C/a', 0, $name, $value;
-    }
-
-    return frame('headers', 0x5, $stream, $block);
-}
-
-
-sub h2_reset { return frame('reset', 0, $_[0], pack 'N', 8) }
-
-
-sub h2_connection {
-    my $c = $t->connection($t->port(4));
-
-    $c->send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame('settings', 0, 0, ''));
-
-    return $c;
-}
-
-
-# When nginx answers a ping it has read what was sent before it.
-
-sub h2_ping {
-    my ($c) = @_;
-
-    my $ping = frame('ping', 0x1, 0, 'referral');
-
-    $c->send(frame('ping', 0, 0, 'referral'));
-
-    return wait_until(sub {
-        $c->fill(time + 5);
-        return index($c->{buffer}, $ping) >= 0;
-    }, 10);
+    return asked($stream, $uri, referer => $page, @more);
 }
 
 
@@ -399,52 +340,52 @@ counts('connections that never become TLS are no requests', { clicks => 1 },
 });
 
 SKIP: {
-    skip 'no HTTP/2 in nginx', 7 unless $has_v2;
+    skip 'no HTTP/2 in nginx', 8 unless $has_v2;
 
     counts('an HTTP/2 client that takes a request back', { other => 1 }, sub {
-        my $c = h2_connection();
-        $c->send(h2_request(1, '/silent'));
+        my $c = Referral::Http2->new($t->port(4));
+        $c->send(from_page(1, '/silent'));
         my $asked = $silent->accept;
-        $c->send(h2_reset(1));
-        ok(h2_ping($c), 'the connection lives on');
+        $c->send(taken_back(1));
+        ok($c->ping, 'the connection lives on');
         $c->close;
     });
 
     counts('it asks again, on the same connection', { other => 1, clicks => 1 },
            sub {
-        my $c = h2_connection();
-        $c->send(h2_request(1, '/silent'));
+        my $c = Referral::Http2->new($t->port(4));
+        $c->send(from_page(1, '/silent'));
         my $asked = $silent->accept;
-        $c->send(h2_reset(1) . h2_request(3, '/'));
-        ok(h2_ping($c), 'and is answered');
+        $c->send(taken_back(1) . from_page(3, '/'));
+        ok($c->ping, 'and is answered');
         $c->close;
     });
 
     counts('it takes each back at once', { clicks => 20 }, sub {
-        my $c = h2_connection();
-        $c->send(join '', map { (h2_request($_, '/'), h2_reset($_)) }
+        my $c = Referral::Http2->new($t->port(4));
+        $c->send(join '', map { (from_page($_, '/'), taken_back($_)) }
                           map { 2 * $_ + 1 } 0 .. 19);
-        ok(h2_ping($c), 'the connection lives on');
+        ok($c->ping, 'the connection lives on');
         $c->close;
     });
 
     counts('it leaves without a word', { other => 10 }, sub {
-        my $c = h2_connection();
-        $c->send(join '', map { h2_request(2 * $_ + 1, '/silent') } 0 .. 9);
+        my $c = Referral::Http2->new($t->port(4));
+        $c->send(join '', map { from_page(2 * $_ + 1, '/silent') } 0 .. 9);
         my @asked = map { $silent->accept } 1 .. 10;
         $c->abort;
     });
 
     counts('a request HTTP/2 does not allow', { errors_4xx => 1 }, sub {
-        my $c = h2_connection();
-        $c->send(h2_request(1, '/', ':path', '/'));
-        h2_ping($c);
+        my $c = Referral::Http2->new($t->port(4));
+        $c->send(from_page(1, '/', ':path' => '/'));
+        $c->ping;
         $c->close;
     });
 }
 
 SKIP: {
-    skip 'no HTTP/2 in nginx or curl', 4
+    skip 'no HTTP/2 in nginx or curl', 9
         if !$has_v2 || $curl !~ /HTTP2/;
 
     counts('streams of one HTTP/2 connection', { clicks => 20,
@@ -475,7 +416,8 @@ SKIP: {
 }
 
 SKIP: {
-    skip 'no HTTP/3 in nginx or curl', 1 if !$has_v3 || $curl !~ /HTTP3/;
+    skip 'no HTTP/3 in nginx or curl', 12
+        if !$has_v3 || $curl !~ /HTTP3/;
 
     counts('HTTP/3', { clicks => 2, errors_4xx => 1 }, sub {
         my $out = curl('--http3-only', map { ('-o', '/dev/null', "$https$_") }
@@ -579,7 +521,7 @@ is_deeply(counted($t, sub {
           }), { direct => 1 }, 'nginx does not read on, to the Referer');
 
 SKIP: {
-    skip 'no cache', 15 unless $has_cache;
+    skip 'no cache', 17 unless $has_cache;
 
     for my $status (qw(MISS HIT HIT)) {
         my $r;

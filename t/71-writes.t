@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep time);
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(counters_of settled summary);
 use Referral::Hold;
-use Referral::Test qw(wait_until);
+use Referral::Test qw(nginx_has wait_until);
 
 
 use constant {
@@ -32,7 +32,7 @@ my $t = Referral::Test->new(workers => 1, http => <<'CONF');
 
     server {
         listen 127.0.0.1:%%PORT%%;
-        listen 127.0.0.1:%%PORT2%% http2;
+        listen 127.0.0.1:%%PORT2%%%%HTTP2%%;
         server_name localhost *.shop.example;
         keepalive_requests 100000;
         referral main;
@@ -450,13 +450,17 @@ is(registered(), $before + 1 + QUEUE, 'who left has a link all the same');
 
 # A stream of HTTP/2 that is cancelled while it waits.
 
-$writer = Referral::Hold->new($t, 'registry');
-isnt(http2('{"tag":"gone"}', '--max-time', 1), '201', 'HTTP/2: one leaves');
-ok(summary($t)->{write}, 'nginx serves on');
-$writer->release;
-is(http2('{"tag":"there"}'), '201', 'HTTP/2: one stays');
-ok(wait_until(sub { registered() == $before + 1 + QUEUE + 2 }, 20),
-   'both have their links');
+SKIP: {
+    skip 'no HTTP/2 in nginx', 4 unless nginx_has('http_v2_module');
+
+    $writer = Referral::Hold->new($t, 'registry');
+    isnt(http2('{"tag":"gone"}', '--max-time', 1), '201', 'HTTP/2: one leaves');
+    ok(summary($t)->{write}, 'nginx serves on');
+    $writer->release;
+    is(http2('{"tag":"there"}'), '201', 'HTTP/2: one stays');
+    ok(wait_until(sub { registered() == $before + 1 + QUEUE + 2 }, 20),
+       'both have their links');
+}
 
 # A reload while one waits.
 

@@ -37,6 +37,7 @@ package Referral::Test;
 #     %%REGISTRY%%   referral_registry main %%DIR%%/referral
 #                    counters=%%SHM%%/main.counters flush=1s;
 #     %%GLOBALS%% %%HTTP%%            what the harness needs, for conf
+#     %%HTTP2%%      " http2" for listen, nothing where nginx has no HTTP/2
 #
 # Environment:
 #
@@ -71,7 +72,7 @@ use Referral::Watcher;
 
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(wait_until root_dir);
+our @EXPORT_OK = qw(wait_until root_dir nginx_has nginx_without);
 
 # How long a sanitized nginx on a busy machine may take for anything.
 use constant PATIENCE => 30;
@@ -81,6 +82,31 @@ my %live;        # tests that have not finished, for END
 
 sub root_dir {
     return abs_path(dirname(__FILE__) . '/../../..');
+}
+
+
+# Whether nginx was configured "--with-NAME", or "--without-NAME".
+
+my $built;
+
+sub nginx_has {
+    my ($name) = @_;
+
+    return built() =~ /--with-\Q$name\E(?![\w=-])/;
+}
+
+
+sub nginx_without {
+    my ($name) = @_;
+
+    return built() =~ /--without-\Q$name\E(?![\w=-])/;
+}
+
+
+sub built {
+    my $nginx = $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx';
+
+    return $built //= `$nginx -V 2>&1`;
 }
 
 
@@ -196,6 +222,7 @@ sub expand {
     $text =~ s/%%HTTP%%/$self->http_globals/ge;
     $text =~ s/%%DIR%%/$self->{dir}/g;
     $text =~ s/%%SHM%%/$self->{shm}/g;
+    $text =~ s/%%HTTP2%%/nginx_has('http_v2_module') ? ' http2' : ''/ge;
     $text =~ s/%%PORT([2-9]?)%%/$self->port($1 || 1)/ge;
 
     return $text;
