@@ -49,7 +49,7 @@ static const entry_t  entries[] = {
 
 #define LINKS  COUNT(entries)
 
-static const u_char  uuid[16] = "failing calls...";
+static const u_char  uuid[16] = "failing calls..";
 
 
 static const char *

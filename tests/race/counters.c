@@ -69,7 +69,7 @@ static int is_running(const truth_t *truth);
 
 
 static uint64_t      stored_counts[MAX];
-static const u_char  uuid[16] = "a race of counts";
+static const u_char  uuid[16] = "a race of cells";
 
 
 int
