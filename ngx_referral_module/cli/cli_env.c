@@ -30,6 +30,7 @@ static rfl_rc_t open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
 static rfl_rc_t counter_file(cli_env_t *env, char **path, rfl_error_t *err);
 static void open_counters(cli_env_t *env, unsigned flags, const char *path,
     const rfl_registry_meta_t *meta);
+static void make_room(cli_env_t *env, rfl_error_t *room);
 static rfl_rc_t walk_batch(cli_env_t *env, const cli_walk_t *walk,
     rfl_registry_place_t *place, uint64_t *left, rfl_buf_t *out,
     rfl_error_t *err);
@@ -426,12 +427,66 @@ cli_commit(cli_env_t *env, rfl_error_t *err)
 
     rc = rfl_issue_commit(env->registry, &env->totals, &room, err);
 
-    if (rc == RFL_OK && room.rc != RFL_OK) {
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    make_room(env, &room);
+
+    if (room.rc != RFL_OK) {
         cli_warn("counters", "some links will count as overflow: %s",
                  room.text);
     }
 
-    return rc;
+    return RFL_OK;
+}
+
+
+/*
+ * An nginx that was started while this command was at work counts in a file
+ * that has no room for what has just been registered.
+ */
+
+static void
+make_room(cli_env_t *env, rfl_error_t *room)
+{
+    char                 *path;
+    rfl_rc_t              rc;
+    rfl_counters_t       *counters;
+    rfl_registry_meta_t   meta;
+
+    if (env->totals.ledger == NULL
+        || counter_file(env, &path, NULL) != RFL_OK || path == NULL)
+    {
+        return;
+    }
+
+    if (env->totals.counters != NULL
+        && rfl_counters_check_path(env->totals.counters, path) == RFL_OK)
+    {
+        free(path);
+        return;
+    }
+
+    rc = rfl_registry_begin(env->registry, 0, NULL);
+
+    if (rc == RFL_OK) {
+        rc = rfl_registry_meta(env->registry, &meta);
+        rfl_registry_end(env->registry);
+    }
+
+    if (rc == RFL_OK
+        && rfl_counters_open(&counters, path, meta.uuid, 0,
+                             RFL_COUNTERS_MAX_IDS, RFL_COUNTERS_GROW,
+                             (uint64_t) time(NULL), NULL)
+           == RFL_OK)
+    {
+        room->rc = RFL_OK;
+        (void) rfl_counters_reserve(counters, meta.next_id, room);
+        rfl_counters_close(counters);
+    }
+
+    free(path);
 }
 
 

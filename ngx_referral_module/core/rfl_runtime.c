@@ -19,11 +19,20 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 
 #define RFL_RUNTIME_TABLE_SECONDS  10
 
+/* The clock that the kernel dates files by. */
 
+#define RFL_RUNTIME_FILE_CLOCK  CLOCK_REALTIME_COARSE
+
+
+static void rfl_runtime_note_try(rfl_runtime_t *rt);
+static int rfl_runtime_stat(const char *path, struct stat *st);
+static int rfl_runtime_is_before(const struct timespec *a,
+    const struct timespec *b);
 static void rfl_runtime_canary(rfl_runtime_t *rt);
 static void rfl_runtime_registry(rfl_runtime_t *rt);
 static rfl_rc_t rfl_runtime_may_create(rfl_runtime_t *rt);
@@ -83,6 +92,7 @@ rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now)
     /* while the registry is missing it is the ledger that knows the uuid */
 
     if (!rt->has_uuid) {
+        rt->ticked = 1;
         return;
     }
 
@@ -96,6 +106,90 @@ rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now)
     if (rt->ledger != NULL && rt->counters != NULL && !rt->adopted) {
         rfl_runtime_adopt(rt, rt->ledger);
     }
+
+    rt->ticked = 1;
+}
+
+
+/*
+ * A file that looks as it did is the one that could not be opened; but for one
+ * that was written at the very time of the try, which may have been before.
+ */
+
+void
+rfl_runtime_look(rfl_runtime_t *rt, uint64_t now)
+{
+    struct stat         st;
+    rfl_runtime_try_t  *tried;
+
+    if (rt->registry != NULL || !rfl_runtime_stat(rt->conf->path, &st)) {
+        return;
+    }
+
+    tried = &rt->tried;
+
+    if (st.st_ino == tried->ino && st.st_size == tried->size
+        && st.st_mtim.tv_sec == tried->modified.tv_sec
+        && st.st_mtim.tv_nsec == tried->modified.tv_nsec
+        && rfl_runtime_is_before(&tried->modified, &tried->time))
+    {
+        return;
+    }
+
+    rfl_runtime_tick(rt, now);
+}
+
+
+static void
+rfl_runtime_note_try(rfl_runtime_t *rt)
+{
+    struct stat         st;
+    rfl_runtime_try_t  *tried;
+
+    tried = &rt->tried;
+
+    (void) clock_gettime(RFL_RUNTIME_FILE_CLOCK, &tried->time);
+
+    if (!rfl_runtime_stat(rt->conf->path, &st)) {
+        tried->ino = 0;
+        return;
+    }
+
+    tried->ino = st.st_ino;
+    tried->size = st.st_size;
+    tried->modified = st.st_mtim;
+}
+
+
+int
+rfl_runtime_is_made(const char *path)
+{
+    struct stat  st;
+
+    return rfl_runtime_stat(path, &st);
+}
+
+
+/* 0: there is no registry, nor a file that could be opened as one. */
+
+static int
+rfl_runtime_stat(const char *path, struct stat *st)
+{
+    int   n;
+    char  file[RFL_URL_MAX];
+
+    n = snprintf(file, sizeof(file), "%s/registry/data.mdb", path);
+
+    return n > 0 && (size_t) n < sizeof(file) && stat(file, st) == 0
+           && st->st_size != 0;
+}
+
+
+static int
+rfl_runtime_is_before(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec
+                                  : a->tv_nsec < b->tv_nsec;
 }
 
 
@@ -149,6 +243,8 @@ rfl_runtime_registry(rfl_runtime_t *rt)
 
         rfl_runtime_drop_registry(rt);
     }
+
+    rfl_runtime_note_try(rt);
 
     rc = rfl_runtime_may_create(rt);
     if (rc != RFL_OK) {
@@ -769,7 +865,7 @@ rfl_runtime_wanted_ids(rfl_runtime_t *rt)
 {
     uint32_t  ids;
 
-    if (rt->keeps) {
+    if (rt->keeps || !rt->ticked) {
         return rt->next_id;
     }
 

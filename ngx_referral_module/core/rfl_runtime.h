@@ -54,6 +54,16 @@ typedef struct {
 #define RFL_RUNTIME_LOST  4
 
 
+/* The file that was there then; time is of the clock that dates files. */
+
+typedef struct {
+    ino_t                      ino;              /* 0: none */
+    off_t                      size;
+    struct timespec            modified;
+    struct timespec            time;
+} rfl_runtime_try_t;
+
+
 typedef struct {
     const rfl_runtime_conf_t  *conf;
     unsigned                   stripe;           /* and its ring, modulo */
@@ -69,6 +79,7 @@ typedef struct {
     unsigned                   adopted:1;        /* with this ledger */
     unsigned                   memory_done:1;    /* the ledger had all of it at
                                                     the last tick */
+    unsigned                   ticked:1;         /* there was a tick before */
     u_char                     uuid[16];
     uint32_t                   next_id;          /* of the registry, as it was
                                                     read last */
@@ -76,6 +87,7 @@ typedef struct {
     uint64_t                   source;           /* of the file it follows */
     unsigned                   opened;           /* how often the registry was
                                                     opened */
+    rfl_runtime_try_t          tried;            /* to open the registry */
     uint32_t                   deaths;           /* the canary's, when the
                                                     environments were opened */
     uint64_t                   now;              /* seconds; of the last tick */
@@ -119,11 +131,24 @@ void rfl_runtime_init(rfl_runtime_t *rt, const rfl_runtime_conf_t *conf,
  *
  * Allocating cells writes them, 128 bytes each: a worker makes at most
  * RFL_RUNTIME_GROW_IDS a tick, the keeper's thread and the command the rest.
+ * At the first tick a worker serves nobody yet, and makes all of them.
  */
 
 #define RFL_RUNTIME_GROW_IDS  65536
 
 void rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now);
+
+/*
+ * Before a request, while there is no registry: it may have been made since
+ * the last tick, with the link that this request came by.  If so it is opened,
+ * as by a tick.  Costs a stat(), and a try for each change of the file.
+ */
+
+void rfl_runtime_look(rfl_runtime_t *rt, uint64_t now);
+
+/* Whether there is a registry below PATH, sound or not. */
+
+int rfl_runtime_is_made(const char *path);
 
 void rfl_runtime_close(rfl_runtime_t *rt);
 

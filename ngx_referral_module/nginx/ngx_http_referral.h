@@ -118,6 +118,7 @@ ngx_int_t ngx_http_referral_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_referral_init_process(ngx_cycle_t *cycle);
 void ngx_http_referral_exit_process(ngx_cycle_t *cycle);
 ngx_msec_t ngx_http_referral_manager(void *data);
+ngx_int_t ngx_http_referral_look_handler(ngx_http_request_t *r);
 
 
 /* ngx_http_referral_status.c */

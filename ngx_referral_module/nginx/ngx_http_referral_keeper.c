@@ -60,6 +60,7 @@ static ngx_http_referral_shared_t *ngx_http_referral_shared(
 static void ngx_http_referral_check_memory(ngx_cycle_t *cycle,
     ngx_http_referral_registry_t *reg);
 static void ngx_http_referral_tick(ngx_event_t *ev);
+static void ngx_http_referral_look(ngx_http_referral_main_conf_t *rmcf);
 static void ngx_http_referral_tell(ngx_http_referral_registry_t *reg,
     ngx_http_referral_told_t *told, rfl_error_t *err);
 static void ngx_http_referral_tell_keeper(ngx_http_referral_registry_t *reg);
@@ -70,6 +71,9 @@ static void ngx_http_referral_close(void *data);
 
 /* Set in the cache manager. */
 static ngx_http_referral_main_conf_t  *ngx_http_referral_managed;
+
+/* This process has not all registries open: requests look for them. */
+static ngx_uint_t                      ngx_http_referral_missing;
 
 /* The master's, inherited by all. */
 static ngx_http_referral_shared_t     *ngx_http_referral_list;
@@ -443,6 +447,10 @@ ngx_http_referral_tick(ngx_event_t *ev)
 
     rfl_runtime_tick(rt, ngx_time());
 
+    if (rt->registry == NULL) {
+        ngx_http_referral_missing = 1;
+    }
+
     err = rt->registry_error.rc != RFL_OK ? &rt->registry_error
                                           : &rt->counters_error;
 
@@ -451,6 +459,47 @@ ngx_http_referral_tick(ngx_event_t *ev)
     ngx_http_referral_tell_keeper(reg);
 
     ngx_add_timer(ev, NGX_HTTP_REFERRAL_TICK);
+}
+
+
+/*
+ * A registry that the configuration found missing is about to be made, and
+ * links of it are about to be registered.  Their first clicks may come before
+ * the next tick.
+ *
+ * The log phase takes no locks, and opening an environment does: so this comes
+ * before all other phases.
+ */
+
+ngx_int_t
+ngx_http_referral_look_handler(ngx_http_request_t *r)
+{
+    if (ngx_http_referral_missing) {
+        ngx_http_referral_look(ngx_http_get_module_main_conf(r,
+                                                   ngx_http_referral_module));
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_http_referral_look(ngx_http_referral_main_conf_t *rmcf)
+{
+    ngx_uint_t                      i;
+    ngx_http_referral_registry_t  **regs;
+
+    ngx_http_referral_missing = 0;
+
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+        rfl_runtime_look(&regs[i]->runtime, ngx_time());
+
+        if (regs[i]->runtime.registry == NULL) {
+            ngx_http_referral_missing = 1;
+        }
+    }
 }
 
 

@@ -14,6 +14,8 @@ static char *ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static ngx_int_t ngx_http_referral_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_referral_check(ngx_conf_t *cf,
     ngx_http_referral_main_conf_t *rmcf);
+static ngx_uint_t ngx_http_referral_has_all(
+    ngx_http_referral_main_conf_t *rmcf);
 static ngx_int_t ngx_http_referral_add_server(ngx_conf_t *cf,
     ngx_array_t *list);
 static ngx_int_t ngx_http_referral_server_names(ngx_conf_t *cf,
@@ -375,7 +377,38 @@ ngx_http_referral_init(ngx_conf_t *cf)
 
     *h = ngx_http_referral_log_handler;
 
+    /* where all registries are made it would cost each request something */
+
+    if (!ngx_http_referral_has_all(rmcf)) {
+
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_referral_look_handler;
+    }
+
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_referral_has_all(ngx_http_referral_main_conf_t *rmcf)
+{
+    ngx_uint_t                       i;
+    ngx_http_referral_registry_t   **regs;
+
+    regs = rmcf->registries.elts;
+
+    for (i = 0; i < rmcf->registries.nelts; i++) {
+
+        if (!rfl_runtime_is_made(regs[i]->conf.path)) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

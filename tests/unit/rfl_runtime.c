@@ -58,6 +58,143 @@ test_counts_before_the_registry_exists_are_kept(void **state)
 
 
 static void
+test_a_new_registry_is_opened_before_a_request(void **state)
+{
+    site_t         site;
+    uint32_t       id;
+    rfl_runtime_t  reader;
+
+    site_init(&site, "main");
+    assert_false(rfl_runtime_is_made(site.dir));
+
+    rfl_runtime_init(&reader, &site.conf, 3);
+    rfl_runtime_tick(&reader, 1);
+    rfl_runtime_look(&reader, 2);
+    assert_null(reader.registry);
+    assert_int_equal(reader.now, 1);     /* there was nothing to try */
+
+    site_open(&site);
+    id = site_add(&site, "https://blog.example/a", "/", NULL);
+    site_close(&site);
+    assert_true(rfl_runtime_is_made(site.dir));
+
+    rfl_runtime_look(&reader, 2);
+    assert_non_null(reader.registry);
+    assert_non_null(reader.counters);
+    assert_true(rfl_counters_capacity(reader.counters) > id);
+
+    rfl_runtime_look(&reader, 3);
+    assert_int_equal(reader.now, 2);     /* it is open: nothing to do */
+
+    rfl_runtime_close(&reader);
+    site_remove(&site);
+}
+
+
+/* As it is now, of a time long ago or of now. */
+
+static void
+write_registry(const site_t *site, const char *text, int is_old)
+{
+    int              fd;
+    char             path[128];
+    struct timespec  times[2];
+
+    (void) snprintf(path, sizeof(path), "%s/registry", site->dir);
+    (void) mkdir(path, 0700);
+    (void) snprintf(path, sizeof(path), "%s/registry/data.mdb", site->dir);
+
+    fd = open(path, O_WRONLY|O_CREAT|O_TRUNC, 0600);
+    assert_int_not_equal(fd, -1);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+
+    if (is_old) {
+        memset(times, 0, sizeof(times));
+        times[0].tv_sec = 1000000000;
+        times[1].tv_sec = 1000000000;
+        assert_int_equal(futimens(fd, times), 0);
+    }
+
+    assert_int_equal(close(fd), 0);
+}
+
+
+static void
+test_a_bad_registry_is_tried_before_a_request_when_it_changes(void **state)
+{
+    site_t         site;
+    rfl_runtime_t  rt;
+
+    site_init(&site, "main");
+    write_registry(&site, "bad", 1);
+
+    rfl_runtime_init(&rt, &site.conf, 3);
+    rfl_runtime_tick(&rt, 1);
+    assert_null(rt.registry);
+
+    rfl_runtime_look(&rt, 2);
+    assert_int_equal(rt.now, 1);         /* as it was */
+
+    write_registry(&site, "bad", 0);
+    rfl_runtime_look(&rt, 3);
+    assert_int_equal(rt.now, 3);         /* another time */
+
+    /* the clock that dates it ticked since: no more can be missed */
+
+    (void) usleep(50000);
+    rfl_runtime_look(&rt, 4);
+    rfl_runtime_look(&rt, 5);
+    assert_true(rt.now == 3 || rt.now == 4);
+
+    write_registry(&site, "worse", 1);
+    rfl_runtime_look(&rt, 6);
+    assert_int_equal(rt.now, 6);         /* another size and time */
+
+    rfl_runtime_look(&rt, 7);
+    assert_int_equal(rt.now, 6);
+
+    rfl_runtime_close(&rt);
+    site_remove(&site);
+}
+
+
+static void
+test_a_process_begins_with_a_cell_for_each_id(void **state)
+{
+    site_t         site;
+    rfl_link_t     link;
+    rfl_error_t    err;
+    rfl_runtime_t  worker;
+
+    site_init(&site, "main");
+    site.conf.max_ids = 4 * RFL_RUNTIME_GROW_IDS;
+    site_open(&site);
+
+    memset(&link, 0, sizeof(rfl_link_t));
+    link.source = rfl_cstr("https://blog.example/a");
+
+    assert_int_equal(rfl_registry_begin(site.rt.registry, 1, &err), RFL_OK);
+    rfl_registry_set_floor(site.rt.registry, 3 * RFL_RUNTIME_GROW_IDS);
+    assert_int_equal(rfl_registry_add(site.rt.registry, &link, 1, &err),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_commit(site.rt.registry, &err), RFL_OK);
+    assert_true(link.id >= 3 * RFL_RUNTIME_GROW_IDS);
+    site_close(&site);
+
+    /* the machine was started anew */
+
+    assert_int_equal(unlink(site.counters), 0);
+
+    rfl_runtime_init(&worker, &site.conf, 1);
+    rfl_runtime_tick(&worker, 1);
+    assert_true(rfl_counters_capacity(worker.counters) > link.id);
+
+    rfl_runtime_close(&worker);
+    site_remove(&site);
+}
+
+
+static void
 test_a_deleted_counter_file_is_made_again(void **state)
 {
     site_t    site;
@@ -789,6 +926,10 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_counts_before_the_registry_exists_are_kept),
+        cmocka_unit_test(test_a_new_registry_is_opened_before_a_request),
+        cmocka_unit_test(
+            test_a_bad_registry_is_tried_before_a_request_when_it_changes),
+        cmocka_unit_test(test_a_process_begins_with_a_cell_for_each_id),
         cmocka_unit_test(test_a_deleted_counter_file_is_made_again),
         cmocka_unit_test(test_a_replaced_registry_is_opened_again),
         cmocka_unit_test(
