@@ -114,6 +114,21 @@ $t->kill_keeper;
 sleep LOOKS;
 is(txn_id(), $before, 'nor by another keeper');
 
+# Rows of one link are decided once: the first value of a field stands.
+
+replace([ $launch, '/pricing', '' ], [ $launch, '/pricing', 'First' ],
+        [ $launch, '/pricing', 'Second' ]);
+ok(wait_until(sub { link_of($key)->{name} eq 'First' }, PATIENCE),
+   'of rows of one link the first value stands');
+$before = txn_id();
+$t->kill_keeper;
+sleep LOOKS;
+is(txn_id(), $before, 'and nothing is written when a keeper begins');
+$t->restart;
+follows('a restart', $launch);
+sleep LOOKS;
+is(txn_id(), $before, 'nor after a restart');
+
 # As Kubernetes swaps a ConfigMap: links.csv -> ..data/links.csv, ..data -> a
 # directory, and the link is renamed over the old one.
 

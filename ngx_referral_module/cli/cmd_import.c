@@ -451,7 +451,11 @@ finish(import_t *im)
     rfl_rc_t     rc;
     rfl_error_t  err;
 
-    rc = rfl_registry_settle(im->env.registry, &err);
+    rc = rfl_import_clear(&im->import, &err);
+
+    if (rc == RFL_OK) {
+        rc = rfl_registry_settle(im->env.registry, &err);
+    }
 
     if (rc == RFL_OK && im->counts.bad != 0 && !im->skip_bad) {
         (void) import_count_groups(im, NULL);

@@ -1,6 +1,7 @@
 /*
  * See rfl_import.h.  A byte of bits for each id says what the rows said of its
- * link: that is all that grows with the list.
+ * link: that is all that grows with the list, but for 8 bytes more where fields
+ * wait to be cleared.
  */
 
 #include "rfl_import.h"
@@ -20,6 +21,8 @@
 #define LOST     0x04
 #define LIVE     0x08
 #define ASKED    0x10                /* rfl_import_has_named_first() */
+#define COUNTED  0x20                /* as added or updated */
+#define GAPS     0x40                /* there is something in gaps */
 
 #define LABELS_ROOM  (RFL_LABELS_TEXT_MAX + RFL_IMPORT_MARKS_ROOM)
 
@@ -37,7 +40,15 @@ static rfl_rc_t first_seen(rfl_import_t *im, const rfl_row_t *row,
 static rfl_rc_t known(rfl_import_t *im, const rfl_row_t *row, rfl_link_t *link,
     rfl_error_t *err);
 static rfl_rc_t change(rfl_import_t *im, const rfl_row_t *row,
-    const rfl_link_t *link, unsigned before, int *changed, rfl_error_t *err);
+    const rfl_link_t *link, unsigned before, rfl_error_t *err);
+static rfl_rc_t keep_link(rfl_import_t *im, uint32_t id, rfl_error_t *err);
+static rfl_str_t decide(rfl_import_t *im, const rfl_row_t *row, size_t i,
+    rfl_str_t want, unsigned before, rfl_import_gap_t *gap);
+static int is_said(const rfl_import_t *im, const rfl_row_t *row, size_t i);
+static rfl_rc_t set_gap(rfl_import_t *im, uint32_t id,
+    const rfl_import_gap_t *gap, rfl_error_t *err);
+static rfl_rc_t update(rfl_import_t *im, rfl_error_t *err);
+static rfl_rc_t clear(rfl_import_t *im, uint32_t id, rfl_error_t *err);
 static rfl_rc_t change_labels(rfl_import_t *im, const rfl_row_t *row,
     rfl_str_t want, unsigned before, rfl_error_t *err);
 static rfl_str_t marked(rfl_str_t labels, unsigned marks, u_char *out);
@@ -66,7 +77,7 @@ rfl_import_row(rfl_import_t *im, const rfl_row_t *row, rfl_error_t *err)
     if (rc == RFL_OK) {
         im->counts.added++;
         im->changed = 1;
-        return first_seen(im, row, &link, SEEN|OURS, err);
+        return first_seen(im, row, &link, SEEN|OURS|COUNTED, err);
     }
 
     if (rc == RFL_EXISTS) {
@@ -211,70 +222,58 @@ static rfl_rc_t
 known(rfl_import_t *im, const rfl_row_t *row, rfl_link_t *link,
     rfl_error_t *err)
 {
-    int       changed;
     rfl_rc_t  rc;
     unsigned  before;
 
-    changed = 0;
     before = seen(im, link->id);
 
     if (before != 0) {
         im->counts.merged++;
 
-        rc = (before & OURS) ? change(im, row, link, before, &changed, err)
-                             : RFL_OK;
+        rc = (before & OURS) ? change(im, row, link, before, err) : RFL_OK;
 
         return rc == RFL_OK ? see(im, link->id, mark_bits(row->marks), err)
                             : rc;
     }
 
+    im->counts.registered++;
+
     rc = first_seen(im, row, link, im->update ? SEEN|OURS : SEEN, err);
 
-    if (rc == RFL_OK && im->update) {
-        rc = change(im, row, link, 0, &changed, err);
-    }
-
-    if (rc != RFL_OK) {
-        return rc;
-    }
-
-    if (changed) {
-        im->counts.updated++;
-
-    } else {
-        im->counts.registered++;
-    }
-
-    return RFL_OK;
+    return rc == RFL_OK && im->update ? change(im, row, link, 0, err) : rc;
 }
 
 
 /*
  * before: what earlier rows said of the link.  If there were some, this row
  * fills what they left empty.  Else it takes over each field the file has a
- * column for, or that has a default: an empty cell clears.
+ * column for, or that has a default; an empty cell leaves a gap.
  */
 
 static rfl_rc_t
 change(rfl_import_t *im, const rfl_row_t *row, const rfl_link_t *link,
-    unsigned before, int *changed, rfl_error_t *err)
+    unsigned before, rfl_error_t *err)
 {
+    int                      changed;
     size_t                   i;
     rfl_rc_t                 rc;
     rfl_str_t               *have, want, labels;
-    rfl_link_t               stored, wanted;
+    rfl_link_t               wanted;
+    rfl_import_gap_t         gap;
     const rfl_link_field_t  *field;
 
     wanted = *link;
+    changed = 0;
 
-    rc = rfl_registry_link(im->registry, link->id, &stored);
-
-    if (rc == RFL_OK) {
-        rc = rfl_link_copy(&im->kept, &stored);
+    rc = keep_link(im, link->id, err);
+    if (rc != RFL_OK) {
+        return rc;
     }
 
-    if (rc != RFL_OK) {
-        return rfl_fail(err, RFL_DAMAGED, "a registered link cannot be read");
+    memset(&gap, 0, sizeof(rfl_import_gap_t));
+
+    if (before & GAPS) {
+        gap = im->gaps[link->id];
     }
 
     for (i = 0; i < rfl_link_nfields; i++) {
@@ -285,13 +284,8 @@ change(rfl_import_t *im, const rfl_row_t *row, const rfl_link_t *link,
         }
 
         have = rfl_link_slice(&im->kept.link, field);
-        want = *rfl_link_slice(&wanted, field);
-
-        if (before != 0 ? have->len != 0
-                        : !row->given[i] && im->defaults[i].len == 0)
-        {
-            want = *have;
-        }
+        want = decide(im, row, i, *rfl_link_slice(&wanted, field), before,
+                      &gap);
 
         if (field->type == RFL_FIELD_LABELS && row->marks != 0) {
             labels = *have;
@@ -301,23 +295,196 @@ change(rfl_import_t *im, const rfl_row_t *row, const rfl_link_t *link,
                 return rc;
             }
 
-            *changed |= !rfl_str_eq(labels, *have);
+            changed |= !rfl_str_eq(labels, *have);
             continue;
         }
 
         if (!rfl_str_eq(*have, want)) {
             *have = want;
-            *changed = 1;
+            changed = 1;
         }
     }
 
-    if (!*changed) {
-        return RFL_OK;
+    if ((before & GAPS) || gap.empty != 0) {
+        rc = set_gap(im, link->id, &gap, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
     }
 
+    return changed ? update(im, err) : RFL_OK;
+}
+
+
+/* The registered link, as im->kept. */
+
+static rfl_rc_t
+keep_link(rfl_import_t *im, uint32_t id, rfl_error_t *err)
+{
+    rfl_rc_t    rc;
+    rfl_link_t  stored;
+
+    rc = rfl_registry_link(im->registry, id, &stored);
+
+    if (rc == RFL_OK) {
+        rc = rfl_link_copy(&im->kept, &stored);
+    }
+
+    return rc == RFL_OK ? RFL_OK
+                        : rfl_fail(err, RFL_DAMAGED, "a registered link "
+                                   "cannot be read");
+}
+
+
+/*
+ * What field i of im->kept is to be, as far as this row and those before it
+ * say.  want: what the row says, with the labels of its marks.
+ */
+
+static rfl_str_t
+decide(rfl_import_t *im, const rfl_row_t *row, size_t i, rfl_str_t want,
+    unsigned before, rfl_import_gap_t *gap)
+{
+    int                      said;
+    uint32_t                 bit;
+    rfl_str_t                have;
+    const rfl_link_field_t  *field;
+
+    field = &rfl_link_fields[i];
+    have = *rfl_link_slice(&im->kept.link, field);
+    bit = (uint32_t) 1 << i;
+
+    if (before != 0 && (gap->empty & bit) == 0) {
+        return have.len != 0 ? have : want;
+    }
+
+    said = is_said(im, row, i);
+
+    /* labels of marks fill it, beside others or alone */
+
+    if (said || (field->type == RFL_FIELD_LABELS && row->marks != 0)) {
+
+        if (!said && !row->given[i] && (gap->cleared & bit) == 0) {
+            want = have;
+        }
+
+        gap->empty &= ~bit;
+        gap->cleared &= ~bit;
+
+        return want;
+    }
+
+    if (have.len != 0) {
+        gap->empty |= bit;
+        gap->cleared |= row->given[i] ? bit : 0;
+    }
+
+    return have;
+}
+
+
+/* Whether the row, or a default, has a value for the field. */
+
+static int
+is_said(const rfl_import_t *im, const rfl_row_t *row, size_t i)
+{
+    return im->defaults[i].len != 0 || rfl_str_trim(row->values[i]).len != 0;
+}
+
+
+/* Of a link that was seen. */
+
+static rfl_rc_t
+set_gap(rfl_import_t *im, uint32_t id, const rfl_import_gap_t *gap,
+    rfl_error_t *err)
+{
+    rfl_import_gap_t  *gaps;
+
+    if (id >= im->gaps_size) {
+        gaps = realloc(im->gaps, im->seen_size * sizeof(rfl_import_gap_t));
+        if (gaps == NULL) {
+            return rfl_fail(err, RFL_NO_MEMORY, "no memory");
+        }
+
+        im->gaps = gaps;
+        im->gaps_size = im->seen_size;
+    }
+
+    im->gaps[id] = *gap;
+    im->seen[id] |= GAPS;
+
+    return RFL_OK;
+}
+
+
+/* Writes im->kept. */
+
+static rfl_rc_t
+update(rfl_import_t *im, rfl_error_t *err)
+{
+    uint32_t  id;
+
+    id = im->kept.link.id;
     im->changed = 1;
 
+    if ((im->seen[id] & COUNTED) == 0) {
+        im->seen[id] |= COUNTED;
+        im->counts.registered--;
+        im->counts.updated++;
+    }
+
     return rfl_registry_update(im->registry, &im->kept.link, err);
+}
+
+
+rfl_rc_t
+rfl_import_clear(rfl_import_t *im, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+    uint32_t  id;
+
+    for (id = 0; id < im->gaps_size; id++) {
+
+        if ((im->seen[id] & GAPS) == 0 || im->gaps[id].cleared == 0) {
+            continue;
+        }
+
+        rc = im->may_go_on != NULL ? im->may_go_on(im->data, err) : RFL_OK;
+
+        if (rc == RFL_OK) {
+            rc = clear(im, id, err);
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+clear(rfl_import_t *im, uint32_t id, rfl_error_t *err)
+{
+    size_t    i;
+    rfl_rc_t  rc;
+
+    rc = keep_link(im, id, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < rfl_link_nfields; i++) {
+        if (im->gaps[id].cleared & ((uint32_t) 1 << i)) {
+            *rfl_link_slice(&im->kept.link, &rfl_link_fields[i]) =
+                                                              rfl_str(NULL, 0);
+        }
+    }
+
+    im->gaps[id].cleared = 0;
+
+    return update(im, err);
 }
 
 
@@ -530,4 +697,8 @@ rfl_import_free(rfl_import_t *im)
     free(im->seen);
     im->seen = NULL;
     im->seen_size = 0;
+
+    free(im->gaps);
+    im->gaps = NULL;
+    im->gaps_size = 0;
 }

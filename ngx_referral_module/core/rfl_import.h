@@ -4,7 +4,8 @@
  * removed.  For "referralctl import", and for a file the keeper follows
  * (rfl_source.h): the same rows make the same registry.
  *
- * Nothing is written for a row that says what is registered already.
+ * All rows that name a link say together what it is: the first one that fills
+ * a field decides it.  Nothing is written for what is registered already.
  */
 
 #ifndef RFL_IMPORT_H
@@ -36,6 +37,19 @@ typedef struct {
 } rfl_import_counts_t;
 
 
+/*
+ * Fields, by bit of their number, that are set in the registry and that no row
+ * has filled yet; cleared: a row that has the column left them empty.
+ */
+
+typedef struct {
+    uint32_t  empty;
+    uint32_t  cleared;
+} rfl_import_gap_t;
+
+_Static_assert(RFL_ROW_FIELDS_MAX <= 32, "a bit for each field");
+
+
 /* Zeroes are a beginning; the first part is the caller's to set. */
 
 typedef struct {
@@ -52,7 +66,8 @@ typedef struct {
                                  rfl_error_t *err);
     void                 *data;
 
-    /* Asked before each link that is removed: it may take minutes.  Or NULL. */
+    /* Asked before each link that is removed or cleared: it may take minutes.
+     * Or NULL. */
 
     rfl_rc_t            (*may_go_on)(void *data, rfl_error_t *err);
 
@@ -62,6 +77,8 @@ typedef struct {
     unsigned              changed:1;
     u_char               *seen;          /* a byte of bits per id */
     size_t                seen_size;
+    rfl_import_gap_t     *gaps;          /* by id; NULL: there are none */
+    size_t                gaps_size;
     rfl_link_copy_t       kept;
     u_char                labels[RFL_LABELS_TEXT_MAX];   /* of kept */
 } rfl_import_t;
@@ -74,6 +91,14 @@ typedef struct {
 
 rfl_rc_t rfl_import_row(rfl_import_t *im, const rfl_row_t *row,
     rfl_error_t *err);
+
+/*
+ * Behind the last row, before settle: clears the fields that the rows of a
+ * registered link leave empty, all of them.  Not before: a later row may fill
+ * such a field, with what is registered perhaps, and nothing is to be written.
+ */
+
+rfl_rc_t rfl_import_clear(rfl_import_t *im, rfl_error_t *err);
 
 /* Removes every registered link no row has named; settle before. */
 

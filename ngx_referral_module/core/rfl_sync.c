@@ -144,6 +144,10 @@ sync_links(run_t *run, rfl_error_t *err)
     }
 
     if (rc == RFL_OK) {
+        rc = rfl_import_clear(import, err);
+    }
+
+    if (rc == RFL_OK) {
         rc = rfl_registry_settle(registry, err);
     }
 

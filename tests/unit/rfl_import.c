@@ -200,10 +200,253 @@ counts_what_became_of_rows(void **state)
 
     begin(f, 1);
     must(f, "b.example", "", 0);
+    assert_int_equal(rfl_import_clear(&f->import, &f->err), RFL_OK);
+    assert_int_equal(n->updated, 1);
     assert_int_equal(rfl_import_remove_others(&f->import, &f->err), RFL_OK);
     assert_int_equal(n->removed, 1);
     assert_string_equal(shown(f, "a.example"), "");
     assert_string_equal(shown(f, "b.example"), "|");
+    end(f);
+}
+
+
+/*
+ * Two rows of a link that is registered, and what they make of its name; NULL:
+ * their file has no such column.
+ */
+
+typedef struct {
+    const char  *registered;
+    const char  *first;
+    const char  *second;
+    const char  *wanted;
+} rows_t;
+
+static const rows_t  rows[] = {
+    { "A", "",   "A",  "A" },
+    { "A", "A",  "",   "A" },
+    { "A", "A",  "B",  "A" },
+    { "A", "B",  "A",  "B" },
+    { "A", "",   "B",  "B" },
+    { "A", NULL, "B",  "B" },
+    { "A", NULL, "A",  "A" },
+    { "A", NULL, NULL, "A" },
+    { "A", NULL, "",   "" },
+    { "A", "",   NULL, "" },
+    { "A", "",   "",   "" },
+    { "",  "",   "B",  "B" },
+    { "",  "B",  "C",  "B" },
+    { "",  NULL, "",   "" },
+};
+
+
+static void
+rows_of_one_link_are_decided_once(void **state)
+{
+    char        wanted[8];
+    size_t      i;
+    unsigned    turn;
+    fixture_t  *f;
+
+    f = *state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+
+        begin(f, 1);
+        must(f, "a.example", rows[i].registered, 0);
+        assert_int_equal(rfl_import_clear(&f->import, &f->err), RFL_OK);
+        end(f);
+
+        (void) snprintf(wanted, sizeof(wanted), "%s|", rows[i].wanted);
+
+        for (turn = 0; turn < 2; turn++) {
+            begin(f, 1);
+            must(f, "a.example", rows[i].first, 0);
+            must(f, "A.example", rows[i].second, 0);
+            assert_int_equal(rfl_import_clear(&f->import, &f->err), RFL_OK);
+
+            if (strcmp(shown(f, "a.example"), wanted) != 0) {
+                fail_msg("row %zu: \"%s\" is not \"%s\"", i,
+                         shown(f, "a.example"), wanted);
+            }
+
+            /* the second time, or if it was so, nothing is written */
+
+            if (rfl_import_changed(&f->import)
+                != (turn == 0
+                    && strcmp(rows[i].registered, rows[i].wanted) != 0))
+            {
+                fail_msg("row %zu: written in turn %u", i, turn);
+            }
+
+            assert_int_equal(f->import.counts.updated,
+                             rfl_import_changed(&f->import));
+            assert_int_equal(f->import.counts.registered,
+                             !rfl_import_changed(&f->import));
+            end(f);
+        }
+    }
+}
+
+
+/*
+ * Rows of a few links at random, and a model that looks at all of them at once:
+ * the first value stands; where none has one, an empty cell clears.
+ */
+
+#define MODEL_LINKS   4
+#define MODEL_FIELDS  3
+#define MODEL_TURNS   3000
+
+static const char *const  model_names[MODEL_FIELDS] = { "name", "partner",
+                                                        "labels" };
+static const char *const  model_values[] = { "", "x", "y" };
+
+
+static void
+model_compare(fixture_t *f, int links[MODEL_LINKS][MODEL_FIELDS])
+{
+    int          i, k;
+    char         source[32];
+    rfl_str_t    have;
+    rfl_link_t   link;
+    rfl_registry_place_t  place;
+
+    place.len = 0;
+
+    while (rfl_registry_next_source(f->import.registry, &place, &link)
+           == RFL_OK)
+    {
+        for (i = 0; i < MODEL_LINKS; i++) {
+            (void) snprintf(source, sizeof(source), "h%d.example", i);
+
+            if (!rfl_str_eq(link.source, rfl_cstr(source))) {
+                continue;
+            }
+
+            for (k = 0; k < MODEL_FIELDS; k++) {
+                have = *rfl_link_slice(&link, rfl_link_field(
+                                                rfl_cstr(model_names[k])));
+                assert_true(rfl_str_eq(have,
+                                       rfl_cstr(model_values[links[i][k]])));
+            }
+        }
+    }
+}
+
+
+static void
+rows_at_random_are_what_a_model_says(void **state)
+{
+    int         i, k, n, turn, value, differs;
+    int         links[MODEL_LINKS][MODEL_FIELDS];
+    int         said[MODEL_LINKS][MODEL_FIELDS];
+    char        source[32];
+    unsigned    again;
+    fixture_t  *f;
+    rfl_row_t   made[8];
+
+    static char  sources[MODEL_LINKS][32];
+
+    f = *state;
+    srand(7);
+
+    memset(links, 0, sizeof(links));
+
+    begin(f, 1);
+
+    for (i = 0; i < MODEL_LINKS; i++) {
+        (void) snprintf(source, sizeof(source), "h%d.example", i);
+        (void) snprintf(sources[i], sizeof(sources[i]), "H%d.example", i);
+        must(f, source, NULL, 0);
+    }
+
+    end(f);
+
+    for (turn = 0; turn < MODEL_TURNS; turn++) {
+        memset(said, 0xff, sizeof(said));            /* -1: no row had it */
+        memset(made, 0, sizeof(made));
+
+        for (n = 0; n < 8; n++) {
+            i = rand() % MODEL_LINKS;
+            set(&made[n], "source", sources[i]);
+
+            for (k = 0; k < MODEL_FIELDS; k++) {
+                value = rand() % 4 - 1;
+
+                if (value >= 0) {
+                    set(&made[n], model_names[k], model_values[value]);
+
+                    if (said[i][k] <= 0) {
+                        said[i][k] = value;
+                    }
+                }
+            }
+        }
+
+        differs = 0;
+
+        for (i = 0; i < MODEL_LINKS; i++) {
+            for (k = 0; k < MODEL_FIELDS; k++) {
+                if (said[i][k] >= 0 && said[i][k] != links[i][k]) {
+                    links[i][k] = said[i][k];
+                    differs = 1;
+                }
+            }
+        }
+
+        for (again = 0; again < 2; again++) {
+            begin(f, 1);
+
+            for (n = 0; n < 8; n++) {
+                assert_int_equal(rfl_import_row(&f->import, &made[n],
+                                                &f->err), RFL_OK);
+            }
+
+            assert_int_equal(rfl_import_clear(&f->import, &f->err), RFL_OK);
+            assert_int_equal(rfl_import_changed(&f->import),
+                             differs && !again);
+            model_compare(f, links);
+            end(f);
+        }
+    }
+}
+
+
+static void
+labels_of_marks_and_of_cells(void **state)
+{
+    fixture_t  *f;
+    rfl_row_t   row;
+
+    f = *state;
+
+    begin(f, 1);
+    memset(&row, 0, sizeof(rfl_row_t));
+    set(&row, "source", "a.example");
+    set(&row, "labels", "x");
+    assert_int_equal(rfl_import_row(&f->import, &row, &f->err), RFL_OK);
+    end(f);
+
+    /* an empty cell, then a mark: the mark alone */
+
+    begin(f, 1);
+    set(&row, "labels", "");
+    assert_int_equal(rfl_import_row(&f->import, &row, &f->err), RFL_OK);
+    must(f, "a.example", NULL, RFL_IMPORT_DISAVOWED);
+    assert_int_equal(rfl_import_clear(&f->import, &f->err), RFL_OK);
+    assert_string_equal(shown(f, "a.example"), "|disavowed");
+    end(f);
+
+    /* no such column, then a mark: beside what is there, and it stays */
+
+    begin(f, 1);
+    must(f, "a.example", "A", 0);
+    must(f, "a.example", NULL, RFL_IMPORT_LOST);
+    set(&row, "labels", "y");
+    assert_int_equal(rfl_import_row(&f->import, &row, &f->err), RFL_OK);
+    assert_int_equal(rfl_import_clear(&f->import, &f->err), RFL_OK);
+    assert_string_equal(shown(f, "a.example"), "A|disavowed,lost");
     end(f);
 }
 
@@ -328,6 +571,12 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(counts_what_became_of_rows, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(rows_of_one_link_are_decided_once,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(rows_at_random_are_what_a_model_says,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(labels_of_marks_and_of_cells, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(removing_may_be_given_up, setup,
                                         teardown),

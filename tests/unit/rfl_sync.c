@@ -354,6 +354,63 @@ what_a_later_row_adds_is_kept(void **state)
 }
 
 
+/* Two rows of one link, the first of which lacks what the second one has. */
+
+static void
+the_same_twice_in_a_file_writes_nothing(void **state)
+{
+    size_t      i;
+    uint64_t    before;
+    fixture_t  *f;
+
+    static const char *const  texts[] = {
+        "source,name,partner\nb.example,,P\nB.example,Two,\n",
+        "source,name,partner\nb.example,One,\nb.example,Two,P\n",
+        "source,name,tag\nb.example,,t\nb.example,Two,\nb.example,x,u\n",
+        "[{\"source\":\"b.example\"},{\"source\":\"b.example\",\"name\":\"3\"}]"
+    };
+
+    f = *state;
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        must_take(f, texts[i]);
+        assert_true(f->sync.changed);
+        before = txn_id(f);
+
+        must_take(f, texts[i]);
+
+        if (f->sync.changed || txn_id(f) != before) {
+            fail_msg("%s: it is written again", texts[i]);
+        }
+
+        assert_int_equal(f->sync.counts.registered, 1);
+    }
+
+    assert_string_equal(listed(f), "b.example>=3 ");
+}
+
+
+/* What another file said of the link does not stand against this one. */
+
+static void
+an_empty_cell_clears_behind_the_last_row(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+
+    must_take(f, "source,name\nb.example,Old\n");
+    must_take(f, "source,name\nb.example,\nb.example,New\n");
+    assert_string_equal(listed(f), "b.example>=New ");
+    assert_int_equal(f->sync.counts.updated, 1);
+
+    must_take(f, "source,name\nb.example,\nb.example,\n");
+    assert_string_equal(listed(f), "b.example>= ");
+    assert_int_equal(f->sync.counts.updated, 1);
+    assert_int_equal(f->sync.counts.registered, 0);
+}
+
+
 static void
 as_many_links_as_are_allowed(void **state)
 {
@@ -555,6 +612,10 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(what_a_later_row_adds_is_kept, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            the_same_twice_in_a_file_writes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            an_empty_cell_clears_behind_the_last_row, setup, teardown),
         cmocka_unit_test_setup_teardown(as_many_links_as_are_allowed, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_fault_leaves_all_as_it_was, setup,
