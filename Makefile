@@ -69,6 +69,7 @@ help:  ## this list
 	@echo "PORT=N             the demo's port, default $(PORT)"
 	@echo "NGINX_SRC=DIR      build against another configured nginx tree"
 	@echo "SUITES=...         Debians that portability tries, default trixie sid"
+	@echo "MAINLINE=DIR       and nginx's own source, which it tries on sid"
 	@echo "DESTDIR= PREFIX= MODULES_DIR=   where install puts things"
 	@echo "FUZZ_SECONDS=N     of make fuzz, all targets together, default 3600"
 	@echo "COVERAGE_TESTS=    of make coverage, default t/"
@@ -139,8 +140,13 @@ valgrind: build/plain/units  ## the tests of core under valgrind
 	@VALGRIND=1 tools/run-units $(call programs,plain)
 
 portability: module cli build/plain/helpers  ## other nginxes, Debians, compilers
-	@NGINX_SRC="$$(tools/fetch-nginx)" tools/variants
-	@tools/portability $(SUITES)
+	@failed=0; \
+	 NGINX_SRC="$$(tools/fetch-nginx)" VARIANTS_FULL=static tools/variants \
+	     || failed=1; \
+	 MAINLINE= tools/portability $(SUITES) || failed=1; \
+	 [ -z "$(MAINLINE)" ] || MAINLINE="$(MAINLINE)" tools/portability sid \
+	     || failed=1; \
+	 exit $$failed
 
 fuzz: build/fuzz/all  ## looks for inputs that break something, FUZZ_SECONDS in all
 	@tools/fuzz long

@@ -32,6 +32,23 @@ plan skip_all => 'there is no curl' if $curl eq '' && !$ENV{CI};
 
 my $v3 = $has_v3 ? 'listen 127.0.0.1:%%PORT2%% quic;' : '';
 
+# For each request a new connection, which takes up the session.
+
+my $v3_once = $has_v3 ? <<'CONF' : '';
+    server {
+        listen 127.0.0.1:%%PORT4%% quic;
+        server_name shop.example;
+        referral main;
+
+        ssl_certificate %%DIR%%/cert.pem;
+        ssl_certificate_key %%DIR%%/key.pem;
+        ssl_early_data on;
+        keepalive_requests 1;
+
+        location / { return 200 "early: $ssl_early_data "; }
+    }
+CONF
+
 my $cache = $has_cache ? <<'CONF' : 'location = /cached { return 200; }';
         location = /cached {
             proxy_pass http://127.0.0.1:%%PORT3%%/files/page.html;
@@ -140,6 +157,7 @@ my $t = Referral::Test->new(nports => 4, http => <<"CONF");
         ssl_verify_client on;
     }
 
+    $v3_once
     server {
         listen 127.0.0.1:%%PORT4%%%%HTTP2%%;
         server_name shop.example;
@@ -416,7 +434,7 @@ SKIP: {
 }
 
 SKIP: {
-    skip 'no HTTP/3 in nginx or curl', 12
+    skip 'no HTTP/3 in nginx or curl', 14
         if !$has_v3 || $curl !~ /HTTP3/;
 
     counts('HTTP/3', { clicks => 2, errors_4xx => 1 }, sub {
@@ -450,6 +468,18 @@ SKIP: {
         curl_leaves('it was in a hurry', '--http3-only', "$https/silent");
         my $asked = $silent->accept;
     });
+
+    SKIP: {
+        skip 'no curl that sends early data over HTTP/3', 2
+            if $curl !~ /ngtcp2/ || `curl --help all` !~ /--tls-earlydata/;
+
+        counts('early data (0-RTT) over HTTP/3', { clicks => 2 }, sub {
+            my $uri = 'https://127.0.0.1:' . $t->port(4) . '/';
+
+            is(curl('--http3-only', '--tls-earlydata', $uri, $uri),
+               'early:  3 early: 1 3 ', 'the second has some');
+        });
+    }
 }
 
 
