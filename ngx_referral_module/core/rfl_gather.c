@@ -525,7 +525,9 @@ rfl_gather_load_rows(rfl_gather_t *g, rfl_ledger_t *ledger)
     for (number = 0; number < rfl_sources_max(g->table); number++) {
         rc = rfl_ledger_next_source(ledger, &number, &source);
 
-        if (rc == RFL_NOT_FOUND) {
+        /* the table has no such place, and behind the last number is 0 */
+
+        if (rc == RFL_NOT_FOUND || number >= rfl_sources_max(g->table)) {
             break;
         }
 

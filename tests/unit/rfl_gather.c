@@ -154,7 +154,8 @@ clicks_of(fixture_t *f, const char *host)
     assert_int_equal(rfl_ledger_begin(f->ledger, NULL), RFL_OK);
 
     for (number = 0, clicks = 0;
-         rfl_ledger_next_source(f->ledger, &number, &source) == RFL_OK;
+         rfl_ledger_next_source(f->ledger, &number, &source) == RFL_OK
+         && number < RFL_SOURCES_ROWS;
          number++)
     {
         if (rfl_str_eq(rfl_source_host(&source), rfl_cstr(host))) {
@@ -211,6 +212,58 @@ test_each_record_once(void **state)
     }
 
     assert_int_equal(head_of(f).missed, 0);
+}
+
+
+/* The last number there is, which somebody has written: loading ends. */
+
+static void
+test_a_row_beyond_all(void **state)
+{
+    fixture_t *f = *state;
+
+    u_char                record[RFL_SOURCE_RECORD_MAX];
+    size_t                len;
+    uint32_t              number;
+    rfl_store_t          *s;
+    rfl_gather_t         *g;
+    rfl_ledger_batch_t    batch;
+    rfl_sources_entry_t   source;
+
+    memset(&source, 0, sizeof(source));
+    source.n[RFL_ENDED_OK] = 3;
+    source.rank = 3;
+    source.host_len = 1;
+    source.landing_len = 1;
+    memcpy(source.text, "x/", 2);
+
+    number = UINT32_MAX;
+    len = rfl_source_encode(&source, record);
+
+    memset(&batch, 0, sizeof(batch));
+    batch.head.began = 1;
+    batch.numbers = &number;
+    batch.lengths = &len;
+    batch.nrows = 1;
+    rfl_buf_add(&batch.records, record, len);
+
+    s = rfl_ledger_store(f->ledger);
+
+    assert_int_equal(rfl_store_begin(s, 1, NULL), RFL_OK);
+    assert_int_equal(rfl_ledger_put_sources(f->ledger, &batch, NULL), RFL_OK);
+    assert_int_equal(rfl_store_commit(s, NULL), RFL_OK);
+    rfl_buf_free(&batch.records);
+
+    (void) alarm(30);
+
+    g = start(f);
+    leave(f, "a.example", 7);
+    settle(f, g);
+    rfl_gather_free(g);
+
+    (void) alarm(0);
+
+    assert_int_equal(clicks_of(f, "a.example"), 7);
 }
 
 
@@ -588,6 +641,8 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(test_each_record_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_row_beyond_all, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failed_flush, setup, teardown),
