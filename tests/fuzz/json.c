@@ -1,9 +1,11 @@
 /*
  * Bodies of writes: read, checked, and carried out on a registry of a few
- * links.  A write that is refused has an answer that says why and has changed
- * nothing; one that is done answers in JSON and what it answered is there.
+ * links and an ignored host.  A write that is refused has an answer that says
+ * why and has changed nothing; one that is done answers in JSON and what it
+ * answered is there.
  *
- * Input: a byte for the kind of write, then the body.
+ * Input: a byte for the kind of write, then the body; for a host that is to be
+ * heeded again, the host.
  */
 
 #include "fuzz.h"
@@ -21,11 +23,17 @@
 static void open_registry(void);
 static void check_reader(rfl_str_t body);
 static void check_edit(rfl_edit_kind_t kind, rfl_str_t body);
+static void check_ignored(const rfl_edit_t *edit);
 static void check_answer(const rfl_edit_t *edit, rfl_rc_t rc,
     rfl_edit_answer_t *answer);
 static void check_links(void);
 static void empty_registry(void);
 
+
+static const rfl_edit_kind_t  kinds[8] = {
+    RFL_EDIT_ADD, RFL_EDIT_CHANGE, RFL_EDIT_ADD, RFL_EDIT_CHANGE,
+    RFL_EDIT_ADD, RFL_EDIT_IGNORE, RFL_EDIT_HEED, RFL_EDIT_REMOVE
+};
 
 static rfl_registry_t  *registry;
 static rfl_totals_t     totals;
@@ -50,8 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     body = fuzz_rest(&in);
 
     check_reader(body);
-    check_edit(kind % 8 == 7 ? RFL_EDIT_REMOVE
-               : kind % 2 == 0 ? RFL_EDIT_ADD : RFL_EDIT_CHANGE, body);
+    check_edit(kinds[kind % 8], body);
 
     fuzz_free();
 
@@ -88,6 +95,8 @@ open_registry(void)
         keys[i] = link.key;
     }
 
+    fuzz_check(rfl_ignored_add(registry, rfl_cstr("spam.example"), 1, &err)
+               == RFL_OK);
     fuzz_check(rfl_registry_commit(registry, &err) == RFL_OK);
     fuzz_check(rfl_registry_begin(registry, 0, &err) == RFL_OK);
 
@@ -151,6 +160,18 @@ check_edit(rfl_edit_kind_t kind, rfl_str_t body)
     edit.body = body;
     edit.now = 1795132800;
 
+    if (kind == RFL_EDIT_HEED) {
+
+        if (rfl_ignored_parse(body, edit.host, &edit.host_len, NULL)
+            != RFL_OK)
+        {
+            return;
+        }
+
+        fuzz_check(edit.host_len <= sizeof(edit.host));
+        check_ignored(&edit);
+    }
+
     memset(&answer, 0, sizeof(rfl_edit_answer_t));
     checked = rfl_edit_check(&edit, &answer);
 
@@ -178,6 +199,24 @@ check_edit(rfl_edit_kind_t kind, rfl_str_t body)
 }
 
 
+/* A canonical form is its own; who asks for it knows no other. */
+
+static void
+check_ignored(const rfl_edit_t *edit)
+{
+    size_t     len;
+    u_char     again[RFL_IGNORED_HOST];
+    rfl_str_t  host;
+
+    host = rfl_str(edit->host, edit->host_len);
+
+    fuzz_check(rfl_ignored_parse(host, again, &len, NULL) == RFL_OK);
+    fuzz_check(rfl_str_eq(rfl_str(again, len), host));
+    fuzz_check(rfl_ignored_surt(host, again, &len) == RFL_OK);
+    fuzz_check(len == host.len);
+}
+
+
 static void
 check_answer(const rfl_edit_t *edit, rfl_rc_t rc, rfl_edit_answer_t *answer)
 {
@@ -195,7 +234,13 @@ check_answer(const rfl_edit_t *edit, rfl_rc_t rc, rfl_edit_answer_t *answer)
     switch (edit->kind) {
 
     case RFL_EDIT_ADD:
-        fuzz_check(answer->result.status == 201);
+    case RFL_EDIT_IGNORE:
+        fuzz_check(answer->result.status == 201 && answer->text.len != 0);
+        break;
+
+    case RFL_EDIT_HEED:
+        fuzz_check(answer->result.status == 204 && answer->text.len == 0);
+        fuzz_check(!rfl_ignored_has(registry, rfl_cstr("spam.example")));
         break;
 
     case RFL_EDIT_CHANGE:
@@ -230,6 +275,7 @@ check_links(void)
     fuzz_check(rfl_registry_begin(registry, 0, NULL) == RFL_OK);
     fuzz_check(rfl_registry_meta(registry, &meta) == RFL_OK);
     fuzz_check(meta.links == KEPT);
+    fuzz_check(rfl_ignored_has(registry, rfl_cstr("spam.example")));
 
     for (i = 0; i < KEPT; i++) {
         fuzz_check(rfl_registry_by_key(registry, keys[i], &link) == RFL_OK);

@@ -8,7 +8,9 @@
 
 #include "fuzz.h"
 #include "fuzz_json.h"
+#include "fuzz_sources.h"
 #include "rfl_feed.h"
+#include "rfl_ignored.h"
 
 #include <stdio.h>
 
@@ -131,6 +133,8 @@ add_links(void)
         fuzz_check(rfl_registry_add(rt.registry, &link, NOW, &err) == RFL_OK);
     }
 
+    fuzz_check(rfl_ignored_add(rt.registry, rfl_cstr("blog.example"), NOW, &err)
+               == RFL_OK);
     fuzz_check(rfl_registry_commit(rt.registry, &err) == RFL_OK);
     rfl_runtime_tick(&rt, NOW);
 }
@@ -179,6 +183,7 @@ count_and_flush(void)
         }
     }
 
+    fuzz_put_sources(ledger, NOW);
     rfl_ledger_close(ledger);
 
     rt.keeps = 0;                        /* a worker has the ledger, too */

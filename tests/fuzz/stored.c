@@ -9,7 +9,9 @@
 
 #include "fuzz.h"
 #include "fuzz_json.h"
+#include "fuzz_sources.h"
 #include "rfl_check.h"
+#include "rfl_ignored.h"
 #include "rfl_ledger_parts.h"
 #include "rfl_registry_parts.h"
 #include "rfl_view.h"
@@ -33,6 +35,7 @@ static void read_registry(void);
 static void ask(rfl_registry_t *r);
 static void change(rfl_registry_t *r);
 static void read_ledger(void);
+static void load_sources(rfl_ledger_t *l);
 static void flush_ledger(rfl_ledger_t *l);
 static void view_all(void);
 static void view(rfl_runtime_t *rt, const char *path, const char *args);
@@ -143,6 +146,8 @@ add_links(rfl_registry_t *registry)
         }
     }
 
+    fuzz_check(rfl_ignored_add(registry, rfl_cstr("spam.example"), NOW, &err)
+               == RFL_OK);
     fuzz_check(rfl_registry_commit(registry, &err) == RFL_OK);
 }
 
@@ -171,6 +176,7 @@ count(void)
     rfl_counters_close(c);
 
     flush_ledger(ledger);
+    fuzz_put_sources(ledger, NOW);
     rfl_ledger_close(ledger);
 }
 
@@ -454,6 +460,7 @@ read_ledger(void)
             }
         }
 
+        load_sources(l);
         rfl_ledger_end(l);
     }
 
@@ -466,6 +473,51 @@ read_ledger(void)
     }
 
     rfl_ledger_close(l);
+}
+
+
+/* As the keeper does; the memory is always the same. */
+
+static void
+load_sources(rfl_ledger_t *l)
+{
+    uint32_t                number;
+    rfl_rc_t                rc;
+    rfl_sources_entry_t     source;
+    rfl_ledger_ring_t       ring;
+    rfl_ledger_sources_t    head;
+    static rfl_sources_t   *table;
+
+    if (table == NULL) {
+        table = rfl_sources_create(RFL_SOURCES_ROWS);
+        fuzz_check(table != NULL);
+    }
+
+    rfl_sources_clear(table);
+
+    for (number = 0; number < rfl_sources_max(table); number++) {
+        rc = rfl_ledger_next_source(l, &number, &source);
+
+        if (rc == RFL_NOT_FOUND || number >= rfl_sources_max(table)) {
+            break;
+        }
+
+        if (rc == RFL_OK) {
+            (void) rfl_sources_load(table, number, &source);
+        }
+    }
+
+    memset(&head, 0, sizeof(rfl_ledger_sources_t));
+    (void) rfl_ledger_get_sources(l, &head);
+    (void) rfl_ledger_ring(l, 1, &ring);
+
+    rfl_sources_loaded(table, head.floor);
+
+    memset(&source, 0, sizeof(rfl_sources_entry_t));
+    source.n[RFL_ENDED_OK] = 1;
+    source.rank = 1;
+    rfl_sources_add(table, &source);
+    fuzz_check(rfl_sources_find(table, &source) != NULL);
 }
 
 
@@ -528,6 +580,10 @@ view_all(void)
     view(&rt, "/history", "unit=hour");
     view(&rt, "/hosts", "");
     view(&rt, "/labels", "");
+    view(&rt, "/sources", "");
+    view(&rt, "/broken", "");
+    view(&rt, "/ignored", "");
+    view(&rt, "/metrics", "format=json");
 
     (void) snprintf(path, sizeof(path), "/links/%016llx",
                     (unsigned long long) first_key);

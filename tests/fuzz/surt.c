@@ -1,0 +1,461 @@
+/*
+ * The canonical form against two others: core's own without vectors, and one
+ * written from the rules of rfl_surt.h, a byte and a segment at a time, which
+ * shares nothing with it but the list of tracking parameters.
+ *
+ * Input: a URL, which is taken for a host and for a request's target, too; on a
+ * second line the name of an argument that is left out.
+ */
+
+#include "fuzz.h"
+#include "fuzz_bytes.h"
+
+#include <stdlib.h>
+
+
+/* More segments than this: it is not compared. */
+
+#define SEGMENTS  1024
+#define HOST_OUT  (RFL_HOST_MAX + 16)
+
+
+typedef struct {
+    u_char  data[RFL_SURT_MAX];
+    size_t  len;
+} text_t;
+
+
+static void check_url(rfl_str_t text, const rfl_names_t *without);
+static void check_host(rfl_str_t text);
+static void check_target(rfl_str_t text, const rfl_names_t *without);
+static void check_landing(const rfl_url_t *url, const rfl_url_t *slow,
+    const rfl_names_t *without);
+static void check_same_url(const rfl_url_t *url, const rfl_url_t *slow);
+static void check_same(const char *of, rfl_str_t text, rfl_str_t wanted);
+static void naive_host(rfl_str_t host, text_t *t);
+static int naive_path(rfl_str_t path, text_t *t);
+static void naive_query(rfl_str_t query, const rfl_names_t *without,
+    text_t *t);
+static void naive_encode(rfl_str_t text, text_t *t);
+static int hex(rfl_str_t text, size_t at);
+static int is_unreserved(unsigned c);
+static void add(text_t *t, u_char c);
+static void add_escape(text_t *t, unsigned c);
+
+
+static rfl_surt_t  surt, slow_surt;
+static u_char     *out, *slow_out, *host_out;
+static text_t      encoded, naive;
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    rfl_str_t     text, name;
+    rfl_names_t   without;
+    fuzz_input_t  in;
+
+    /* in blocks of their own: who writes a byte too many is seen */
+
+    if (out == NULL) {
+        out = malloc(RFL_SURT_MAX);
+        slow_out = malloc(RFL_SURT_MAX);
+        host_out = malloc(HOST_OUT);
+        fuzz_check(out != NULL && slow_out != NULL && host_out != NULL);
+    }
+
+    in = fuzz_input(data, size);
+    text = fuzz_line(&in);
+    name = fuzz_line(&in);
+
+    without.names = &name;
+    without.n = 1;
+
+    check_url(text, name.len != 0 ? &without : NULL);
+    check_host(text);
+    check_target(text, name.len != 0 ? &without : NULL);
+
+    fuzz_free();
+
+    return 0;
+}
+
+
+static void
+check_url(rfl_str_t text, const rfl_names_t *without)
+{
+    rfl_rc_t     rc;
+    rfl_url_t    url, slow;
+    const char  *why, *slow_why;
+
+    why = NULL;
+    slow_why = NULL;
+
+    rc = rfl_url_parse(text, &url, &why);
+    fuzz_check(bytes_url_parse(text, &slow, &slow_why) == rc);
+
+    if (rc != RFL_OK) {
+        fuzz_check(strcmp(why, slow_why) == 0);
+        return;
+    }
+
+    check_same_url(&url, &slow);
+
+    rfl_surt(&url, &surt);
+    bytes_surt(&slow, &slow_surt);
+
+    check_same("a URL", rfl_str(surt.buf, surt.len),
+               rfl_str(slow_surt.buf, slow_surt.len));
+    fuzz_check(surt.host_len == slow_surt.host_len);
+    fuzz_check(surt.path_start == slow_surt.path_start);
+    fuzz_check(surt.path_len == slow_surt.path_len);
+
+    if (url.scheme == RFL_SCHEME_ANDROID_APP) {
+        return;
+    }
+
+    if (url.host_kind == RFL_HOST_NAME) {
+        naive_host(url.host, &naive);
+        check_same("a host", rfl_str(surt.buf, surt.host_len),
+                   rfl_str(naive.data, naive.len));
+    }
+
+    check_landing(&url, &slow, without);
+}
+
+
+static void
+check_host(rfl_str_t text)
+{
+    size_t     len;
+    rfl_rc_t   rc;
+    u_char     slow_host[HOST_OUT];
+    rfl_url_t  url, slow;
+
+    rc = rfl_url_parse_host(text, &url, NULL);
+    fuzz_check(bytes_url_parse_host(text, &slow, NULL) == rc);
+
+    if (rc != RFL_OK) {
+        return;
+    }
+
+    check_same_url(&url, &slow);
+
+    len = rfl_surt_host(&url, host_out);
+
+    check_same("a Host", rfl_str(host_out, len),
+               rfl_str(slow_host, bytes_surt_host(&slow, slow_host)));
+}
+
+
+static void
+check_target(rfl_str_t text, const rfl_names_t *without)
+{
+    rfl_url_t  url, slow;
+
+    rfl_url_parse_target(text, &url);
+    bytes_url_parse_target(text, &slow);
+
+    check_same("a target's path", url.path, slow.path);
+    check_same("a target's query", url.query, slow.query);
+    check_same("the path alone", rfl_url_target_path(text), url.path);
+    check_same("the path alone", bytes_url_target_path(text), url.path);
+
+    check_landing(&url, &slow, without);
+}
+
+
+/* Path and query, by rules 5 to 9. */
+
+static void
+check_landing(const rfl_url_t *url, const rfl_url_t *slow,
+    const rfl_names_t *without)
+{
+    size_t    path_len, len, slow_path_len, slow_len;
+    rfl_rc_t  rc;
+
+    rc = rfl_surt_landing(url, without, out, &path_len, &len);
+
+    fuzz_check(bytes_surt_landing(slow, without, slow_out, &slow_path_len,
+                                  &slow_len)
+               == rc);
+
+    if (rc != RFL_OK) {
+        return;
+    }
+
+    fuzz_check(len <= RFL_SURT_MAX);
+    check_same("a landing", rfl_str(out, len), rfl_str(slow_out, slow_len));
+    fuzz_check(path_len == slow_path_len);
+
+    naive.len = 0;
+
+    if (naive_path(url->path, &naive)) {
+        fuzz_check(path_len == naive.len);
+
+        naive_query(url->query, without, &naive);
+        check_same("a landing", rfl_str(out, len),
+                   rfl_str(naive.data, naive.len));
+    }
+}
+
+
+/* dots is what one of them knows, and the other looks for. */
+
+static void
+check_same_url(const rfl_url_t *url, const rfl_url_t *slow)
+{
+    size_t  i;
+
+    fuzz_check(url->scheme == slow->scheme);
+    fuzz_check(url->host_kind == slow->host_kind);
+    fuzz_check(url->has_query == slow->has_query);
+    fuzz_check(url->has_fragment == slow->has_fragment);
+
+    check_same("host", url->host, slow->host);
+    check_same("port", url->port, slow->port);
+    check_same("path", url->path, slow->path);
+    check_same("query", url->query, slow->query);
+
+    if (url->dots != 0) {
+        for (i = 0; i < 64; i++) {
+            fuzz_check((url->dots >> i & 1)
+                       == (i < url->host.len && url->host.data[i] == '.'));
+        }
+    }
+}
+
+
+static void
+check_same(const char *of, rfl_str_t text, rfl_str_t wanted)
+{
+    if (!rfl_str_eq(text, wanted)) {
+        fuzz_show("this is", text);
+        fuzz_show("and not", wanted);
+        fuzz_finding(__FILE__, __LINE__, of);
+    }
+}
+
+
+/* Rules 2 and 3. */
+
+static void
+naive_host(rfl_str_t host, text_t *t)
+{
+    size_t  i, at, end;
+
+    if (host.data[host.len - 1] == '.') {
+        host.len--;
+    }
+
+    if (host.len > 4 && rfl_str_caseeq(rfl_str(host.data, 4),
+                                       rfl_cstr("www.")))
+    {
+        host.data += 4;
+        host.len -= 4;
+    }
+
+    t->len = 0;
+    end = host.len;
+
+    do {
+        for (i = end; i > 0 && host.data[i - 1] != '.'; i--) { /* void */ }
+
+        if (end != host.len) {
+            add(t, ',');
+        }
+
+        for (at = i; at < end; at++) {
+            add(t, rfl_lower(host.data[at]));
+        }
+
+        end = i != 0 ? i - 1 : 0;
+
+    } while (i != 0);
+}
+
+
+/* Rules 5 to 7: RFC 3986, 5.2.4, with segments on a stack. */
+
+static int
+naive_path(rfl_str_t path, text_t *t)
+{
+    size_t            i, n, start, end;
+    rfl_str_t         segment;
+    static rfl_str_t  segments[SEGMENTS];
+
+    encoded.len = 0;
+    naive_encode(path, &encoded);
+
+    n = 0;
+
+    for (start = 1; start <= encoded.len; start = end + 1) {
+
+        for (end = start; end < encoded.len && encoded.data[end] != '/';
+             end++)
+        {
+            /* to the segment's end */
+        }
+
+        segment = rfl_str(encoded.data + start, end - start);
+
+        if (rfl_str_eq(segment, rfl_cstr(".."))) {
+            n -= (n != 0);
+
+        } else if (!rfl_str_eq(segment, rfl_cstr("."))) {
+
+            if (n == SEGMENTS) {
+                return 0;
+            }
+
+            segments[n++] = segment;
+        }
+    }
+
+    /* what is empty at the end is a slash that is dropped */
+
+    while (n > 0 && segments[n - 1].len == 0) {
+        n--;
+    }
+
+    for (i = 0; i < n; i++) {
+        add(t, '/');
+
+        for (start = 0; start < segments[i].len; start++) {
+            add(t, segments[i].data[start]);
+        }
+    }
+
+    if (n == 0) {
+        add(t, '/');
+    }
+
+    return 1;
+}
+
+
+/* Rules 5, 8 and 9. */
+
+static void
+naive_query(rfl_str_t query, const rfl_names_t *without, text_t *t)
+{
+    size_t     i, start, end, before;
+    rfl_str_t  name;
+
+    encoded.len = 0;
+    naive_encode(query, &encoded);
+
+    before = t->len;
+
+    for (start = 0; start < encoded.len; start = end + 1) {
+
+        for (end = start; end < encoded.len && encoded.data[end] != '&';
+             end++)
+        {
+            /* to the argument's end */
+        }
+
+        for (i = start; i < end && encoded.data[i] != '='; i++) {
+            /* to its name's end */
+        }
+
+        name = rfl_str(encoded.data + start, i - start);
+
+        if (end == start || rfl_surt_is_tracking(name)
+            || (without != NULL && rfl_str_eq(name, without->names[0])))
+        {
+            continue;
+        }
+
+        add(t, t->len == before ? '?' : '&');
+
+        for (i = start; i < end; i++) {
+            add(t, encoded.data[i]);
+        }
+    }
+}
+
+
+/* Rule 5. */
+
+static void
+naive_encode(rfl_str_t text, text_t *t)
+{
+    int     value;
+    size_t  i;
+    u_char  c;
+
+    for (i = 0; i < text.len; i++) {
+
+        c = text.data[i];
+        value = c == '%' ? hex(text, i + 1) : -1;
+
+        if (value >= 0) {
+            i += 2;
+
+            if (is_unreserved((unsigned) value)) {
+                add(t, (u_char) value);
+
+            } else {
+                add_escape(t, (unsigned) value);
+            }
+
+        } else if (c <= ' ' || c >= 0x7f
+                   || strchr("\"%<>\\^`{|}", c) != NULL)
+        {
+            add_escape(t, c);
+
+        } else {
+            add(t, c);
+        }
+    }
+}
+
+
+/* Of two digits; -1: they are none. */
+
+static int
+hex(rfl_str_t text, size_t at)
+{
+    const char  *high, *low;
+
+    static const char  digits[] = "0123456789abcdef";
+
+    if (at + 2 > text.len || text.data[at] == '\0'
+        || text.data[at + 1] == '\0')
+    {
+        return -1;
+    }
+
+    high = strchr(digits, rfl_lower(text.data[at]));
+    low = strchr(digits, rfl_lower(text.data[at + 1]));
+
+    return high != NULL && low != NULL
+           ? (int) ((high - digits) * 16 + (low - digits)) : -1;
+}
+
+
+static int
+is_unreserved(unsigned c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
+           || (c >= 'a' && c <= 'z')
+           || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+
+static void
+add(text_t *t, u_char c)
+{
+    fuzz_check(t->len < sizeof(t->data));
+    t->data[t->len++] = c;
+}
+
+
+static void
+add_escape(text_t *t, unsigned c)
+{
+    add(t, '%');
+    add(t, (u_char) "0123456789ABCDEF"[c >> 4 & 15]);
+    add(t, (u_char) "0123456789ABCDEF"[c & 15]);
+}
