@@ -168,10 +168,14 @@ static rfl_rc_t pages_read(rfl_pages_t *p, uint64_t number, u_char *data,
     size_t size);
 static ssize_t pages_pread(int fd, u_char *data, size_t size, off_t offset);
 static rfl_rc_t pages_fault(rfl_pages_t *p, uint64_t page, const char *what);
+static rfl_rc_t pages_descend(rfl_pages_table_t *table, uint64_t key);
+static inline size_t pages_nodes(const rfl_pages_table_t *table,
+    const u_char *page, uint16_t flags);
+static inline double pages_density(size_t nodes, uint64_t span);
 static inline const u_char *pages_node_of(const u_char *page, size_t i);
 static inline uint64_t pages_key_of(const u_char *page, size_t i);
 static inline size_t pages_behind(const u_char *page, size_t first, size_t n,
-    uint64_t key, uint64_t low, uint64_t high);
+    uint64_t key, size_t i);
 static uint16_t pages_u16(const u_char *data);
 static uint32_t pages_u32(const u_char *data);
 static uint64_t pages_u64(const u_char *data);
@@ -970,6 +974,7 @@ rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
     table->pages = last_page + 1;
     table->root = pages_u64(tree.data + TREE_ROOT);
     table->depth = pages_u16(tree.data + TREE_DEPTH);
+    table->span = 0;
 
     return table->depth <= PAGES_DEPTH_MAX
            && pages_u32(table->map + PAGE_HEAD) == META_MAGIC
@@ -977,70 +982,148 @@ rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
 }
 
 
+rfl_rc_t
+rfl_pages_find(rfl_pages_table_t *table, uint64_t key, rfl_str_t *value)
+{
+    size_t         i;
+    int64_t        away;
+    rfl_rc_t       rc;
+    const u_char  *node;
+
+    if (key - table->low >= table->span) {
+        rc = pages_descend(table, key);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    /* as far from the last one as its keys are apart; it may be behind it */
+
+    away = (int64_t) (key >> 1) - (int64_t) (table->last >> 1);
+    i = table->at + (size_t) (int64_t) ((double) away * table->density);
+
+    i = pages_behind(table->leaf, 0, table->nodes, key, i);
+
+    table->last = key;
+    table->at = i;
+
+    if (i == 0) {
+        return RFL_NOT_FOUND;
+    }
+
+    node = pages_node_of(table->leaf, i - 1);
+
+    if (pages_u64(node + NODE_HEAD) != key) {
+        return RFL_NOT_FOUND;
+    }
+
+    value->len = pages_u32(node);
+    value->data = node + NODE_HEAD + sizeof(uint64_t);
+
+    return pages_u16(node + 4) == 0 && value->len <= table->page_size
+           ? RFL_OK : RFL_ERROR;
+}
+
+
 /*
- * The first key of a branch is not there: it is less than all others.  From a
- * branch comes between which keys the page below it lies.
+ * To the leaf of a key.  The first key of a branch is not there: it is less
+ * than all others.
  */
 
-rfl_rc_t
-rfl_pages_find(const rfl_pages_table_t *table, uint64_t key, rfl_str_t *value)
+static rfl_rc_t
+pages_descend(rfl_pages_table_t *table, uint64_t key)
 {
     size_t         n, i;
     uint64_t       number, low, high;
     unsigned       level;
-    const u_char  *page, *node;
+    const u_char  *page;
+
+    table->span = 0;
+
+    if (table->depth == 0) {
+        return RFL_NOT_FOUND;
+    }
 
     number = table->root;
     low = 0;
     high = UINT64_MAX;
 
-    for (level = 1; level <= table->depth; level++) {
+    for (level = 1; level < table->depth; level++) {
 
         if (number >= table->pages) {
             return RFL_ERROR;
         }
 
         page = table->map + number * table->page_size;
-        n = (size_t) (pages_u16(page + PAGE_LOWER) - PAGE_HEAD) / 2;
+        n = pages_nodes(table, page, PAGE_BRANCH);
 
-        if (n == 0 || n > table->page_size / 2
-            || pages_u16(page + PAGE_FLAGS)
-               != (level == table->depth ? PAGE_LEAF : PAGE_BRANCH))
-        {
+        if (n == 0) {
             return RFL_ERROR;
         }
 
-        if (level < table->depth) {
-            i = pages_behind(page, 1, n, key, low, high);
+        i = n;
 
-            if (i > 1) {
-                low = pages_key_of(page, i - 1);
-            }
-
-            if (i < n) {
-                high = pages_key_of(page, i);
-            }
-
-            number = pages_u64(pages_node_of(page, i - 1)) & PAGES_NUMBER;
-            continue;
+        if (n > 1) {
+            i = (size_t) ((double) (int64_t) ((key - low) >> 1)
+                          * pages_density(n - 1, high - low));
+            i = pages_behind(page, 1, n, key, i + 1);
         }
 
-        i = pages_behind(page, 0, n, key, low, high);
-
-        if (i == 0 || pages_key_of(page, i - 1) != key) {
-            return RFL_NOT_FOUND;
+        if (i > 1) {
+            low = pages_key_of(page, i - 1);
         }
 
-        node = pages_node_of(page, i - 1);
+        if (i < n) {
+            high = pages_key_of(page, i);
+        }
 
-        value->len = pages_u32(node);
-        value->data = node + NODE_HEAD + sizeof(uint64_t);
-
-        return pages_u16(node + 4) == 0 && value->len <= table->page_size
-               ? RFL_OK : RFL_ERROR;
+        number = pages_u64(pages_node_of(page, i - 1)) & PAGES_NUMBER;
     }
 
-    return RFL_NOT_FOUND;
+    if (number >= table->pages) {
+        return RFL_ERROR;
+    }
+
+    page = table->map + number * table->page_size;
+    n = pages_nodes(table, page, PAGE_LEAF);
+
+    if (n == 0 || low >= high) {
+        return RFL_ERROR;
+    }
+
+    table->leaf = page;
+    table->nodes = n;
+    table->low = low;
+    table->span = high - low;
+    table->density = pages_density(n, high - low);
+    table->last = low;
+    table->at = 0;
+
+    return RFL_OK;
+}
+
+
+/* 0: it is no such page. */
+
+static inline size_t
+pages_nodes(const rfl_pages_table_t *table, const u_char *page,
+    uint16_t flags)
+{
+    size_t  n;
+
+    n = (size_t) (pages_u16(page + PAGE_LOWER) - PAGE_HEAD) / 2;
+
+    return n <= table->page_size / 2 && pages_u16(page + PAGE_FLAGS) == flags
+           ? n : 0;
+}
+
+
+/* Signed numbers are converted in one instruction, hence the half. */
+
+static inline double
+pages_density(size_t nodes, uint64_t span)
+{
+    return (double) (int64_t) nodes / (double) (int64_t) ((span >> 1) + 1);
 }
 
 
@@ -1059,28 +1142,21 @@ pages_key_of(const u_char *page, size_t i)
 
 
 /*
- * Of the nodes first to n the first whose key is greater, or n; keys lie
- * between low and high.  Keys that are hashes lie evenly: it is looked for
- * where it should be, then a few to either side, then, for keys that are
- * none, by halves.
+ * Of the nodes first to n, one at least, the first whose key is greater, or n.
+ * i: where it should be, as keys that are hashes lie evenly.  It is looked for
+ * there, then a few to either side, then, for keys that are none, by halves.
  */
 
 static inline size_t
 pages_behind(const u_char *page, size_t first, size_t n, uint64_t key,
-    uint64_t low, uint64_t high)
+    size_t i)
 {
-    size_t    i, begin, end;
-    uint64_t  range;
+    size_t  begin, end;
 
-    if (first >= n) {
-        return n;
-    }
-
-    range = ((high - low) >> 32) + 1;
-    i = first + (size_t) (((key - low) >> 32) * (n - first) / range);
+    /* beyond either end: a negative one is a large one */
 
     if (i >= n) {
-        i = n - 1;
+        i = (ssize_t) i < 0 ? first : n - 1;
     }
 
     if (pages_key_of(page, i) <= key) {

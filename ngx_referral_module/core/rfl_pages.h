@@ -72,6 +72,16 @@ typedef struct {
     uint64_t       pages;                /* of the snapshot */
     uint64_t       root;
     unsigned       depth;                /* 0: the table is empty */
+
+    /* The leaf of the last key, to which the next ones come first. */
+
+    const u_char  *leaf;
+    size_t         nodes;
+    uint64_t       low;                  /* the lowest key it may have */
+    uint64_t       span;                 /* so many lie in it; 0: no leaf yet */
+    double         density;              /* nodes, by the half of a key */
+    uint64_t       last;
+    size_t         at;                   /* nodes up to last */
 } rfl_pages_table_t;
 
 rfl_rc_t rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
@@ -80,9 +90,13 @@ rfl_rc_t rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
 /*
  * RFL_OK, RFL_NOT_FOUND, or RFL_ERROR: what is there is for LMDB to read (a
  * large value), or to stumble over.
+ *
+ * A branch says between which keys the page below it lies.  The leaf that was
+ * searched last is kept with these bounds: a key within them is looked for
+ * there and nowhere else, without a walk from the root.
  */
 
-rfl_rc_t rfl_pages_find(const rfl_pages_table_t *table, uint64_t key,
+rfl_rc_t rfl_pages_find(rfl_pages_table_t *table, uint64_t key,
     rfl_str_t *value);
 
 
