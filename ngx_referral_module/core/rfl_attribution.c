@@ -64,6 +64,14 @@ typedef struct {
 } rfl_landing_t;
 
 
+/* What a slot is asked for by; each text is hashed once. */
+
+typedef struct {
+    rfl_str_t             text;
+    rfl_hash_t            hash;
+} rfl_lookup_text_t;
+
+
 typedef struct {
     rfl_registry_t       *registry;
     const rfl_request_t  *request;
@@ -71,6 +79,7 @@ typedef struct {
     const rfl_trace_t    *trace;
     const rfl_url_t      *referer;       /* NULL: none that is external */
     rfl_surt_t            surt;          /* of it */
+    rfl_lookup_text_t     host;          /* of it */
     rfl_landing_t         landing;
     uint32_t              host_flags;
     unsigned              has_path:1;    /* surt has it, beside the host */
@@ -95,11 +104,14 @@ static uint64_t rfl_match(rfl_registry_t *registry,
 
 static rfl_rc_t rfl_lookup_any(rfl_lookup_t *lk);
 static rfl_rc_t rfl_lookup_tag(rfl_lookup_t *lk);
-static rfl_rc_t rfl_lookup_tagged(rfl_lookup_t *lk, rfl_str_t tag,
-    const rfl_slot_t *slot);
+static rfl_rc_t rfl_lookup_tagged(rfl_lookup_t *lk,
+    const rfl_lookup_text_t *tag, const rfl_slot_t *slot);
 static rfl_rc_t rfl_lookup_narrow(rfl_lookup_t *lk, rfl_str_t tag);
 static rfl_rc_t rfl_lookup(rfl_lookup_t *lk);
 static void rfl_lookup_need_path(rfl_lookup_t *lk);
+static inline rfl_lookup_text_t rfl_lookup_text(rfl_str_t text);
+static inline rfl_lookup_text_t rfl_lookup_on_host(const rfl_lookup_t *lk,
+    rfl_str_t text);
 static rfl_rc_t rfl_lookup_page(rfl_lookup_t *lk);
 static rfl_rc_t rfl_lookup_regex(rfl_lookup_t *lk);
 static rfl_rc_t rfl_lookup_pattern(rfl_lookup_t *lk, uint32_t id);
@@ -111,11 +123,18 @@ static size_t rfl_lookup_boundaries(const rfl_surt_t *surt, size_t *ends);
 static rfl_rc_t rfl_lookup_landing(rfl_lookup_t *lk);
 static rfl_rc_t rfl_lookup_domain(rfl_lookup_t *lk);
 static rfl_rc_t rfl_lookup_resolve(rfl_lookup_t *lk, rfl_slot_kind_t kind,
-    rfl_evidence_t evidence, rfl_str_t text, const rfl_slot_t *slot);
+    rfl_evidence_t evidence, const rfl_lookup_text_t *source,
+    const rfl_slot_t *slot);
 static rfl_rc_t rfl_lookup_targets(rfl_lookup_t *lk, rfl_slot_kind_t kind,
-    rfl_str_t text, uint32_t flags, rfl_slot_t *slot);
-static rfl_rc_t rfl_lookup_slot(rfl_lookup_t *lk, rfl_slot_kind_t kind,
-    rfl_str_t a, rfl_str_t b, rfl_slot_t *slot);
+    const rfl_lookup_text_t *source, uint32_t flags, rfl_slot_t *slot);
+static rfl_rc_t rfl_lookup_target(rfl_lookup_t *lk, rfl_slot_kind_t kind,
+    const rfl_lookup_text_t *source, rfl_str_t text, rfl_slot_t *slot);
+static inline rfl_rc_t rfl_lookup_slot(rfl_lookup_t *lk, rfl_slot_kind_t kind,
+    const rfl_lookup_text_t *source, const rfl_lookup_text_t *target,
+    rfl_slot_t *slot);
+static void rfl_lookup_explain(const rfl_lookup_t *lk, rfl_slot_kind_t kind,
+    const rfl_lookup_text_t *source, const rfl_lookup_text_t *target,
+    rfl_rc_t rc, const rfl_slot_t *slot);
 static void rfl_lookup_found(rfl_lookup_t *lk, rfl_evidence_t evidence,
     const rfl_slot_t *slot);
 static void rfl_lookup_matched(rfl_lookup_t *lk, rfl_evidence_t evidence,
@@ -521,11 +540,12 @@ rfl_lookup_any(rfl_lookup_t *lk)
 static rfl_rc_t
 rfl_lookup_tag(rfl_lookup_t *lk)
 {
-    u_char      buf[RFL_TAG_MAX];
-    unsigned    tried;
-    rfl_rc_t    rc;
-    rfl_str_t   query, tag;
-    rfl_slot_t  slot;
+    u_char             buf[RFL_TAG_MAX];
+    unsigned           tried;
+    rfl_rc_t           rc;
+    rfl_str_t          query, text;
+    rfl_slot_t         slot;
+    rfl_lookup_text_t  tag;
 
     query = rfl_tags_of(lk->request);
 
@@ -535,14 +555,16 @@ rfl_lookup_tag(rfl_lookup_t *lk)
 
     for (tried = 0; tried < RFL_TAGS_TRIED; tried++) {
 
-        if (!rfl_tag_next(lk->request->tag_names, &query, buf, &tag)) {
+        if (!rfl_tag_next(lk->request->tag_names, &query, buf, &text)) {
             break;
         }
 
-        rc = rfl_lookup_slot(lk, RFL_SLOT_TAG, tag, rfl_str(NULL, 0), &slot);
+        tag = rfl_lookup_text(text);
+
+        rc = rfl_lookup_slot(lk, RFL_SLOT_TAG, &tag, NULL, &slot);
 
         if (rc == RFL_OK) {
-            return rfl_lookup_tagged(lk, tag, &slot);
+            return rfl_lookup_tagged(lk, &tag, &slot);
         }
 
         if (rc != RFL_NOT_FOUND) {
@@ -555,12 +577,13 @@ rfl_lookup_tag(rfl_lookup_t *lk)
 
 
 static rfl_rc_t
-rfl_lookup_tagged(rfl_lookup_t *lk, rfl_str_t tag, const rfl_slot_t *slot)
+rfl_lookup_tagged(rfl_lookup_t *lk, const rfl_lookup_text_t *tag,
+    const rfl_slot_t *slot)
 {
     rfl_rc_t  rc;
 
     if (slot->is_group && lk->referer != NULL) {
-        rc = rfl_lookup_narrow(lk, tag);
+        rc = rfl_lookup_narrow(lk, tag->text);
         if (rc != RFL_NOT_FOUND) {
             return rc;
         }
@@ -615,13 +638,11 @@ static rfl_rc_t
 rfl_lookup(rfl_lookup_t *lk)
 {
     rfl_rc_t    rc;
-    rfl_str_t   host, none;
     rfl_slot_t  slot;
 
-    host = rfl_str(lk->surt.buf, lk->surt.host_len);
-    none = rfl_str(NULL, 0);
+    lk->host = rfl_lookup_text(rfl_str(lk->surt.buf, lk->surt.host_len));
 
-    rc = rfl_lookup_slot(lk, RFL_SLOT_HOST, host, none, &slot);
+    rc = rfl_lookup_slot(lk, RFL_SLOT_HOST, &lk->host, NULL, &slot);
 
     if (rc == RFL_NOT_FOUND) {
         return rfl_lookup_domain(lk);
@@ -639,8 +660,8 @@ rfl_lookup(rfl_lookup_t *lk)
     }
 
     if (slot.id != 0) {
-        return rfl_lookup_resolve(lk, RFL_SLOT_HOST, RFL_EVIDENCE_HOST, host,
-                                  &slot);
+        return rfl_lookup_resolve(lk, RFL_SLOT_HOST, RFL_EVIDENCE_HOST,
+                                  &lk->host, &slot);
     }
 
     return rfl_lookup_domain(lk);
@@ -659,24 +680,53 @@ rfl_lookup_need_path(rfl_lookup_t *lk)
 }
 
 
+static inline rfl_lookup_text_t
+rfl_lookup_text(rfl_str_t text)
+{
+    rfl_lookup_text_t  t;
+
+    t.text = text;
+    t.hash = rfl_hash(text.data, text.len);
+
+    return t;
+}
+
+
+/* text: that of lk->host, ")" and more. */
+
+static inline rfl_lookup_text_t
+rfl_lookup_on_host(const rfl_lookup_t *lk, rfl_str_t text)
+{
+    size_t             rest;
+    rfl_lookup_text_t  t;
+
+    rest = lk->host.text.len + 1;
+
+    t.text = text;
+    t.hash = rfl_slot_page(lk->host.hash,
+                           rfl_hash(text.data + rest, text.len - rest));
+
+    return t;
+}
+
+
 static rfl_rc_t
 rfl_lookup_page(rfl_lookup_t *lk)
 {
-    rfl_rc_t    rc;
-    rfl_str_t   page, none;
-    rfl_slot_t  slot;
+    rfl_rc_t           rc;
+    rfl_slot_t         slot;
+    rfl_lookup_text_t  page;
 
     if (lk->host_flags & RFL_HOST_PAGES) {
         rfl_lookup_need_path(lk);
 
-        page = rfl_str(lk->surt.buf, lk->surt.len);
-        none = rfl_str(NULL, 0);
+        page = rfl_lookup_on_host(lk, rfl_str(lk->surt.buf, lk->surt.len));
 
-        rc = rfl_lookup_slot(lk, RFL_SLOT_PAGE, page, none, &slot);
+        rc = rfl_lookup_slot(lk, RFL_SLOT_PAGE, &page, NULL, &slot);
 
         if (rc == RFL_OK) {
             return rfl_lookup_resolve(lk, RFL_SLOT_PAGE, RFL_EVIDENCE_EXACT,
-                                      page, &slot);
+                                      &page, &slot);
         }
 
         if (rc != RFL_NOT_FOUND) {
@@ -815,12 +865,13 @@ rfl_lookup_compile(rfl_lookup_t *lk, uint32_t id, rfl_pattern_t **pattern)
 static rfl_rc_t
 rfl_lookup_pattern_links(rfl_lookup_t *lk, uint32_t id)
 {
-    u_char      text[RFL_HOST_TEXT_MAX + 1 + RFL_PATTERN_MAX];
-    size_t      len;
-    rfl_rc_t    rc;
-    rfl_str_t   source, pattern;
-    rfl_link_t  link;
-    rfl_slot_t  slot;
+    u_char             text[RFL_HOST_TEXT_MAX + 1 + RFL_PATTERN_MAX];
+    size_t             len;
+    rfl_rc_t           rc;
+    rfl_str_t          pattern;
+    rfl_link_t         link;
+    rfl_slot_t         slot;
+    rfl_lookup_text_t  source;
 
     rc = rfl_registry_link(lk->registry, id, &link);
 
@@ -840,27 +891,26 @@ rfl_lookup_pattern_links(rfl_lookup_t *lk, uint32_t id)
     text[len++] = ')';
     memcpy(text + len, pattern.data, pattern.len);
 
-    source = rfl_str(text, len + pattern.len);
+    source = rfl_lookup_on_host(lk, rfl_str(text, len + pattern.len));
 
-    rc = rfl_lookup_slot(lk, RFL_SLOT_PATTERN, source, rfl_str(NULL, 0),
-                         &slot);
+    rc = rfl_lookup_slot(lk, RFL_SLOT_PATTERN, &source, NULL, &slot);
 
     if (rc != RFL_OK) {
         return rc == RFL_NOT_FOUND ? RFL_DAMAGED : rc;
     }
 
-    return rfl_lookup_resolve(lk, RFL_SLOT_PATTERN, RFL_EVIDENCE_REGEX, source,
-                              &slot);
+    return rfl_lookup_resolve(lk, RFL_SLOT_PATTERN, RFL_EVIDENCE_REGEX,
+                              &source, &slot);
 }
 
 
 static rfl_rc_t
 rfl_lookup_prefix(rfl_lookup_t *lk)
 {
-    size_t      depth, ends[RFL_SEGMENTS_MAX + 1];
-    rfl_rc_t    rc;
-    rfl_str_t   prefix, none;
-    rfl_slot_t  slot;
+    size_t             depth, ends[RFL_SEGMENTS_MAX + 1];
+    rfl_rc_t           rc;
+    rfl_slot_t         slot;
+    rfl_lookup_text_t  prefix;
 
     if (lk->host_flags < RFL_HOST_DEPTH(0)) {
         return RFL_NOT_FOUND;
@@ -868,19 +918,19 @@ rfl_lookup_prefix(rfl_lookup_t *lk)
 
     rfl_lookup_need_path(lk);
 
-    none = rfl_str(NULL, 0);
     depth = rfl_lookup_boundaries(&lk->surt, ends);
 
     for ( ;; ) {
 
         if (lk->host_flags & RFL_HOST_DEPTH(depth)) {
-            prefix = rfl_str(lk->surt.buf, ends[depth]);
+            prefix = rfl_lookup_on_host(lk, rfl_str(lk->surt.buf,
+                                                    ends[depth]));
 
-            rc = rfl_lookup_slot(lk, RFL_SLOT_PREFIX, prefix, none, &slot);
+            rc = rfl_lookup_slot(lk, RFL_SLOT_PREFIX, &prefix, NULL, &slot);
 
             if (rc == RFL_OK) {
                 return rfl_lookup_resolve(lk, RFL_SLOT_PREFIX,
-                                          RFL_EVIDENCE_PREFIX, prefix, &slot);
+                                          RFL_EVIDENCE_PREFIX, &prefix, &slot);
             }
 
             if (rc != RFL_NOT_FOUND) {
@@ -937,14 +987,11 @@ static rfl_rc_t
 rfl_lookup_landing(rfl_lookup_t *lk)
 {
     rfl_rc_t    rc;
-    rfl_str_t   host, none;
     rfl_slot_t  slot;
 
-    host = rfl_str(lk->surt.buf, lk->surt.host_len);
-
     if (lk->host_flags & RFL_HOST_TARGETS) {
-        rc = rfl_lookup_targets(lk, RFL_SLOT_LANDING, host, lk->host_flags,
-                                &slot);
+        rc = rfl_lookup_targets(lk, RFL_SLOT_LANDING, &lk->host,
+                                lk->host_flags, &slot);
         if (rc == RFL_OK) {
             goto found;
         }
@@ -958,9 +1005,7 @@ rfl_lookup_landing(rfl_lookup_t *lk)
         return RFL_NOT_FOUND;
     }
 
-    none = rfl_str(NULL, 0);
-
-    rc = rfl_lookup_slot(lk, RFL_SLOT_BLANK, host, none, &slot);
+    rc = rfl_lookup_slot(lk, RFL_SLOT_BLANK, &lk->host, NULL, &slot);
     if (rc != RFL_OK) {
         return rc;
     }
@@ -981,23 +1026,18 @@ found:
 static rfl_rc_t
 rfl_lookup_domain(rfl_lookup_t *lk)
 {
-    size_t               i, n, ends[RFL_LABELS_MAX];
-    rfl_rc_t             rc;
-    rfl_str_t            domain, none;
-    rfl_slot_t           slot;
-    rfl_registry_meta_t  meta;
+    size_t             i, n, ends[RFL_LABELS_MAX];
+    rfl_rc_t           rc;
+    rfl_slot_t         slot;
+    rfl_lookup_text_t  domain;
 
     if (lk->surt.is_address || lk->surt.is_app) {
         return RFL_NOT_FOUND;
     }
 
-    rc = rfl_registry_meta(lk->registry, &meta);
+    rc = rfl_registry_has_domains(lk->registry);
     if (rc != RFL_OK) {
         return rc;
-    }
-
-    if (meta.domain_links == 0) {
-        return RFL_NOT_FOUND;
     }
 
     for (i = 0, n = 0; i <= lk->surt.host_len && n < RFL_LABELS_MAX; i++) {
@@ -1006,16 +1046,14 @@ rfl_lookup_domain(rfl_lookup_t *lk)
         }
     }
 
-    none = rfl_str(NULL, 0);
-
     while (n > 0) {
-        domain = rfl_str(lk->surt.buf, ends[--n]);
+        domain = rfl_lookup_text(rfl_str(lk->surt.buf, ends[--n]));
 
-        rc = rfl_lookup_slot(lk, RFL_SLOT_DOMAIN, domain, none, &slot);
+        rc = rfl_lookup_slot(lk, RFL_SLOT_DOMAIN, &domain, NULL, &slot);
 
         if (rc == RFL_OK) {
             return rfl_lookup_resolve(lk, RFL_SLOT_DOMAIN, RFL_EVIDENCE_DOMAIN,
-                                      domain, &slot);
+                                      &domain, &slot);
         }
 
         if (rc != RFL_NOT_FOUND) {
@@ -1031,7 +1069,8 @@ rfl_lookup_domain(rfl_lookup_t *lk)
 
 static rfl_rc_t
 rfl_lookup_resolve(rfl_lookup_t *lk, rfl_slot_kind_t kind,
-    rfl_evidence_t evidence, rfl_str_t text, const rfl_slot_t *slot)
+    rfl_evidence_t evidence, const rfl_lookup_text_t *source,
+    const rfl_slot_t *slot)
 {
     int              is_page;
     rfl_rc_t         rc;
@@ -1054,7 +1093,7 @@ rfl_lookup_resolve(rfl_lookup_t *lk, rfl_slot_kind_t kind,
     flags = is_page ? lk->host_flags
                     : RFL_HOST_TARGET_HOSTS | RFL_HOST_TARGET_QUERIES;
 
-    rc = rfl_lookup_targets(lk, target_kind, text, flags, &member);
+    rc = rfl_lookup_targets(lk, target_kind, source, flags, &member);
 
     if (rc == RFL_OK) {
         rfl_lookup_found(lk, evidence, &member);
@@ -1072,7 +1111,7 @@ rfl_lookup_resolve(rfl_lookup_t *lk, rfl_slot_kind_t kind,
         return RFL_OK;
     }
 
-    rc = rfl_lookup_slot(lk, target_kind, text, rfl_str(NULL, 0), &member);
+    rc = rfl_lookup_target(lk, target_kind, source, rfl_str("", 0), &member);
 
     if (rc == RFL_OK) {
         rfl_explain(lk->trace, "what has no target is left");
@@ -1093,13 +1132,11 @@ rfl_lookup_resolve(rfl_lookup_t *lk, rfl_slot_kind_t kind,
 /* The forms of the landing, the most specific first. */
 
 static rfl_rc_t
-rfl_lookup_targets(rfl_lookup_t *lk, rfl_slot_kind_t kind, rfl_str_t text,
-    uint32_t flags, rfl_slot_t *slot)
+rfl_lookup_targets(rfl_lookup_t *lk, rfl_slot_kind_t kind,
+    const rfl_lookup_text_t *source, uint32_t flags, rfl_slot_t *slot)
 {
-    size_t         i, n;
-    rfl_rc_t       rc;
-    unsigned       form;
-    rfl_str_t      forms[RFL_LANDING_FORMS];
+    rfl_rc_t        rc;
+    unsigned        form;
     rfl_landing_t  *l;
 
     l = &lk->landing;
@@ -1108,30 +1145,21 @@ rfl_lookup_targets(rfl_lookup_t *lk, rfl_slot_kind_t kind, rfl_str_t text,
         rfl_landing_init(lk, (flags & RFL_HOST_TARGET_HOSTS) != 0);
     }
 
-    n = 0;
+    for (form = flags & RFL_HOST_TARGET_QUERIES ? 0 : 2; form < 3; form++) {
 
-    for (form = 0; form < 3; form++) {
-
-        if (form < 2 && !(flags & RFL_HOST_TARGET_QUERIES)) {
-            continue;
+        if ((flags & RFL_HOST_TARGET_HOSTS) && l->with_host[form].len != 0) {
+            rc = rfl_lookup_target(lk, kind, source, l->with_host[form], slot);
+            if (rc != RFL_NOT_FOUND) {
+                return rc;
+            }
         }
 
-        if (flags & RFL_HOST_TARGET_HOSTS) {
-            forms[n++] = l->with_host[form];
-        }
-
-        forms[n++] = l->without_host[form];
-    }
-
-    for (i = 0; i < n; i++) {
-
-        if (forms[i].len == 0) {
-            continue;
-        }
-
-        rc = rfl_lookup_slot(lk, kind, text, forms[i], slot);
-        if (rc != RFL_NOT_FOUND) {
-            return rc;
+        if (l->without_host[form].len != 0) {
+            rc = rfl_lookup_target(lk, kind, source, l->without_host[form],
+                                   slot);
+            if (rc != RFL_NOT_FOUND) {
+                return rc;
+            }
         }
     }
 
@@ -1140,25 +1168,64 @@ rfl_lookup_targets(rfl_lookup_t *lk, rfl_slot_kind_t kind, rfl_str_t text,
 
 
 static rfl_rc_t
-rfl_lookup_slot(rfl_lookup_t *lk, rfl_slot_kind_t kind, rfl_str_t a,
-    rfl_str_t b, rfl_slot_t *slot)
+rfl_lookup_target(rfl_lookup_t *lk, rfl_slot_kind_t kind,
+    const rfl_lookup_text_t *source, rfl_str_t text, rfl_slot_t *slot)
 {
-    rfl_rc_t  rc;
+    rfl_lookup_text_t  target;
 
-    rc = rfl_registry_slot(lk->registry, kind, a, b, slot);
+    target = rfl_lookup_text(text);
 
-    if (lk->trace != NULL) {
-        rfl_explain(lk->trace, "%s %.*s%s%.*s: %s", rfl_slot_texts[kind],
-                    (int) a.len, a.data, b.len != 0 ? " -> " : "",
-                    (int) b.len, b.len != 0 ? (const char *) b.data : "",
-                    rc == RFL_NOT_FOUND ? "none registered"
-                    : rc != RFL_OK ? "cannot be read"
-                    : slot->is_group ? "several links"
-                    : slot->id != 0 ? "one link"
-                    : "has page links only");
+    return rfl_lookup_slot(lk, kind, source, &target, slot);
+}
+
+
+/* target: NULL for the kinds that have none. */
+
+static inline rfl_rc_t
+rfl_lookup_slot(rfl_lookup_t *lk, rfl_slot_kind_t kind,
+    const rfl_lookup_text_t *source, const rfl_lookup_text_t *target,
+    rfl_slot_t *slot)
+{
+    rfl_rc_t    rc;
+    rfl_hash_t  host, key;
+
+    /* tags and domains are their own hosts */
+
+    host = kind == RFL_SLOT_TAG || kind == RFL_SLOT_TAG_TARGET
+           || kind == RFL_SLOT_DOMAIN || kind == RFL_SLOT_DOMAIN_TARGET
+           ? source->hash : lk->host.hash;
+
+    key = rfl_slot_key(kind, host, source->hash,
+                       target != NULL ? &target->hash : NULL);
+
+    rc = rfl_registry_find(lk->registry, key, slot);
+
+    if (__builtin_expect(lk->trace != NULL, 0)) {
+        rfl_lookup_explain(lk, kind, source, target, rc, slot);
     }
 
     return rc;
+}
+
+
+static __attribute__((noinline, cold)) void
+rfl_lookup_explain(const rfl_lookup_t *lk, rfl_slot_kind_t kind,
+    const rfl_lookup_text_t *source, const rfl_lookup_text_t *target,
+    rfl_rc_t rc, const rfl_slot_t *slot)
+{
+    rfl_str_t  a, b;
+
+    a = source->text;
+    b = target != NULL ? target->text : rfl_str("", 0);
+
+    rfl_explain(lk->trace, "%s %.*s%s%.*s: %s", rfl_slot_texts[kind],
+                (int) a.len, a.data, b.len != 0 ? " -> " : "",
+                (int) b.len, (const char *) b.data,
+                rc == RFL_NOT_FOUND ? "none registered"
+                : rc != RFL_OK ? "cannot be read"
+                : slot->is_group ? "several links"
+                : slot->id != 0 ? "one link"
+                : "has page links only");
 }
 
 

@@ -487,7 +487,7 @@ link_slot(walk_t *w, const rfl_link_t *link, const rfl_slot_name_t *slot_name)
     const char *kind;
 
     kind = kinds[slot_name->kind];
-    hash = rfl_registry_slot_hash(w->registry, slot_name);
+    hash = rfl_registry_slot_hash(slot_name);
 
     rc = find_slot(w, hash, &slot);
     if (rc != RFL_OK) {
@@ -552,7 +552,7 @@ link_host(walk_t *w, const rfl_link_t *link)
     host.a = rfl_str(w->identity.source.buf, w->identity.source.host_len);
     host.b = rfl_str(NULL, 0);
 
-    hash = rfl_registry_slot_hash(w->registry, &host);
+    hash = rfl_registry_slot_hash(&host);
 
     rc = find_slot(w, hash, &slot);
     if (rc != RFL_OK) {
@@ -1175,7 +1175,7 @@ find_name(walk_t *w, const rfl_link_t *link, unsigned kind, rfl_hash_t hash,
             continue;
         }
 
-        one = rfl_registry_slot_hash(w->registry, &names[i]);
+        one = rfl_registry_slot_hash(&names[i]);
         *found = one.low == hash.low && one.high == hash.high;
     }
 
@@ -1213,7 +1213,7 @@ group_hash(walk_t *w, const rfl_group_t *group, rfl_hash_t *hash)
         name.b = rfl_str(end + 1, text.len - name.a.len - 1);
     }
 
-    *hash = rfl_registry_slot_hash(w->registry, &name);
+    *hash = rfl_registry_slot_hash(&name);
 
     return 1;
 }
@@ -1232,7 +1232,7 @@ note_host(walk_t *w, const rfl_link_t *link)
     host.a = rfl_str(w->identity.source.buf, w->identity.source.host_len);
     host.b = rfl_str(NULL, 0);
 
-    low = rfl_registry_slot_hash(w->registry, &host).low;
+    low = rfl_registry_slot_hash(&host).low;
 
     if (w->nhosts != 0 && w->hosts[w->nhosts - 1] == low) {
         return RFL_OK;

@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 
-#define PAGE_HEAD         16
+#define PAGE_HEAD         RFL_PAGES_HEAD
 #define PAGE_FLAGS        10
 #define PAGE_LOWER        12
 #define PAGE_UPPER        14
@@ -43,7 +43,7 @@
 #define PAGE_SIZE_MIN     512
 #define PAGE_SIZE_MAX     32768          /* MAX_PAGESIZE */
 
-#define NODE_HEAD         8
+#define NODE_HEAD         RFL_PAGES_NODE
 #define NODE_LARGE        0x01           /* data is the first page of many */
 #define NODE_TREE         0x02           /* data is a tree */
 
@@ -79,10 +79,6 @@
 
 #define PAGES_DEPTH_MAX   32
 #define PAGES_NUMBER      0xffffffffffffu        /* of a branch's node */
-
-/* How far from where a key should be it is looked for one by one. */
-
-#define PAGES_NEAR        16
 
 #define PAGES_KEY_MAX     511
 
@@ -168,17 +164,9 @@ static rfl_rc_t pages_read(rfl_pages_t *p, uint64_t number, u_char *data,
     size_t size);
 static ssize_t pages_pread(int fd, u_char *data, size_t size, off_t offset);
 static rfl_rc_t pages_fault(rfl_pages_t *p, uint64_t page, const char *what);
-static rfl_rc_t pages_descend(rfl_pages_table_t *table, uint64_t key);
 static inline size_t pages_nodes(const rfl_pages_table_t *table,
     const u_char *page, uint16_t flags);
 static inline double pages_density(size_t nodes, uint64_t span);
-static inline const u_char *pages_node_of(const u_char *page, size_t i);
-static inline uint64_t pages_key_of(const u_char *page, size_t i);
-static inline size_t pages_behind(const u_char *page, size_t first, size_t n,
-    uint64_t key, size_t i);
-static uint16_t pages_u16(const u_char *data);
-static uint32_t pages_u32(const u_char *data);
-static uint64_t pages_u64(const u_char *data);
 
 
 rfl_rc_t
@@ -210,25 +198,25 @@ head_read(int fd, rfl_pages_head_t *head)
     for (i = 0; i < 2; i++) {
 
         rc = head_read_meta(fd, i, head->page_size, meta);
-        head->version = pages_u32(meta + PAGE_HEAD + 4);
+        head->version = rfl_pages_u32(meta + PAGE_HEAD + 4);
 
         if (rc != RFL_OK) {
             return rc;
         }
 
         if (i == 0) {
-            head->page_size = pages_u32(meta + META_TREES);
+            head->page_size = rfl_pages_u32(meta + META_TREES);
         }
 
         if (!head_is_sane(meta, i, head->page_size)) {
             return RFL_DAMAGED;
         }
 
-        head->txn_ids[i] = pages_u64(meta + META_TXN_ID);
+        head->txn_ids[i] = rfl_pages_u64(meta + META_TXN_ID);
 
         if (i == 0 || head->txn_ids[i] > head->txn_id) {
             head->txn_id = head->txn_ids[i];
-            head->last_page = pages_u64(meta + META_LAST_PAGE);
+            head->last_page = rfl_pages_u64(meta + META_LAST_PAGE);
         }
     }
 
@@ -267,16 +255,16 @@ head_read_meta(int fd, unsigned i, size_t page_size, u_char *meta)
         return RFL_DAMAGED;
     }
 
-    if (pages_u32(meta + META_MAGIC_1) == META_MAGIC) {
+    if (rfl_pages_u32(meta + META_MAGIC_1) == META_MAGIC) {
         memmove(meta + PAGE_HEAD, meta + META_MAGIC_1, 8);
         return RFL_BAD_VERSION;
     }
 
-    if (pages_u32(meta + PAGE_HEAD) != META_MAGIC) {
+    if (rfl_pages_u32(meta + PAGE_HEAD) != META_MAGIC) {
         return RFL_DAMAGED;
     }
 
-    return pages_u32(meta + PAGE_HEAD + 4) == META_VERSION ? RFL_OK
+    return rfl_pages_u32(meta + PAGE_HEAD + 4) == META_VERSION ? RFL_OK
                                                            : RFL_BAD_VERSION;
 }
 
@@ -290,16 +278,16 @@ head_is_sane(const u_char *meta, unsigned i, size_t page_size)
     freed = meta + META_TREES;
     names = freed + TREE_SIZE;
 
-    last_page = pages_u64(meta + META_LAST_PAGE);
-    map_size = pages_u64(meta + META_MAP_SIZE);
+    last_page = rfl_pages_u64(meta + META_LAST_PAGE);
+    map_size = rfl_pages_u64(meta + META_MAP_SIZE);
 
-    return pages_u64(meta) == i
-           && pages_u16(meta + PAGE_FLAGS) == PAGE_META
+    return rfl_pages_u64(meta) == i
+           && rfl_pages_u16(meta + PAGE_FLAGS) == PAGE_META
            && page_size >= PAGE_SIZE_MIN && page_size <= PAGE_SIZE_MAX
            && (page_size & (page_size - 1)) == 0
-           && pages_u32(freed) == page_size
-           && (pages_u16(freed + TREE_FLAGS) & 0xff) == TREE_INTEGER_KEY
-           && pages_u16(names + TREE_FLAGS) == 0
+           && rfl_pages_u32(freed) == page_size
+           && (rfl_pages_u16(freed + TREE_FLAGS) & 0xff) == TREE_INTEGER_KEY
+           && rfl_pages_u16(names + TREE_FLAGS) == 0
            && map_size <= META_MAP_MAX
            && last_page >= 1 && last_page < map_size / page_size;
 }
@@ -374,9 +362,9 @@ pages_meta(rfl_pages_t *p, u_char *meta)
         return rc == RFL_ERROR ? rc : pages_fault(p, i, "it is no header");
     }
 
-    p->last_page = pages_u64(meta + META_LAST_PAGE);
+    p->last_page = rfl_pages_u64(meta + META_LAST_PAGE);
 
-    return pages_u64(meta + META_TXN_ID) == p->txn_id ? RFL_OK : RFL_NOT_FOUND;
+    return rfl_pages_u64(meta + META_TXN_ID) == p->txn_id ? RFL_OK : RFL_NOT_FOUND;
 }
 
 
@@ -414,10 +402,10 @@ pages_tree(rfl_pages_t *p, pages_kind_t kind, const u_char *record,
 
     tree.kind = kind;
     tree.pages = pages;
-    tree.integer = (pages_u16(record + TREE_FLAGS) & TREE_INTEGER_KEY) != 0;
-    tree.depth = pages_u16(record + TREE_DEPTH);
+    tree.integer = (rfl_pages_u16(record + TREE_FLAGS) & TREE_INTEGER_KEY) != 0;
+    tree.depth = rfl_pages_u16(record + TREE_DEPTH);
 
-    root = pages_u64(record + TREE_ROOT);
+    root = rfl_pages_u64(record + TREE_ROOT);
 
     if (tree.depth > PAGES_DEPTH_MAX
         || (tree.depth == 0) != (root == NO_PAGE))
@@ -432,10 +420,10 @@ pages_tree(rfl_pages_t *p, pages_kind_t kind, const u_char *record,
         }
     }
 
-    if (tree.branches != pages_u64(record + TREE_BRANCHES)
-        || tree.leaves != pages_u64(record + TREE_LEAVES)
-        || tree.large != pages_u64(record + TREE_LARGE)
-        || tree.entries != pages_u64(record + TREE_ENTRIES))
+    if (tree.branches != rfl_pages_u64(record + TREE_BRANCHES)
+        || tree.leaves != rfl_pages_u64(record + TREE_LEAVES)
+        || tree.large != rfl_pages_u64(record + TREE_LARGE)
+        || tree.entries != rfl_pages_u64(record + TREE_ENTRIES))
     {
         return pages_fault(p, root, "its tree has other pages or entries than "
                            "its record says");
@@ -468,7 +456,7 @@ pages_walk(rfl_pages_t *p, pages_tree_t *tree, uint64_t number,
 
     leaf = level + 1 == tree->depth;
 
-    if (pages_u16(data + PAGE_FLAGS) != (leaf ? PAGE_LEAF : PAGE_BRANCH)) {
+    if (rfl_pages_u16(data + PAGE_FLAGS) != (leaf ? PAGE_LEAF : PAGE_BRANCH)) {
         return pages_fault(p, number, "it is of another kind");
     }
 
@@ -500,7 +488,7 @@ pages_walk_branch(rfl_pages_t *p, pages_tree_t *tree,
     tree->branches++;
 
     for (i = 0; i < page->nodes; i++) {
-        node = page->data + pages_u16(page->data + PAGE_HEAD + 2 * i);
+        node = page->data + rfl_pages_u16(page->data + PAGE_HEAD + 2 * i);
 
         /* the first one's key means nothing: it is below all others */
 
@@ -508,7 +496,7 @@ pages_walk_branch(rfl_pages_t *p, pages_tree_t *tree,
             return pages_fault(p, page->number, "its keys are out of order");
         }
 
-        below = pages_u32(node) | (uint64_t) pages_u16(node + 4) << 32;
+        below = rfl_pages_u32(node) | (uint64_t) rfl_pages_u16(node + 4) << 32;
 
         rc = pages_walk(p, tree, below, level + 1);
         if (rc != RFL_OK) {
@@ -532,7 +520,7 @@ pages_walk_leaf(rfl_pages_t *p, pages_tree_t *tree, const pages_page_t *page,
     tree->entries += page->nodes;
 
     for (i = 0; i < page->nodes; i++) {
-        node = page->data + pages_u16(page->data + PAGE_HEAD + 2 * i);
+        node = page->data + rfl_pages_u16(page->data + PAGE_HEAD + 2 * i);
 
         if (!pages_key(tree, node, 1)) {
             return pages_fault(p, page->number, "its keys are out of order");
@@ -556,12 +544,12 @@ pages_node(rfl_pages_t *p, pages_tree_t *tree, const pages_page_t *page,
     uint16_t       flags, tree_flags;
     const u_char  *data;
 
-    size = pages_u32(node);
-    flags = pages_u16(node + 4);
-    data = node + NODE_HEAD + pages_u16(node + 6);
+    size = rfl_pages_u32(node);
+    flags = rfl_pages_u16(node + 4);
+    data = node + NODE_HEAD + rfl_pages_u16(node + 6);
 
     if (tree->kind == TREE_OF_FREED
-        && pages_u64(node + NODE_HEAD) - 1 >= p->txn_id)
+        && rfl_pages_u64(node + NODE_HEAD) - 1 >= p->txn_id)
     {
         return pages_fault(p, page->number, "it frees pages in the future");
     }
@@ -572,7 +560,7 @@ pages_node(rfl_pages_t *p, pages_tree_t *tree, const pages_page_t *page,
             return pages_fault(p, page->number, "a table's record is none");
         }
 
-        tree_flags = pages_u16(data + TREE_FLAGS);
+        tree_flags = rfl_pages_u16(data + TREE_FLAGS);
 
         if (tree_flags != 0 && tree_flags != TREE_INTEGER_KEY) {
             return pages_fault(p, page->number, "a table's flags are unknown");
@@ -583,7 +571,7 @@ pages_node(rfl_pages_t *p, pages_tree_t *tree, const pages_page_t *page,
     }
 
     if (flags == NODE_LARGE) {
-        return pages_large(p, tree, pages_u64(data), size);
+        return pages_large(p, tree, rfl_pages_u64(data), size);
     }
 
     if (flags != 0 || (size_t) (data - node) + size > p->node_max) {
@@ -609,10 +597,10 @@ pages_large(rfl_pages_t *p, pages_tree_t *tree, uint64_t first, size_t size)
         return rc;
     }
 
-    n = pages_u32(head + PAGE_COUNT);
+    n = rfl_pages_u32(head + PAGE_COUNT);
 
-    if (pages_u64(head) != first
-        || pages_u16(head + PAGE_FLAGS) != PAGE_LARGE
+    if (rfl_pages_u64(head) != first
+        || rfl_pages_u16(head + PAGE_FLAGS) != PAGE_LARGE
         || n < (size + PAGE_HEAD - 1) / p->page_size + 1)
     {
         return pages_fault(p, first, "it does not begin a large value");
@@ -639,7 +627,7 @@ pages_freed_small(rfl_pages_t *p, uint64_t number, const u_char *data,
     uint64_t  i, n, above;
     rfl_rc_t  rc;
 
-    n = size < 8 ? 0 : pages_u64(data);
+    n = size < 8 ? 0 : rfl_pages_u64(data);
 
     if (size < 8 || size % 8 != 0 || n > size / 8 - 1) {
         return pages_fault(p, number, "a list of freed pages has no size");
@@ -648,7 +636,7 @@ pages_freed_small(rfl_pages_t *p, uint64_t number, const u_char *data,
     above = UINT64_MAX;
 
     for (i = 1; i <= n; i++) {
-        rc = pages_freed_one(p, number, pages_u64(data + 8 * i), &above);
+        rc = pages_freed_one(p, number, rfl_pages_u64(data + 8 * i), &above);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -671,12 +659,12 @@ pages_freed_large(rfl_pages_t *p, uint64_t first, size_t size)
 
     if (size < 8 || size % 8 != 0
         || pages_pread(p->fd, part, 8, at) != 8
-        || pages_u64(part) > size / 8 - 1)
+        || rfl_pages_u64(part) > size / 8 - 1)
     {
         return pages_fault(p, first, "a list of freed pages has no size");
     }
 
-    n = pages_u64(part);
+    n = rfl_pages_u64(part);
     above = UINT64_MAX;
     end = at + 8 + (off_t) (8 * n);
 
@@ -689,7 +677,7 @@ pages_freed_large(rfl_pages_t *p, uint64_t first, size_t size)
         }
 
         for (i = 0; i < wanted; i += 8) {
-            rc = pages_freed_one(p, first, pages_u64(part + i), &above);
+            rc = pages_freed_one(p, first, rfl_pages_u64(part + i), &above);
             if (rc != RFL_OK) {
                 return rc;
             }
@@ -721,10 +709,10 @@ pages_page(rfl_pages_t *p, pages_page_t *page, uint64_t number,
 {
     page->number = number;
     page->data = data;
-    page->lower = pages_u16(data + PAGE_LOWER);
-    page->upper = pages_u16(data + PAGE_UPPER);
+    page->lower = rfl_pages_u16(data + PAGE_LOWER);
+    page->upper = rfl_pages_u16(data + PAGE_UPPER);
 
-    if (pages_u64(data) != number) {
+    if (rfl_pages_u64(data) != number) {
         return pages_fault(p, number, "it bears another number");
     }
 
@@ -758,7 +746,7 @@ pages_nodes_fill(rfl_pages_t *p, const pages_page_t *page)
     memset(p->sizes, 0, used);           /* two bytes for every other byte */
 
     for (i = 0; i < page->nodes; i++) {
-        at = pages_u16(page->data + PAGE_HEAD + 2 * i);
+        at = rfl_pages_u16(page->data + PAGE_HEAD + 2 * i);
 
         if (at < page->upper || at + NODE_HEAD > p->page_size || at & 1) {
             return 0;
@@ -794,10 +782,10 @@ pages_node_size(const u_char *node, int leaf)
 {
     size_t  size;
 
-    size = NODE_HEAD + pages_u16(node + 6);
+    size = NODE_HEAD + rfl_pages_u16(node + 6);
 
     if (leaf) {
-        size += pages_u16(node + 4) & NODE_LARGE ? 8 : pages_u32(node);
+        size += rfl_pages_u16(node + 4) & NODE_LARGE ? 8 : rfl_pages_u32(node);
     }
 
     return (size + 1) & ~(size_t) 1;
@@ -817,7 +805,7 @@ pages_key(pages_tree_t *tree, const u_char *node, int leaf)
     const u_char  *key;
 
     key = node + NODE_HEAD;
-    size = pages_u16(node + 6);
+    size = rfl_pages_u16(node + 6);
 
     if (size == 0 || size > PAGES_KEY_MAX) {
         return 0;
@@ -862,8 +850,8 @@ pages_compare(const pages_tree_t *tree, const u_char *key, size_t size)
     uint64_t  a, b;
 
     if (tree->integer) {
-        a = size == 8 ? pages_u64(key) : pages_u32(key);
-        b = size == 8 ? pages_u64(tree->last) : pages_u32(tree->last);
+        a = size == 8 ? rfl_pages_u64(key) : rfl_pages_u32(key);
+        b = size == 8 ? rfl_pages_u64(tree->last) : rfl_pages_u32(tree->last);
 
         return a < b ? -1 : a > b;
     }
@@ -950,78 +938,46 @@ pages_fault(rfl_pages_t *p, uint64_t page, const char *what)
 
 /* The page of the record says its number: so far away the map begins. */
 
-rfl_rc_t
+void
 rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
     rfl_pages_table_t *table)
 {
-    const u_char  *page;
+    uint64_t       root;
+    unsigned       depth;
+    const u_char  *page, *map;
+
+    memset(table, 0, sizeof(rfl_pages_table_t));
+
+    table->depth = 1;                    /* of no pages: all is RFL_ERROR */
 
     if (tree.len != TREE_SIZE || page_size == 0
         || page_size > (size_t) sysconf(_SC_PAGESIZE)
-        || !(pages_u16(tree.data + TREE_FLAGS) & TREE_INTEGER_KEY))
+        || !(rfl_pages_u16(tree.data + TREE_FLAGS) & TREE_INTEGER_KEY))
     {
-        return RFL_ERROR;
+        return;
     }
 
     page = tree.data - (uintptr_t) tree.data % page_size;
 
-    if (pages_u64(page) > last_page) {
-        return RFL_ERROR;
+    if (rfl_pages_u64(page) > last_page) {
+        return;
     }
 
-    table->map = page - pages_u64(page) * page_size;
+    map = page - rfl_pages_u64(page) * page_size;
+    root = rfl_pages_u64(tree.data + TREE_ROOT);
+    depth = rfl_pages_u16(tree.data + TREE_DEPTH);
+
+    if (depth > PAGES_DEPTH_MAX
+        || rfl_pages_u32(map + PAGE_HEAD) != META_MAGIC)
+    {
+        return;
+    }
+
+    table->map = map;
     table->page_size = page_size;
     table->pages = last_page + 1;
-    table->root = pages_u64(tree.data + TREE_ROOT);
-    table->depth = pages_u16(tree.data + TREE_DEPTH);
-    table->span = 0;
-
-    return table->depth <= PAGES_DEPTH_MAX
-           && pages_u32(table->map + PAGE_HEAD) == META_MAGIC
-           ? RFL_OK : RFL_ERROR;
-}
-
-
-rfl_rc_t
-rfl_pages_find(rfl_pages_table_t *table, uint64_t key, rfl_str_t *value)
-{
-    size_t         i;
-    int64_t        away;
-    rfl_rc_t       rc;
-    const u_char  *node;
-
-    if (key - table->low >= table->span) {
-        rc = pages_descend(table, key);
-        if (rc != RFL_OK) {
-            return rc;
-        }
-    }
-
-    /* as far from the last one as its keys are apart; it may be behind it */
-
-    away = (int64_t) (key >> 1) - (int64_t) (table->last >> 1);
-    i = table->at + (size_t) (int64_t) ((double) away * table->density);
-
-    i = pages_behind(table->leaf, 0, table->nodes, key, i);
-
-    table->last = key;
-    table->at = i;
-
-    if (i == 0) {
-        return RFL_NOT_FOUND;
-    }
-
-    node = pages_node_of(table->leaf, i - 1);
-
-    if (pages_u64(node + NODE_HEAD) != key) {
-        return RFL_NOT_FOUND;
-    }
-
-    value->len = pages_u32(node);
-    value->data = node + NODE_HEAD + sizeof(uint64_t);
-
-    return pages_u16(node + 4) == 0 && value->len <= table->page_size
-           ? RFL_OK : RFL_ERROR;
+    table->root = root;
+    table->depth = depth;
 }
 
 
@@ -1030,8 +986,8 @@ rfl_pages_find(rfl_pages_table_t *table, uint64_t key, rfl_str_t *value)
  * than all others.
  */
 
-static rfl_rc_t
-pages_descend(rfl_pages_table_t *table, uint64_t key)
+rfl_rc_t
+rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
 {
     size_t         n, i;
     uint64_t       number, low, high;
@@ -1066,18 +1022,18 @@ pages_descend(rfl_pages_table_t *table, uint64_t key)
         if (n > 1) {
             i = (size_t) ((double) (int64_t) ((key - low) >> 1)
                           * pages_density(n - 1, high - low));
-            i = pages_behind(page, 1, n, key, i + 1);
+            i = rfl_pages_behind(page, 1, n, key, i + 1);
         }
 
         if (i > 1) {
-            low = pages_key_of(page, i - 1);
+            low = rfl_pages_key_of(page, i - 1);
         }
 
         if (i < n) {
-            high = pages_key_of(page, i);
+            high = rfl_pages_key_of(page, i);
         }
 
-        number = pages_u64(pages_node_of(page, i - 1)) & PAGES_NUMBER;
+        number = rfl_pages_u64(rfl_pages_node_of(page, i - 1)) & PAGES_NUMBER;
     }
 
     if (number >= table->pages) {
@@ -1111,9 +1067,9 @@ pages_nodes(const rfl_pages_table_t *table, const u_char *page,
 {
     size_t  n;
 
-    n = (size_t) (pages_u16(page + PAGE_LOWER) - PAGE_HEAD) / 2;
+    n = (size_t) (rfl_pages_u16(page + PAGE_LOWER) - PAGE_HEAD) / 2;
 
-    return n <= table->page_size / 2 && pages_u16(page + PAGE_FLAGS) == flags
+    return n <= table->page_size / 2 && rfl_pages_u16(page + PAGE_FLAGS) == flags
            ? n : 0;
 }
 
@@ -1124,112 +1080,4 @@ static inline double
 pages_density(size_t nodes, uint64_t span)
 {
     return (double) (int64_t) nodes / (double) (int64_t) ((span >> 1) + 1);
-}
-
-
-static inline const u_char *
-pages_node_of(const u_char *page, size_t i)
-{
-    return page + pages_u16(page + PAGE_HEAD + 2 * i);
-}
-
-
-static inline uint64_t
-pages_key_of(const u_char *page, size_t i)
-{
-    return pages_u64(pages_node_of(page, i) + NODE_HEAD);
-}
-
-
-/*
- * Of the nodes first to n, one at least, the first whose key is greater, or n.
- * i: where it should be, as keys that are hashes lie evenly.  It is looked for
- * there, then a few to either side, then, for keys that are none, by halves.
- */
-
-static inline size_t
-pages_behind(const u_char *page, size_t first, size_t n, uint64_t key,
-    size_t i)
-{
-    size_t  begin, end;
-
-    /* beyond either end: a negative one is a large one */
-
-    if (i >= n) {
-        i = (ssize_t) i < 0 ? first : n - 1;
-    }
-
-    if (pages_key_of(page, i) <= key) {
-
-        end = i + PAGES_NEAR < n ? i + PAGES_NEAR : n;
-
-        for (i++; i < end; i++) {
-            if (pages_key_of(page, i) > key) {
-                return i;
-            }
-        }
-
-        begin = end;
-        end = n;
-
-    } else {
-
-        begin = i > first + PAGES_NEAR ? i - PAGES_NEAR : first;
-        end = i;
-
-        for ( /* void */ ; i > begin; i--) {
-            if (pages_key_of(page, i - 1) <= key) {
-                return i;
-            }
-        }
-
-        end = begin;
-        begin = first;
-    }
-
-    while (begin < end) {
-        i = begin + (end - begin) / 2;
-
-        if (pages_key_of(page, i) <= key) {
-            begin = i + 1;
-
-        } else {
-            end = i;
-        }
-    }
-
-    return begin;
-}
-
-
-static uint16_t
-pages_u16(const u_char *data)
-{
-    uint16_t  n;
-
-    memcpy(&n, data, sizeof(n));
-
-    return n;
-}
-
-
-static uint32_t
-pages_u32(const u_char *data)
-{
-    uint32_t  n;
-
-    memcpy(&n, data, sizeof(n));
-
-    return n;
-}
-
-
-static uint64_t
-pages_u64(const u_char *data)
-{
-    uint64_t  n;
-
-    memcpy(&n, data, sizeof(n));
-
-    return n;
 }

@@ -62,8 +62,9 @@ rfl_rc_t rfl_pages_check(int fd, size_t page_size, uint64_t txn_id,
  * instructions: no cursor, no call for each comparison.
  *
  * tree: the table's record, the value its name has in the tree of names.  It
- * lies in the map, which tells where that begins.  RFL_ERROR: not to be
- * used, ask LMDB (pages larger than the system's, or nothing that is known).
+ * lies in the map, which tells where that begins.  Where that is not to be used
+ * (pages larger than the system's, or nothing that is known), find() says
+ * RFL_ERROR of each key: ask LMDB.
  */
 
 typedef struct {
@@ -84,7 +85,7 @@ typedef struct {
     size_t         at;                   /* nodes up to last */
 } rfl_pages_table_t;
 
-rfl_rc_t rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
+void rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
     rfl_pages_table_t *table);
 
 /*
@@ -96,8 +97,173 @@ rfl_rc_t rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
  * there and nowhere else, without a walk from the root.
  */
 
-rfl_rc_t rfl_pages_find(rfl_pages_table_t *table, uint64_t key,
-    rfl_str_t *value);
+static inline rfl_rc_t rfl_pages_find(rfl_pages_table_t *table, uint64_t key,
+    rfl_str_t *value) __attribute__((always_inline));
+
+/* The walk to the leaf of a key. */
+
+rfl_rc_t rfl_pages_descend(rfl_pages_table_t *table, uint64_t key);
+
+
+/* This is asked several times in a request: it is one with what asks it. */
+
+#define RFL_PAGES_HEAD  16               /* of a page: see rfl_pages.c */
+#define RFL_PAGES_NODE  8                /* of a node */
+
+/* How far from where a key should be it is looked for one by one. */
+
+#define RFL_PAGES_NEAR  16
+
+
+static inline uint16_t
+rfl_pages_u16(const u_char *data)
+{
+    uint16_t  n;
+
+    memcpy(&n, data, sizeof(n));
+
+    return n;
+}
+
+
+static inline uint32_t
+rfl_pages_u32(const u_char *data)
+{
+    uint32_t  n;
+
+    memcpy(&n, data, sizeof(n));
+
+    return n;
+}
+
+
+static inline uint64_t
+rfl_pages_u64(const u_char *data)
+{
+    uint64_t  n;
+
+    memcpy(&n, data, sizeof(n));
+
+    return n;
+}
+
+
+static inline const u_char *
+rfl_pages_node_of(const u_char *page, size_t i)
+{
+    return page + rfl_pages_u16(page + RFL_PAGES_HEAD + 2 * i);
+}
+
+
+static inline uint64_t
+rfl_pages_key_of(const u_char *page, size_t i)
+{
+    return rfl_pages_u64(rfl_pages_node_of(page, i) + RFL_PAGES_NODE);
+}
+
+
+/*
+ * Of the nodes first to n, one at least, the first whose key is greater, or n.
+ * i: where it should be, as keys that are hashes lie evenly.  It is looked for
+ * there, then a few to either side, then, for keys that are none, by halves.
+ */
+
+static inline size_t
+rfl_pages_behind(const u_char *page, size_t first, size_t n, uint64_t key,
+    size_t i)
+{
+    size_t  begin, end;
+
+    /* beyond either end: a negative one is a large one */
+
+    if (i >= n) {
+        i = (ssize_t) i < 0 ? first : n - 1;
+    }
+
+    if (rfl_pages_key_of(page, i) <= key) {
+
+        end = i + RFL_PAGES_NEAR < n ? i + RFL_PAGES_NEAR : n;
+
+        for (i++; i < end; i++) {
+            if (rfl_pages_key_of(page, i) > key) {
+                return i;
+            }
+        }
+
+        begin = end;
+        end = n;
+
+    } else {
+
+        begin = i > first + RFL_PAGES_NEAR ? i - RFL_PAGES_NEAR : first;
+        end = i;
+
+        for ( /* void */ ; i > begin; i--) {
+            if (rfl_pages_key_of(page, i - 1) <= key) {
+                return i;
+            }
+        }
+
+        end = begin;
+        begin = first;
+    }
+
+    while (begin < end) {
+        i = begin + (end - begin) / 2;
+
+        if (rfl_pages_key_of(page, i) <= key) {
+            begin = i + 1;
+
+        } else {
+            end = i;
+        }
+    }
+
+    return begin;
+}
+
+
+static inline rfl_rc_t
+rfl_pages_find(rfl_pages_table_t *table, uint64_t key, rfl_str_t *value)
+{
+    size_t         i;
+    int64_t        away;
+    rfl_rc_t       rc;
+    const u_char  *node;
+
+    if (key - table->low >= table->span) {
+        rc = rfl_pages_descend(table, key);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    /* as far from the last one as its keys are apart; it may be behind it */
+
+    away = (int64_t) (key >> 1) - (int64_t) (table->last >> 1);
+    i = table->at + (size_t) (int64_t) ((double) away * table->density);
+
+    i = rfl_pages_behind(table->leaf, 0, table->nodes, key, i);
+
+    table->last = key;
+    table->at = i;
+
+    if (i == 0) {
+        return RFL_NOT_FOUND;
+    }
+
+    node = rfl_pages_node_of(table->leaf, i - 1);
+
+    if (rfl_pages_u64(node + RFL_PAGES_NODE) != key) {
+        return RFL_NOT_FOUND;
+    }
+
+    value->len = rfl_pages_u32(node);
+    value->data = node + RFL_PAGES_NODE + sizeof(uint64_t);
+
+    return rfl_pages_u16(node + 4) == 0 && value->len <= table->page_size
+           ? RFL_OK : RFL_ERROR;
+}
 
 
 #endif /* RFL_PAGES_H */

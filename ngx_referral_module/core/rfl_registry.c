@@ -2,12 +2,9 @@
  * The registry: what a link needs to be found by people (records, keys,
  * sources) and by requests (slots), kept equal in one transaction.
  *
- * A slot is addressed by the low half of a hash over its kind and text, whose
- * first bits are its host's, and confirmed by the high half: no string is
- * stored or compared on the request path, and a host's slots lie side by side,
- * as a rule in one page, which the first probe brings for the others.  Its
- * value is a list of entries of 16 bytes, nearly always one
- * (rfl_registry_parts.h).
+ * A slot is addressed by the low half of its hash and confirmed by the high
+ * half: no string is stored or compared on the request path.  Its value is a
+ * list of entries of 16 bytes, nearly always one (rfl_registry_parts.h).
  *
  * When a second link joins a slot, a group takes it: an id, a record, and a
  * row in members for each link.  When the last but one leaves, the slot is
@@ -34,7 +31,7 @@
 #include "rfl_pattern.h"
 
 
-#define RFL_REGISTRY_VERSION  2
+#define RFL_REGISTRY_VERSION  3
 #define RFL_GROUP_VERSION     1
 
 /* An add may take five ids: the link's and those of four new groups. */
@@ -119,6 +116,8 @@ struct rfl_registry_s {
 _Static_assert(RFL_SURT_MAX + RFL_SURT_MAX + RFL_HOST_MAX + 16
                <= RFL_SLOT_TEXT_MAX, "a slot's text holds source and target");
 _Static_assert(RFL_SLOT_KINDS <= 16, "a slot's kind has four bits");
+_Static_assert(RFL_SLOT_ENTRY_SIZE == sizeof(uint64_t) + sizeof(rfl_slot_t),
+               "a slot's entry is read as it is stored");
 _Static_assert(RFL_LINK_GROUPS_MAX == RFL_LINK_SLOTS_MAX - 1,
                "a link's groups fit where they are asked for");
 
@@ -128,6 +127,7 @@ static rfl_rc_t registry_read_version(rfl_registry_t *r, rfl_error_t *err);
 static rfl_rc_t registry_create(rfl_registry_t *r, rfl_error_t *err);
 static rfl_rc_t registry_put_meta(rfl_registry_t *r, rfl_error_t *err);
 static rfl_rc_t registry_put_numbers(rfl_registry_t *r, rfl_error_t *err);
+static inline rfl_rc_t registry_need_meta(rfl_registry_t *r);
 static rfl_rc_t registry_load_meta(rfl_registry_t *r);
 static rfl_rc_t registry_get_meta(rfl_registry_t *r, const char *name,
     void *out, size_t size);
@@ -205,7 +205,7 @@ static size_t registry_source_names(const rfl_identity_t *identity,
     rfl_match_type_t type, rfl_slot_name_t *names);
 static size_t registry_tag_names(const rfl_identity_t *identity,
     rfl_slot_name_t *names);
-static rfl_hash_t registry_host_hash(rfl_registry_t *r, rfl_str_t host);
+static rfl_hash_t registry_host_hash(rfl_str_t host);
 static rfl_rc_t registry_mark_host(rfl_registry_t *r, rfl_hash_t hash,
     uint32_t flags, rfl_error_t *err);
 static rfl_rc_t registry_sweep_host(rfl_registry_t *r, rfl_str_t host,
@@ -230,7 +230,8 @@ static rfl_rc_t slot_drop(rfl_registry_t *r, rfl_hash_t hash,
     rfl_slot_list_t *list, rfl_error_t *err);
 static rfl_rc_t slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
     const rfl_slot_entry_t *entry, rfl_error_t *err);
-static size_t slot_host_len(const rfl_slot_name_t *name);
+static int slot_kind_has_page(rfl_slot_kind_t kind);
+static void slot_text(rfl_registry_t *r, const rfl_slot_name_t *name);
 static rfl_str_t slot_write(const rfl_slot_list_t *list, u_char *value);
 static void slot_write_entry(u_char *p, const rfl_slot_entry_t *entry);
 static uint32_t slot_info(rfl_slot_kind_t kind, int has_target);
@@ -715,18 +716,63 @@ rfl_registry_meta(rfl_registry_t *r, rfl_registry_meta_t *meta)
 {
     rfl_rc_t  rc;
 
-    if (!r->writing
-        && (!r->meta_valid || r->meta_txn != rfl_store_txn_id(r->store)))
+    rc = registry_need_meta(r);
+
+    if (rc == RFL_OK) {
+        *meta = r->meta;
+    }
+
+    return rc;
+}
+
+
+rfl_rc_t
+rfl_registry_has_domains(rfl_registry_t *r)
+{
+    rfl_rc_t  rc;
+
+    rc = registry_need_meta(r);
+
+    return rc == RFL_OK && r->meta.domain_links == 0 ? RFL_NOT_FOUND : rc;
+}
+
+
+static inline rfl_rc_t
+registry_need_meta(rfl_registry_t *r)
+{
+    return r->writing || (r->meta_valid
+                          && r->meta_txn == rfl_store_txn_id(r->store))
+           ? RFL_OK : registry_load_meta(r);
+}
+
+
+rfl_rc_t
+rfl_registry_find(rfl_registry_t *r, rfl_hash_t key, rfl_slot_t *slot)
+{
+    uint64_t       high;
+    rfl_rc_t       rc;
+    rfl_str_t      value;
+    const u_char  *p, *end;
+
+    rc = rfl_store_get_u64(r->store, RFL_DBI_SLOTS, key.low, &value);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    end = value.data + value.len;
+
+    for (p = value.data; (size_t) (end - p) >= RFL_SLOT_ENTRY_SIZE;
+         p += RFL_SLOT_ENTRY_SIZE)
     {
-        rc = registry_load_meta(r);
-        if (rc != RFL_OK) {
-            return rc;
+        memcpy(&high, p, sizeof(high));
+
+        if (high == key.high) {
+            memcpy(slot, p + sizeof(high), sizeof(rfl_slot_t));
+            return RFL_OK;
         }
     }
 
-    *meta = r->meta;
-
-    return RFL_OK;
+    return RFL_NOT_FOUND;
 }
 
 
@@ -734,44 +780,13 @@ rfl_rc_t
 rfl_registry_slot(rfl_registry_t *r, rfl_slot_kind_t kind, rfl_str_t a,
     rfl_str_t b, rfl_slot_t *slot)
 {
-    size_t            i;
-    rfl_rc_t          rc;
-    rfl_str_t         value;
-    rfl_hash_t        hash;
-    rfl_slot_name_t   name;
-    rfl_slot_entry_t  entry;
-
-    if (a.len > RFL_SLOT_TEXT_MAX || b.len > RFL_SLOT_TEXT_MAX - a.len) {
-        return RFL_FULL;
-    }
+    rfl_slot_name_t  name;
 
     name.kind = kind;
     name.a = a;
     name.b = b;
 
-    hash = rfl_registry_slot_hash(r, &name);
-
-    rc = rfl_store_get_u64(r->store, RFL_DBI_SLOTS, hash.low, &value);
-    if (rc != RFL_OK) {
-        return rc;
-    }
-
-    for (i = 0; i + RFL_SLOT_ENTRY_SIZE <= value.len;
-         i += RFL_SLOT_ENTRY_SIZE)
-    {
-        rfl_slot_read_entry(value.data + i, &entry);
-
-        if (entry.high == hash.high) {
-            slot->id = entry.id;
-            slot->host_flags = entry.info & RFL_SLOT_FLAGS;
-            slot->is_group = (entry.info & RFL_SLOT_GROUP) != 0;
-            slot->has_target = (entry.info & RFL_SLOT_HAS_TARGET) != 0;
-
-            return RFL_OK;
-        }
-    }
-
-    return RFL_NOT_FOUND;
+    return rfl_registry_find(r, rfl_registry_slot_hash(&name), slot);
 }
 
 
@@ -1872,7 +1887,7 @@ registry_put_index(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
 
     host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
 
-    return registry_mark_host(r, registry_host_hash(r, host),
+    return registry_mark_host(r, registry_host_hash(host),
                               rfl_registry_host_flags(&r->identity,
                                                       link->match_type),
                               err);
@@ -1905,7 +1920,7 @@ registry_put_off(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
     n = rfl_registry_slot_names(&r->identity, link->match_type, names);
 
     for (i = 0; i < n; i++) {
-        hash = rfl_registry_slot_hash(r, &names[i]);
+        hash = rfl_registry_slot_hash(&names[i]);
 
         slot.low = hash.low;
         slot.high = hash.high;
@@ -1923,7 +1938,7 @@ registry_put_off(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
     }
 
     host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
-    hash = registry_host_hash(r, host);
+    hash = registry_host_hash(host);
 
     slot.low = hash.low;
     slot.high = hash.high;
@@ -2251,9 +2266,10 @@ registry_name_slot(rfl_registry_t *r, const rfl_bulk_slot_t *slot,
     n = rfl_registry_slot_names(&r->stored, link.match_type, names);
 
     for (i = 0; i < n; i++) {
-        hash = rfl_registry_slot_hash(r, &names[i]);
+        hash = rfl_registry_slot_hash(&names[i]);
 
         if (hash.low == slot->low && hash.high == slot->high) {
+            slot_text(r, &names[i]);
             return RFL_OK;
         }
     }
@@ -2681,7 +2697,7 @@ rfl_registry_host_flags(const rfl_identity_t *identity, rfl_match_type_t type)
 
 
 static rfl_hash_t
-registry_host_hash(rfl_registry_t *r, rfl_str_t host)
+registry_host_hash(rfl_str_t host)
 {
     rfl_slot_name_t  name;
 
@@ -2689,7 +2705,7 @@ registry_host_hash(rfl_registry_t *r, rfl_str_t host)
     name.a = host;
     name.b = rfl_str(NULL, 0);
 
-    return rfl_registry_slot_hash(r, &name);
+    return rfl_registry_slot_hash(&name);
 }
 
 
@@ -2735,7 +2751,7 @@ registry_sweep_host(rfl_registry_t *r, rfl_str_t host, rfl_error_t *err)
     rfl_hash_t       hash;
     rfl_slot_list_t  list;
 
-    hash = registry_host_hash(r, host);
+    hash = registry_host_hash(host);
 
     rc = slot_load(r, hash, &list);
 
@@ -2995,16 +3011,52 @@ registry_record(rfl_registry_t *r, uint32_t id, u_char state,
 }
 
 
-/* Leaves the name's text in r->text, for its group. */
+/* A SURT's host ends before ")"; a tag is no host but as good. */
 
 rfl_hash_t
-rfl_registry_slot_hash(rfl_registry_t *r, const rfl_slot_name_t *name)
+rfl_registry_slot_hash(const rfl_slot_name_t *name)
 {
-    u_char      *p, *start;
-    rfl_hash_t   hash, host;
+    size_t         len;
+    rfl_hash_t     host, source, target;
+    const u_char  *end;
 
-    start = r->text + RFL_GROUP_PREFIX_LEN;
-    p = start;
+    len = name->a.len;
+    end = NULL;
+
+    if (slot_kind_has_page(name->kind) && len != 0) {
+        end = memchr(name->a.data, ')', len);
+    }
+
+    if (end != NULL) {
+        len = (size_t) (end - name->a.data);
+        end++;
+    }
+
+    host = rfl_hash(name->a.data, len);
+    source = host;
+
+    if (end != NULL) {
+        source = rfl_slot_page(host, rfl_hash(end, name->a.len - len - 1));
+    }
+
+    if (!slot_kind_has_target(name->kind)) {
+        return rfl_slot_key(name->kind, host, source, NULL);
+    }
+
+    target = rfl_hash(name->b.data, name->b.len);
+
+    return rfl_slot_key(name->kind, host, source, &target);
+}
+
+
+/* Leaves the name's text in r->text, for its group. */
+
+static void
+slot_text(rfl_registry_t *r, const rfl_slot_name_t *name)
+{
+    u_char  *p;
+
+    p = r->text + RFL_GROUP_PREFIX_LEN;
 
     *p++ = (u_char) name->kind;
 
@@ -3022,28 +3074,7 @@ rfl_registry_slot_hash(rfl_registry_t *r, const rfl_slot_name_t *name)
         }
     }
 
-    r->text_len = (size_t) (p - start) - 1;
-
-    hash = rfl_hash(start, (size_t) (p - start));
-    host = rfl_hash(name->a.data, slot_host_len(name));
-
-    hash.low = (host.low & RFL_SLOT_HOST_BITS)
-               | (hash.low & ~RFL_SLOT_HOST_BITS);
-
-    return hash;
-}
-
-
-/* A SURT's host ends before ")", a tag is no host but as good. */
-
-static size_t
-slot_host_len(const rfl_slot_name_t *name)
-{
-    const u_char  *end;
-
-    end = name->a.len != 0 ? memchr(name->a.data, ')', name->a.len) : NULL;
-
-    return end != NULL ? (size_t) (end - name->a.data) : name->a.len;
+    r->text_len = (size_t) (p - r->text) - RFL_GROUP_PREFIX_LEN - 1;
 }
 
 
@@ -3197,7 +3228,7 @@ slot_join(rfl_registry_t *r, const rfl_slot_name_t *name, uint32_t id,
     rfl_slot_list_t    list;
     rfl_slot_entry_t  *entry, new;
 
-    hash = rfl_registry_slot_hash(r, name);
+    hash = rfl_registry_slot_hash(name);
 
     new.high = hash.high;
     new.id = id;
@@ -3229,6 +3260,8 @@ slot_join(rfl_registry_t *r, const rfl_slot_name_t *name, uint32_t id,
         return slot_save(r, hash, &list, err);
     }
 
+    slot_text(r, name);
+
     rc = group_found(r, name->kind, entry->id, id, &group, err);
     if (rc != RFL_OK) {
         return rc;
@@ -3251,7 +3284,7 @@ slot_leave(rfl_registry_t *r, const rfl_slot_name_t *name, uint32_t id,
     rfl_slot_list_t    list;
     rfl_slot_entry_t  *entry;
 
-    hash = rfl_registry_slot_hash(r, name);
+    hash = rfl_registry_slot_hash(name);
 
     rc = slot_load(r, hash, &list);
 
@@ -3280,6 +3313,8 @@ slot_leave(rfl_registry_t *r, const rfl_slot_name_t *name, uint32_t id,
     if (entry->id != id) {
         return registry_damaged(r, err, RFL_DAMAGED, "slot", hash.low);
     }
+
+    slot_text(r, name);
 
     rc = group_forget(r, name->kind, id, err);
     if (rc != RFL_OK) {
@@ -3678,6 +3713,25 @@ static rfl_str_t
 registry_name(const rfl_link_t *link)
 {
     return link->match_type == RFL_MATCH_TAG ? link->tag : link->source;
+}
+
+
+static int
+slot_kind_has_page(rfl_slot_kind_t kind)
+{
+    switch (kind) {
+
+    case RFL_SLOT_PAGE:
+    case RFL_SLOT_PREFIX:
+    case RFL_SLOT_PATTERN:
+    case RFL_SLOT_PAGE_TARGET:
+    case RFL_SLOT_PREFIX_TARGET:
+    case RFL_SLOT_PATTERN_TARGET:
+        return 1;
+
+    default:
+        return 0;
+    }
 }
 
 

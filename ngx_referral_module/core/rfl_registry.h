@@ -23,6 +23,7 @@
 #ifndef RFL_REGISTRY_H
 #define RFL_REGISTRY_H
 
+#include "rfl_hash.h"
 #include "rfl_identity.h"
 #include "rfl_store.h"
 
@@ -71,13 +72,70 @@ typedef enum {
 #define RFL_HOST_DEPTH(n)        (0x80u << (n))      /* n: 0 .. 16 */
 
 
+/* As it is stored, behind what confirms it. */
+
 typedef struct {
     uint32_t  id;                /* link or group; 0: none (a host's flags) */
-    uint32_t  host_flags;        /* RFL_SLOT_HOST only */
-    unsigned  is_group:1;
-    unsigned  has_target:1;      /* one link, and it has a target */
+    uint32_t  host_flags:24;     /* RFL_SLOT_HOST only */
+    uint32_t  kind:4;
+    uint32_t  spare:2;
+    uint32_t  is_group:1;
+    uint32_t  has_target:1;      /* one link, and it has a target */
 } rfl_slot_t;
 
+
+/*
+ * A slot's hash is made of those of its texts, so that each text is hashed
+ * once for all slots that are asked for.  The first bits are the host's: its
+ * slots lie side by side, as a rule in one page, which the first probe brings
+ * for the others.  24 bits of the host part 16 million hosts; the other 40 part
+ * a host's slots: of 4 million two share a low half eight times, three nowhere.
+ *
+ * source: the hash of a host or tag, or rfl_slot_page().  target: NULL for the
+ * kinds that have none.
+ */
+
+#define RFL_SLOT_HOST_BITS  0xffffff0000000000u
+
+/* Odd, with as many bits of either kind: the golden ratio's, and XXH64's. */
+
+#define RFL_SLOT_LOW        0x9e3779b97f4a7c15u
+#define RFL_SLOT_HIGH       0xc2b2ae3d27d4eb4fu
+
+
+/* What follows ")" in a SURT, or a pattern, on a host. */
+
+static inline rfl_hash_t
+rfl_slot_page(rfl_hash_t host, rfl_hash_t rest)
+{
+    rfl_hash_t  page;
+
+    page.low = host.low * RFL_SLOT_LOW + rest.low;
+    page.high = host.high * RFL_SLOT_HIGH + rest.high;
+
+    return page;
+}
+
+
+static inline rfl_hash_t
+rfl_slot_key(rfl_slot_kind_t kind, rfl_hash_t host, rfl_hash_t source,
+    const rfl_hash_t *target)
+{
+    rfl_hash_t  key;
+
+    key = target != NULL ? rfl_slot_page(source, *target) : source;
+
+    key.low += kind * RFL_SLOT_HIGH;
+    key.high += kind * RFL_SLOT_LOW;
+
+    key.low = (host.low & RFL_SLOT_HOST_BITS)
+              | (key.low & ~RFL_SLOT_HOST_BITS);
+
+    return key;
+}
+
+
+#define RFL_SLOT_TEXT_MAX  (2 * RFL_SURT_MAX + RFL_HOST_MAX + 32)
 
 typedef struct {
     uint32_t         id;
@@ -85,7 +143,7 @@ typedef struct {
     rfl_slot_kind_t  kind;
     uint32_t         links;      /* members now; 0 or 1: dormant */
     rfl_str_t        text;       /* SURT, host or tag, '\n', target: for
-                                    people */
+                                    people; at most RFL_SLOT_TEXT_MAX bytes */
 } rfl_group_t;
 
 
@@ -136,13 +194,20 @@ uint64_t rfl_registry_newest(rfl_registry_t *r);
 rfl_rc_t rfl_registry_meta(rfl_registry_t *r, rfl_registry_meta_t *meta);
 
 
-/*
- * One probe.  The slot's text is a, or a and b joined by '\n' for the kinds
- * that have a target (b may be empty there).  RFL_NOT_FOUND, or *slot.
- * a and b together are at most RFL_SLOT_TEXT_MAX bytes (RFL_FULL beyond).
- */
+/* The same for one question: RFL_NOT_FOUND, there are no domain links. */
 
-#define RFL_SLOT_TEXT_MAX  (2 * RFL_SURT_MAX + RFL_HOST_MAX + 32)
+rfl_rc_t rfl_registry_has_domains(rfl_registry_t *r);
+
+
+/* One probe: RFL_NOT_FOUND, or *slot. */
+
+rfl_rc_t rfl_registry_find(rfl_registry_t *r, rfl_hash_t key,
+    rfl_slot_t *slot);
+
+/*
+ * The same by text: a, and b for the kinds that have a target, where it may be
+ * empty.
+ */
 
 rfl_rc_t rfl_registry_slot(rfl_registry_t *r, rfl_slot_kind_t kind,
     rfl_str_t a, rfl_str_t b, rfl_slot_t *slot);

@@ -2,9 +2,9 @@
  * How the registry stores what it has: for the registry itself, and for who
  * looks whether its tables agree (rfl_check.h).
  *
- * A slot is addressed by the low half of a hash over its kind and text, whose
- * first bits are those of a hash over the host alone (for a tag, over the tag),
- * and confirmed by the high half.  Its value is a list of entries:
+ * A slot is addressed by the low half of its hash, which is made of those of
+ * its texts (rfl_slot_key()), and confirmed by the high half.  Its value is a
+ * list of entries:
  *
  *     high half    8 bytes
  *     id           4 bytes; link, group, or 0: a host that has pages only
@@ -18,13 +18,6 @@
 #include "rfl_hash.h"
 #include "rfl_registry.h"
 
-
-/*
- * 24 bits of the host part 16 million hosts; the other 40 part a host's slots:
- * of 4 million two share a low half eight times, three nowhere.
- */
-
-#define RFL_SLOT_HOST_BITS    0xffffff0000000000u
 
 /* Two with one low half are rare, eight are damage. */
 
@@ -122,10 +115,7 @@ size_t rfl_registry_source_key(const rfl_identity_t *identity,
 uint32_t rfl_registry_host_flags(const rfl_identity_t *identity,
     rfl_match_type_t type);
 
-/* Leaves the name's text in the registry's work space, for its group. */
-
-rfl_hash_t rfl_registry_slot_hash(rfl_registry_t *r,
-    const rfl_slot_name_t *name);
+rfl_hash_t rfl_registry_slot_hash(const rfl_slot_name_t *name);
 
 
 #endif /* RFL_REGISTRY_PARTS_H */

@@ -58,6 +58,10 @@
 
 #define RFL_STORE_CHECK_SIZE  (32 * 1024 * 1024)
 
+/* No snapshot has this id, and no table says it is of it. */
+
+#define STORE_NOT_READING  UINT64_MAX
+
 /* The handle of a table that is not there yet. */
 
 #define STORE_NO_TABLE  ((MDB_dbi) -1)
@@ -73,7 +77,6 @@ typedef struct {
 
 typedef struct {
     uint64_t           txn_id;           /* 0: none */
-    rfl_rc_t           rc;
     rfl_pages_table_t  table;
 } rfl_store_table_t;
 
@@ -94,7 +97,7 @@ struct rfl_store_s {
     unsigned           writing;
     unsigned           broken;           /* of no use until opened again */
     uint64_t           reading;          /* the current transaction's snapshot,
-                                            unless it writes */
+                                            or STORE_NOT_READING */
     size_t             page_size;
     off_t              size;             /* of data.mdb; it never shrinks */
     off_t              lock_size;        /* nor does lock.mdb */
@@ -169,7 +172,9 @@ static rfl_rc_t store_check_files(rfl_store_t *s);
 static rfl_rc_t store_check_names(rfl_store_t *s);
 static rfl_rc_t store_check_now(rfl_store_t *s);
 static rfl_rc_t store_check_after_deaths(rfl_store_t *s);
-static rfl_rc_t store_find_table(rfl_store_t *s, unsigned dbi,
+static rfl_rc_t store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
+    rfl_str_t *value);
+static void store_find_table(rfl_store_t *s, unsigned dbi,
     rfl_pages_table_t *table);
 static unsigned store_put_flags(unsigned flags);
 static MDB_val store_val(rfl_str_t bytes);
@@ -225,6 +230,7 @@ rfl_store_open(rfl_store_t **sp, const char *dir, const rfl_store_dbi_t *dbis,
     }
 
     s->flags = flags;
+    s->reading = STORE_NOT_READING;
     s->table = n != 0 ? dbis[0].name : "";
     s->pid = getpid();
 
@@ -1285,6 +1291,7 @@ rfl_store_end(rfl_store_t *s)
 
     s->txn = NULL;
     s->writing = 0;
+    s->reading = STORE_NOT_READING;
 }
 
 
@@ -1495,16 +1502,35 @@ rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t *value)
     rfl_rc_t            rc;
     rfl_store_table_t  *t;
 
-    if (s->txn != NULL && !s->writing) {
-        t = &s->tables[dbi];
+    t = &s->tables[dbi];
 
-        if (t->txn_id != s->reading) {
-            t->txn_id = s->reading;
-            t->rc = store_find_table(s, dbi, &t->table);
+    if (t->txn_id == s->reading) {
+        rc = rfl_pages_find(&t->table, key, value);
+
+        if (rc != RFL_ERROR) {
+            return rc;
         }
+    }
 
-        rc = t->rc == RFL_OK ? rfl_pages_find(&t->table, key, value)
-                             : RFL_ERROR;
+    return store_get_u64(s, dbi, key, value);
+}
+
+
+/* For the first time in a snapshot, or where it is for LMDB to say. */
+
+static __attribute__((noinline)) rfl_rc_t
+store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t *value)
+{
+    rfl_rc_t            rc;
+    rfl_store_table_t  *t;
+
+    t = &s->tables[dbi];
+
+    if (s->reading != STORE_NOT_READING && t->txn_id != s->reading) {
+        store_find_table(s, dbi, &t->table);
+        t->txn_id = s->reading;
+
+        rc = rfl_pages_find(&t->table, key, value);
 
         if (rc != RFL_ERROR) {
             return rc;
@@ -1515,7 +1541,7 @@ rfl_store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t *value)
 }
 
 
-static rfl_rc_t
+static void
 store_find_table(rfl_store_t *s, unsigned dbi, rfl_pages_table_t *table)
 {
     MDB_val      k, v;
@@ -1526,11 +1552,13 @@ store_find_table(rfl_store_t *s, unsigned dbi, rfl_pages_table_t *table)
     if (mdb_get(s->txn, s->names_dbi, &k, &v) != 0
         || mdb_env_info(s->env, &info) != 0)
     {
-        return RFL_ERROR;
+        v.mv_data = NULL;                /* no table: find() says so */
+        v.mv_size = 0;
+        info.me_last_pgno = 0;
     }
 
-    return rfl_pages_table(rfl_str(v.mv_data, v.mv_size), s->page_size,
-                           info.me_last_pgno, table);
+    rfl_pages_table(rfl_str(v.mv_data, v.mv_size), s->page_size,
+                    info.me_last_pgno, table);
 }
 
 

@@ -286,7 +286,7 @@ slot_key(fixture_t *f, which_t which, rfl_slot_kind_t kind)
 
     for (i = 0; i < n; i++) {
         if (names[i].kind == kind) {
-            return rfl_registry_slot_hash(f->registry, &names[i]).low;
+            return rfl_registry_slot_hash(&names[i]).low;
         }
     }
 

@@ -269,7 +269,15 @@ sub stamp {
     open my $f, '<', $list or die "$list: $!\n";
     my $md5 = Digest::MD5->new->addfile($f)->hexdigest;
 
-    return $md5;
+    # another version of the registry does not read it
+    my $code = root_dir() . '/ngx_referral_module/core/rfl_registry.c';
+
+    open my $c, '<', $code or die "$code: $!\n";
+    my ($version) = do { local $/; <$c> }
+                    =~ /^#define RFL_REGISTRY_VERSION +(\d+)$/m
+        or die "$code names no version\n";
+
+    return "$md5 $version";
 }
 
 
