@@ -82,6 +82,7 @@ typedef struct {
     rfl_lookup_text_t     host;          /* of it */
     rfl_landing_t         landing;
     uint32_t              host_flags;
+    rfl_bounds_t          bounds;        /* of what stands under the host */
     unsigned              has_path:1;    /* surt has it, beside the host */
     unsigned              origin_only:1;
 } rfl_lookup_t;
@@ -108,6 +109,7 @@ static rfl_rc_t rfl_lookup_tagged(rfl_lookup_t *lk,
     const rfl_lookup_text_t *tag, const rfl_slot_t *slot);
 static rfl_rc_t rfl_lookup_narrow(rfl_lookup_t *lk, rfl_str_t tag);
 static rfl_rc_t rfl_lookup(rfl_lookup_t *lk);
+static inline rfl_rc_t rfl_lookup_host(rfl_lookup_t *lk, rfl_slot_t *slot);
 static void rfl_lookup_need_path(rfl_lookup_t *lk);
 static inline rfl_lookup_text_t rfl_lookup_text(rfl_str_t text);
 static inline rfl_lookup_text_t rfl_lookup_on_host(const rfl_lookup_t *lk,
@@ -132,6 +134,7 @@ static rfl_rc_t rfl_lookup_target(rfl_lookup_t *lk, rfl_slot_kind_t kind,
 static inline rfl_rc_t rfl_lookup_slot(rfl_lookup_t *lk, rfl_slot_kind_t kind,
     const rfl_lookup_text_t *source, const rfl_lookup_text_t *target,
     rfl_slot_t *slot);
+static inline int rfl_lookup_is_bounded(rfl_slot_kind_t kind);
 static void rfl_lookup_explain(const rfl_lookup_t *lk, rfl_slot_kind_t kind,
     const rfl_lookup_text_t *source, const rfl_lookup_text_t *target,
     rfl_rc_t rc, const rfl_slot_t *slot);
@@ -640,9 +643,7 @@ rfl_lookup(rfl_lookup_t *lk)
     rfl_rc_t    rc;
     rfl_slot_t  slot;
 
-    lk->host = rfl_lookup_text(rfl_str(lk->surt.buf, lk->surt.host_len));
-
-    rc = rfl_lookup_slot(lk, RFL_SLOT_HOST, &lk->host, NULL, &slot);
+    rc = rfl_lookup_host(lk, &slot);
 
     if (rc == RFL_NOT_FOUND) {
         return rfl_lookup_domain(lk);
@@ -665,6 +666,31 @@ rfl_lookup(rfl_lookup_t *lk)
     }
 
     return rfl_lookup_domain(lk);
+}
+
+
+/* Who explains a decision wants to see all that is asked. */
+
+static inline rfl_rc_t
+rfl_lookup_host(rfl_lookup_t *lk, rfl_slot_t *slot)
+{
+    rfl_rc_t    rc;
+    rfl_hash_t  key;
+
+    static const rfl_bounds_t  all = { UINT64_MAX, UINT16_MAX, UINT16_MAX };
+
+    lk->host = rfl_lookup_text(rfl_str(lk->surt.buf, lk->surt.host_len));
+
+    key = rfl_slot_key(RFL_SLOT_HOST, lk->host.hash, lk->host.hash, NULL);
+
+    rc = rfl_registry_find_host(lk->registry, key, slot, &lk->bounds);
+
+    if (__builtin_expect(lk->trace != NULL, 0)) {
+        lk->bounds = all;
+        rfl_lookup_explain(lk, RFL_SLOT_HOST, &lk->host, NULL, rc, slot);
+    }
+
+    return rc;
 }
 
 
@@ -720,9 +746,13 @@ rfl_lookup_page(rfl_lookup_t *lk)
     if (lk->host_flags & RFL_HOST_PAGES) {
         rfl_lookup_need_path(lk);
 
-        page = rfl_lookup_on_host(lk, rfl_str(lk->surt.buf, lk->surt.len));
+        rc = RFL_NOT_FOUND;
 
-        rc = rfl_lookup_slot(lk, RFL_SLOT_PAGE, &page, NULL, &slot);
+        if (lk->surt.len <= lk->bounds.source) {
+            page = rfl_lookup_on_host(lk, rfl_str(lk->surt.buf, lk->surt.len));
+
+            rc = rfl_lookup_slot(lk, RFL_SLOT_PAGE, &page, NULL, &slot);
+        }
 
         if (rc == RFL_OK) {
             return rfl_lookup_resolve(lk, RFL_SLOT_PAGE, RFL_EVIDENCE_EXACT,
@@ -922,7 +952,9 @@ rfl_lookup_prefix(rfl_lookup_t *lk)
 
     for ( ;; ) {
 
-        if (lk->host_flags & RFL_HOST_DEPTH(depth)) {
+        if ((lk->host_flags & RFL_HOST_DEPTH(depth))
+            && ends[depth] <= lk->bounds.source)
+        {
             prefix = rfl_lookup_on_host(lk, rfl_str(lk->surt.buf,
                                                     ends[depth]));
 
@@ -1173,6 +1205,10 @@ rfl_lookup_target(rfl_lookup_t *lk, rfl_slot_kind_t kind,
 {
     rfl_lookup_text_t  target;
 
+    if (rfl_lookup_is_bounded(kind) && text.len > lk->bounds.target) {
+        return RFL_NOT_FOUND;
+    }
+
     target = rfl_lookup_text(text);
 
     return rfl_lookup_slot(lk, kind, source, &target, slot);
@@ -1198,6 +1234,12 @@ rfl_lookup_slot(rfl_lookup_t *lk, rfl_slot_kind_t kind,
     key = rfl_slot_key(kind, host, source->hash,
                        target != NULL ? &target->hash : NULL);
 
+    if (rfl_lookup_is_bounded(kind)
+        && (lk->bounds.bits & rfl_slot_bit(key)) == 0)
+    {
+        return RFL_NOT_FOUND;
+    }
+
     rc = rfl_registry_find(lk->registry, key, slot);
 
     if (__builtin_expect(lk->trace != NULL, 0)) {
@@ -1205,6 +1247,20 @@ rfl_lookup_slot(rfl_lookup_t *lk, rfl_slot_kind_t kind,
     }
 
     return rc;
+}
+
+
+/* Whether it is the slot of a page link, so that a host's bounds cover it. */
+
+static inline int
+rfl_lookup_is_bounded(rfl_slot_kind_t kind)
+{
+    return (1u << kind & (1u << RFL_SLOT_PAGE | 1u << RFL_SLOT_PREFIX
+                          | 1u << RFL_SLOT_LANDING | 1u << RFL_SLOT_BLANK
+                          | 1u << RFL_SLOT_PAGE_TARGET
+                          | 1u << RFL_SLOT_PREFIX_TARGET
+                          | 1u << RFL_SLOT_PATTERN
+                          | 1u << RFL_SLOT_PATTERN_TARGET)) != 0;
 }
 
 

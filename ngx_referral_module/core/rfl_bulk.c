@@ -18,6 +18,7 @@
 #define RFL_BULK_PLACES_MORE  1024       /* behind the last one */
 
 #define RFL_BULK_SLOT_SIZE    24
+#define RFL_BULK_HOST_SIZE    36         /* of one with bounds */
 
 /* What is put in order at a time: 80,000 links, in 32 MB with its order. */
 
@@ -195,14 +196,23 @@ rfl_bulk_source(rfl_bulk_t *b, rfl_str_t source, rfl_error_t *err)
 rfl_rc_t
 rfl_bulk_slot(rfl_bulk_t *b, const rfl_bulk_slot_t *slot, rfl_error_t *err)
 {
-    u_char  item[RFL_BULK_SLOT_SIZE];
+    size_t  len;
+    u_char  item[RFL_BULK_HOST_SIZE];
 
     bulk_write(item, slot->low, 8);
     bulk_write(item + 8, slot->high, 8);
     bulk_write(item + 16, slot->id, 4);
     bulk_write(item + 20, slot->info, 4);
 
-    return rfl_sort_add(b->slots, rfl_str(item, sizeof(item)), err);
+    len = RFL_BULK_SLOT_SIZE;
+
+    if (slot->bits != 0) {
+        bulk_write(item + 24, slot->bits, 8);
+        bulk_write(item + 32, slot->longest, 4);
+        len = RFL_BULK_HOST_SIZE;
+    }
+
+    return rfl_sort_add(b->slots, rfl_str(item, len), err);
 }
 
 
@@ -240,6 +250,13 @@ rfl_bulk_next_slot(rfl_bulk_t *b, rfl_error_t *err)
     b->slot.high = bulk_read(item.data + 8, 8);
     b->slot.id = (uint32_t) bulk_read(item.data + 16, 4);
     b->slot.info = (uint32_t) bulk_read(item.data + 20, 4);
+    b->slot.bits = 0;
+    b->slot.longest = 0;
+
+    if (item.len == RFL_BULK_HOST_SIZE) {
+        b->slot.bits = bulk_read(item.data + 24, 8);
+        b->slot.longest = (uint32_t) bulk_read(item.data + 32, 4);
+    }
 
     return RFL_OK;
 }

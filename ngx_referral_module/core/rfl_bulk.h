@@ -29,6 +29,8 @@ typedef struct {
     uint64_t  high;
     uint32_t  id;                        /* 0: a host's flags alone */
     uint32_t  info;
+    uint64_t  bits;                      /* of a host's bounds; 0: none */
+    uint32_t  longest;                   /* as its entry has it */
 } rfl_bulk_slot_t;
 
 

@@ -48,6 +48,8 @@ typedef struct {
     rfl_slot_entry_t  entry;
     rfl_slot_kind_t   kind;
     int               found;
+    int               has_bounds;
+    rfl_bounds_t      bounds;
 } slot_t;
 
 
@@ -66,6 +68,8 @@ static rfl_rc_t link_slots(walk_t *w, const rfl_link_t *link);
 static rfl_rc_t link_slot(walk_t *w, const rfl_link_t *link,
     const rfl_slot_name_t *name);
 static rfl_rc_t link_host(walk_t *w, const rfl_link_t *link);
+static void link_bounds(walk_t *w, const rfl_link_t *link,
+    const slot_t *slot);
 static rfl_rc_t link_pattern(walk_t *w, const rfl_link_t *link);
 static rfl_rc_t group_record(walk_t *w, uint32_t id);
 static rfl_rc_t group_members(walk_t *w, const rfl_group_t *group);
@@ -570,9 +574,40 @@ link_host(walk_t *w, const rfl_link_t *link)
               "not say that there are such links (flags %06x, %06x are "
               "wanted)", LINK_OF(link), slot.entry.info & RFL_SLOT_FLAGS,
               flags);
+
+    } else {
+        link_bounds(w, link, &slot);
     }
 
     return RFL_OK;
+}
+
+
+/* What they do not cover is never found. */
+
+static void
+link_bounds(walk_t *w, const rfl_link_t *link, const slot_t *slot)
+{
+    rfl_bounds_t  wanted;
+
+    if (!slot->has_bounds) {
+        fault(w->check, "registry/slots", LINK ": its host has no bounds",
+              LINK_OF(link));
+        return;
+    }
+
+    wanted = rfl_registry_bounds(&w->identity, link->match_type);
+
+    if ((wanted.bits & ~slot->bounds.bits) != 0
+        || wanted.source > slot->bounds.source
+        || wanted.target > slot->bounds.target)
+    {
+        fault(w->check, "registry/slots", LINK ": its host's bounds do not "
+              "cover it (%016llx %u %u, %016llx %u %u are wanted)",
+              LINK_OF(link), (unsigned long long) slot->bounds.bits,
+              slot->bounds.source, slot->bounds.target,
+              (unsigned long long) wanted.bits, wanted.source, wanted.target);
+    }
 }
 
 
@@ -834,9 +869,10 @@ slot_row(walk_t *w, rfl_str_t key, rfl_str_t value)
     size_t            i;
     uint64_t          low;
     rfl_rc_t          rc;
-    unsigned          kind;
+    unsigned          kind, before;
     rfl_slot_entry_t  entry;
 
+    kind = 0;
     memcpy(&low, key.data, sizeof(low));
 
     if (value.len == 0 || value.len % RFL_SLOT_ENTRY_SIZE != 0
@@ -850,7 +886,12 @@ slot_row(walk_t *w, rfl_str_t key, rfl_str_t value)
     for (i = 0; i < value.len; i += RFL_SLOT_ENTRY_SIZE) {
         rfl_slot_read_entry(value.data + i, &entry);
 
+        before = kind;
         kind = entry.info >> RFL_SLOT_KIND_SHIFT & RFL_SLOT_KIND_MASK;
+
+        if (kind == RFL_SLOT_BOUNDS && before == RFL_SLOT_HOST) {
+            continue;
+        }
 
         if (kind < RFL_SLOT_HOST || kind >= RFL_SLOT_KINDS) {
             fault(w->check, "registry/slots", "slot %016llx is of the kind "
@@ -1122,9 +1163,10 @@ load_link(walk_t *w, uint32_t id, rfl_link_t *link)
 static rfl_rc_t
 find_slot(walk_t *w, rfl_hash_t hash, slot_t *slot)
 {
-    size_t     i;
-    rfl_rc_t   rc;
-    rfl_str_t  value;
+    size_t            i;
+    rfl_rc_t          rc;
+    rfl_str_t         value;
+    rfl_slot_entry_t  entry;
 
     memset(slot, 0, sizeof(slot_t));
 
@@ -1143,11 +1185,24 @@ find_slot(walk_t *w, rfl_hash_t hash, slot_t *slot)
     {
         rfl_slot_read_entry(value.data + i, &slot->entry);
 
-        if (slot->entry.high == hash.high) {
+        if (slot->entry.high == hash.high
+            && !rfl_slot_is_bounds(&slot->entry))
+        {
             slot->found = 1;
             slot->kind = slot->entry.info >> RFL_SLOT_KIND_SHIFT
                          & RFL_SLOT_KIND_MASK;
-            return RFL_OK;
+            break;
+        }
+    }
+
+    i += RFL_SLOT_ENTRY_SIZE;
+
+    if (slot->found && i + RFL_SLOT_ENTRY_SIZE <= value.len) {
+        rfl_slot_read_entry(value.data + i, &entry);
+
+        if (rfl_slot_is_bounds(&entry)) {
+            slot->has_bounds = 1;
+            slot->bounds = rfl_slot_read_bounds(&entry);
         }
     }
 

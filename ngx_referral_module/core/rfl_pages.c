@@ -364,7 +364,8 @@ pages_meta(rfl_pages_t *p, u_char *meta)
 
     p->last_page = rfl_pages_u64(meta + META_LAST_PAGE);
 
-    return rfl_pages_u64(meta + META_TXN_ID) == p->txn_id ? RFL_OK : RFL_NOT_FOUND;
+    return rfl_pages_u64(meta + META_TXN_ID) == p->txn_id ? RFL_OK
+                                                          : RFL_NOT_FOUND;
 }
 
 
@@ -1069,8 +1070,8 @@ pages_nodes(const rfl_pages_table_t *table, const u_char *page,
 
     n = (size_t) (rfl_pages_u16(page + PAGE_LOWER) - PAGE_HEAD) / 2;
 
-    return n <= table->page_size / 2 && rfl_pages_u16(page + PAGE_FLAGS) == flags
-           ? n : 0;
+    return n <= table->page_size / 2
+           && rfl_pages_u16(page + PAGE_FLAGS) == flags ? n : 0;
 }
 
 

@@ -31,12 +31,16 @@
 #include "rfl_pattern.h"
 
 
-#define RFL_REGISTRY_VERSION  3
+#define RFL_REGISTRY_VERSION  4
 #define RFL_GROUP_VERSION     1
 
 /* An add may take five ids: the link's and those of four new groups. */
 
 #define RFL_ADD_IDS_MAX       5
+
+/* A page link's slots that are its host's; they are the first. */
+
+#define RFL_PAGE_SLOTS        3
 
 /* Group keys that hit another key try the next ones. */
 
@@ -115,7 +119,10 @@ struct rfl_registry_s {
 
 _Static_assert(RFL_SURT_MAX + RFL_SURT_MAX + RFL_HOST_MAX + 16
                <= RFL_SLOT_TEXT_MAX, "a slot's text holds source and target");
-_Static_assert(RFL_SLOT_KINDS <= 16, "a slot's kind has four bits");
+_Static_assert(RFL_SLOT_KINDS <= RFL_SLOT_BOUNDS,
+               "a slot's kind has four bits");
+_Static_assert(RFL_SURT_MAX + RFL_HOST_MAX + 16 <= UINT16_MAX,
+               "bounds have two bytes for a source and for a target");
 _Static_assert(RFL_SLOT_ENTRY_SIZE == sizeof(uint64_t) + sizeof(rfl_slot_t),
                "a slot's entry is read as it is stored");
 _Static_assert(RFL_LINK_GROUPS_MAX == RFL_LINK_SLOTS_MAX - 1,
@@ -127,6 +134,8 @@ static rfl_rc_t registry_read_version(rfl_registry_t *r, rfl_error_t *err);
 static rfl_rc_t registry_create(rfl_registry_t *r, rfl_error_t *err);
 static rfl_rc_t registry_put_meta(rfl_registry_t *r, rfl_error_t *err);
 static rfl_rc_t registry_put_numbers(rfl_registry_t *r, rfl_error_t *err);
+static inline rfl_rc_t registry_find(rfl_registry_t *r, rfl_hash_t key,
+    rfl_slot_t *slot, rfl_str_t *behind);
 static inline rfl_rc_t registry_need_meta(rfl_registry_t *r);
 static rfl_rc_t registry_load_meta(rfl_registry_t *r);
 static rfl_rc_t registry_get_meta(rfl_registry_t *r, const char *name,
@@ -206,8 +215,10 @@ static size_t registry_source_names(const rfl_identity_t *identity,
 static size_t registry_tag_names(const rfl_identity_t *identity,
     rfl_slot_name_t *names);
 static rfl_hash_t registry_host_hash(rfl_str_t host);
+static void registry_longest(const rfl_identity_t *identity,
+    rfl_match_type_t type, rfl_bounds_t *bounds);
 static rfl_rc_t registry_mark_host(rfl_registry_t *r, rfl_hash_t hash,
-    uint32_t flags, rfl_error_t *err);
+    uint32_t flags, const rfl_bounds_t *bounds, rfl_error_t *err);
 static rfl_rc_t registry_sweep_host(rfl_registry_t *r, rfl_str_t host,
     rfl_error_t *err);
 static rfl_rc_t registry_host_has_pages(rfl_registry_t *r, rfl_str_t host);
@@ -222,10 +233,13 @@ static rfl_rc_t registry_save_patterns(rfl_registry_t *r, rfl_hash_t hash,
 
 static rfl_rc_t slot_load(rfl_registry_t *r, rfl_hash_t hash,
     rfl_slot_list_t *list);
+static size_t slot_index(const rfl_slot_list_t *list, uint64_t high);
 static rfl_rc_t slot_save(rfl_registry_t *r, rfl_hash_t hash,
     const rfl_slot_list_t *list, rfl_error_t *err);
 static rfl_rc_t slot_add(rfl_registry_t *r, rfl_hash_t hash,
     rfl_slot_entry_t entry, rfl_error_t *err);
+static rfl_rc_t slot_widen(rfl_slot_list_t *list, size_t host,
+    const rfl_bounds_t *bounds);
 static rfl_rc_t slot_drop(rfl_registry_t *r, rfl_hash_t hash,
     rfl_slot_list_t *list, rfl_error_t *err);
 static rfl_rc_t slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
@@ -234,6 +248,9 @@ static int slot_kind_has_page(rfl_slot_kind_t kind);
 static void slot_text(rfl_registry_t *r, const rfl_slot_name_t *name);
 static rfl_str_t slot_write(const rfl_slot_list_t *list, u_char *value);
 static void slot_write_entry(u_char *p, const rfl_slot_entry_t *entry);
+static void slot_join_bounds(rfl_bounds_t *bounds, uint64_t bits,
+    uint32_t longest);
+static uint32_t slot_longest(const rfl_bounds_t *bounds);
 static uint32_t slot_info(rfl_slot_kind_t kind, int has_target);
 static rfl_rc_t slot_join(rfl_registry_t *r, const rfl_slot_name_t *name,
     uint32_t id, int has_target, rfl_error_t *err);
@@ -749,6 +766,44 @@ registry_need_meta(rfl_registry_t *r)
 rfl_rc_t
 rfl_registry_find(rfl_registry_t *r, rfl_hash_t key, rfl_slot_t *slot)
 {
+    rfl_str_t  behind;
+
+    return registry_find(r, key, slot, &behind);
+}
+
+
+rfl_rc_t
+rfl_registry_find_host(rfl_registry_t *r, rfl_hash_t key, rfl_slot_t *slot,
+    rfl_bounds_t *bounds)
+{
+    rfl_rc_t          rc;
+    rfl_str_t         behind;
+    rfl_slot_entry_t  entry;
+
+    bounds->bits = UINT64_MAX;
+    bounds->source = UINT16_MAX;
+    bounds->target = UINT16_MAX;
+
+    rc = registry_find(r, key, slot, &behind);
+
+    if (rc == RFL_OK && behind.len >= RFL_SLOT_ENTRY_SIZE) {
+        rfl_slot_read_entry(behind.data, &entry);
+
+        if (rfl_slot_is_bounds(&entry)) {
+            *bounds = rfl_slot_read_bounds(&entry);
+        }
+    }
+
+    return rc;
+}
+
+
+/* behind: what follows its entry. */
+
+static inline rfl_rc_t
+registry_find(rfl_registry_t *r, rfl_hash_t key, rfl_slot_t *slot,
+    rfl_str_t *behind)
+{
     uint64_t       high;
     rfl_rc_t       rc;
     rfl_str_t      value;
@@ -765,9 +820,11 @@ rfl_registry_find(rfl_registry_t *r, rfl_hash_t key, rfl_slot_t *slot)
          p += RFL_SLOT_ENTRY_SIZE)
     {
         memcpy(&high, p, sizeof(high));
+        memcpy(slot, p + sizeof(high), sizeof(rfl_slot_t));
 
-        if (high == key.high) {
-            memcpy(slot, p + sizeof(high), sizeof(rfl_slot_t));
+        if (high == key.high && slot->kind != RFL_SLOT_BOUNDS) {
+            p += RFL_SLOT_ENTRY_SIZE;
+            *behind = rfl_str(p, (size_t) (end - p));
             return RFL_OK;
         }
     }
@@ -1856,6 +1913,7 @@ registry_put_index(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
     size_t           i, n, len;
     rfl_rc_t         rc;
     rfl_str_t        host;
+    rfl_bounds_t     bounds;
     rfl_slot_name_t  names[RFL_LINK_SLOTS_MAX];
 
     rc = registry_put_key(r, link->key, link->id, RFL_STATE_LINK, err);
@@ -1886,11 +1944,12 @@ registry_put_index(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
     }
 
     host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
+    bounds = rfl_registry_bounds(&r->identity, link->match_type);
 
     return registry_mark_host(r, registry_host_hash(host),
                               rfl_registry_host_flags(&r->identity,
                                                       link->match_type),
-                              err);
+                              &bounds, err);
 }
 
 
@@ -1902,6 +1961,7 @@ registry_put_off(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
     rfl_rc_t          rc;
     rfl_str_t         host;
     rfl_hash_t        hash;
+    rfl_bounds_t      bounds;
     rfl_bulk_slot_t   slot;
     rfl_slot_name_t   names[RFL_LINK_SLOTS_MAX];
 
@@ -1919,6 +1979,9 @@ registry_put_off(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
 
     n = rfl_registry_slot_names(&r->identity, link->match_type, names);
 
+    slot.bits = 0;
+    bounds.bits = 0;
+
     for (i = 0; i < n; i++) {
         hash = rfl_registry_slot_hash(&names[i]);
 
@@ -1926,6 +1989,10 @@ registry_put_off(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
         slot.high = hash.high;
         slot.id = link->id;
         slot.info = slot_info(names[i].kind, r->identity.target_len != 0);
+
+        if (i < RFL_PAGE_SLOTS) {
+            bounds.bits |= rfl_slot_bit(hash);
+        }
 
         rc = rfl_bulk_slot(r->bulk, &slot, err);
         if (rc != RFL_OK) {
@@ -1945,6 +2012,11 @@ registry_put_off(rfl_registry_t *r, const rfl_link_t *link, rfl_error_t *err)
     slot.id = 0;
     slot.info = slot_info(RFL_SLOT_HOST, 0)
                 | rfl_registry_host_flags(&r->identity, link->match_type);
+
+    registry_longest(&r->identity, link->match_type, &bounds);
+
+    slot.bits = bounds.bits;
+    slot.longest = slot_longest(&bounds);
 
     return rfl_bulk_slot(r->bulk, &slot, err);
 }
@@ -2103,15 +2175,17 @@ registry_collect_slot(rfl_registry_t *r, rfl_slot_list_t *list,
     size_t             i;
     rfl_rc_t           rc;
     rfl_bulk_t        *b;
+    rfl_bounds_t       bounds;
     rfl_bulk_slot_t    first;
     rfl_slot_entry_t  *entry;
 
     b = r->bulk;
     first = b->slot;
+    bounds.bits = 0;
+    bounds.source = 0;
+    bounds.target = 0;
 
-    for (i = 0; i < list->n && list->entries[i].high != first.high; i++) {
-        /* void */
-    }
+    i = slot_index(list, first.high);
 
     if (i == RFL_SLOT_ENTRIES_MAX) {
         return registry_damaged(r, err, RFL_DAMAGED, "slot", first.low);
@@ -2132,10 +2206,16 @@ registry_collect_slot(rfl_registry_t *r, rfl_slot_list_t *list,
         entry->id |= b->slot.id;         /* one of them is 0 */
         entry->info |= b->slot.info;
 
+        slot_join_bounds(&bounds, b->slot.bits, b->slot.longest);
+
         rc = rfl_bulk_next_slot(b, err);
         if (rc != RFL_OK) {
             return rc;
         }
+    }
+
+    if (bounds.bits != 0 && slot_widen(list, i, &bounds) == RFL_FULL) {
+        return registry_damaged(r, err, RFL_DAMAGED, "slot", first.low);
     }
 
     return registry_bulk_is_at(b, &first)
@@ -2696,6 +2776,38 @@ rfl_registry_host_flags(const rfl_identity_t *identity, rfl_match_type_t type)
 }
 
 
+rfl_bounds_t
+rfl_registry_bounds(const rfl_identity_t *identity, rfl_match_type_t type)
+{
+    size_t           i;
+    rfl_bounds_t     bounds;
+    rfl_slot_name_t  names[RFL_PAGE_SLOTS];
+
+    bounds.bits = 0;
+    registry_longest(identity, type, &bounds);
+
+    (void) registry_source_names(identity, type, names);
+
+    for (i = 0; i < RFL_PAGE_SLOTS; i++) {
+        bounds.bits |= rfl_slot_bit(rfl_registry_slot_hash(&names[i]));
+    }
+
+    return bounds;
+}
+
+
+/* A pattern is not looked for by the Referer's SURT. */
+
+static void
+registry_longest(const rfl_identity_t *identity, rfl_match_type_t type,
+    rfl_bounds_t *bounds)
+{
+    bounds->source = type != RFL_MATCH_REGEX
+                     ? (uint16_t) identity->source.len : 0;
+    bounds->target = (uint16_t) identity->target_len;
+}
+
+
 static rfl_hash_t
 registry_host_hash(rfl_str_t host)
 {
@@ -2711,28 +2823,35 @@ registry_host_hash(rfl_str_t host)
 
 static rfl_rc_t
 registry_mark_host(rfl_registry_t *r, rfl_hash_t hash, uint32_t flags,
-    rfl_error_t *err)
+    const rfl_bounds_t *bounds, rfl_error_t *err)
 {
-    rfl_rc_t           rc;
+    rfl_rc_t           rc, widened;
     rfl_slot_list_t    list;
-    rfl_slot_entry_t  *entry, new;
+    rfl_slot_entry_t  *entry;
 
     rc = slot_load(r, hash, &list);
-    if (rc != RFL_OK) {
-        return registry_damaged(r, err, rc, "slot", hash.low);
-    }
 
-    if (list.found == list.n) {
-        new.high = hash.high;
-        new.id = 0;
-        new.info = flags | (uint32_t) RFL_SLOT_HOST << RFL_SLOT_KIND_SHIFT;
-
-        return slot_add(r, hash, new, err);
+    if (rc != RFL_OK || list.found == RFL_SLOT_ENTRIES_MAX) {
+        return registry_damaged(r, err, rc != RFL_OK ? rc : RFL_DAMAGED,
+                                "slot", hash.low);
     }
 
     entry = &list.entries[list.found];
 
-    if ((entry->info & flags) == flags) {
+    if (list.found == list.n) {
+        entry->high = hash.high;
+        entry->id = 0;
+        entry->info = slot_info(RFL_SLOT_HOST, 0);
+        list.n++;
+    }
+
+    widened = slot_widen(&list, list.found, bounds);
+
+    if (widened == RFL_FULL) {
+        return registry_damaged(r, err, RFL_DAMAGED, "slot", hash.low);
+    }
+
+    if (widened == RFL_EXISTS && (entry->info & flags) == flags) {
         return RFL_OK;
     }
 
@@ -3099,7 +3218,6 @@ slot_load(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list)
     }
 
     list->n = value.len / RFL_SLOT_ENTRY_SIZE;
-    list->found = list->n;
 
     if (value.len % RFL_SLOT_ENTRY_SIZE != 0
         || list->n > RFL_SLOT_ENTRIES_MAX)
@@ -3109,14 +3227,31 @@ slot_load(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list)
 
     for (i = 0; i < list->n; i++) {
         rfl_slot_read_entry(value.data + i * RFL_SLOT_ENTRY_SIZE,
-                        &list->entries[i]);
+                            &list->entries[i]);
+    }
 
-        if (list->entries[i].high == hash.high) {
-            list->found = i;
+    list->found = slot_index(list, hash.high);
+
+    return RFL_OK;
+}
+
+
+/* list->n: there is no such entry. */
+
+static size_t
+slot_index(const rfl_slot_list_t *list, uint64_t high)
+{
+    size_t  i;
+
+    for (i = 0; i < list->n; i++) {
+        if (list->entries[i].high == high
+            && !rfl_slot_is_bounds(&list->entries[i]))
+        {
+            break;
         }
     }
 
-    return RFL_OK;
+    return i;
 }
 
 
@@ -3175,12 +3310,64 @@ slot_add(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_entry_t entry,
 }
 
 
+/*
+ * The bounds behind a host's entry, which may have none yet, cover these, too.
+ * RFL_EXISTS: they did.  RFL_FULL: too many entries.
+ */
+
+static rfl_rc_t
+slot_widen(rfl_slot_list_t *list, size_t host, const rfl_bounds_t *bounds)
+{
+    rfl_bounds_t       wider;
+    rfl_slot_entry_t  *entry;
+
+    entry = &list->entries[host + 1];
+
+    if (host + 1 == list->n || !rfl_slot_is_bounds(entry)) {
+
+        if (list->n == RFL_SLOT_ENTRIES_MAX) {
+            return RFL_FULL;
+        }
+
+        memmove(entry + 1, entry, (list->n - host - 1)
+                                  * sizeof(rfl_slot_entry_t));
+        list->n++;
+
+        entry->high = 0;
+        entry->id = 0;
+        entry->info = (uint32_t) RFL_SLOT_BOUNDS << RFL_SLOT_KIND_SHIFT;
+    }
+
+    wider = *bounds;
+    slot_join_bounds(&wider, entry->high, entry->id);
+
+    if (wider.bits == entry->high && slot_longest(&wider) == entry->id) {
+        return RFL_EXISTS;
+    }
+
+    entry->high = wider.bits;
+    entry->id = slot_longest(&wider);
+
+    return RFL_OK;
+}
+
+
+/* With the entry go the bounds behind it; others stay behind theirs. */
+
 static rfl_rc_t
 slot_drop(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list,
     rfl_error_t *err)
 {
-    list->n--;
-    list->entries[list->found] = list->entries[list->n];
+    size_t             n;
+    rfl_slot_entry_t  *entry;
+
+    entry = &list->entries[list->found];
+
+    n = list->found + 1 < list->n && rfl_slot_is_bounds(entry + 1) ? 2 : 1;
+
+    list->n -= n;
+    memmove(entry, entry + n, (list->n - list->found)
+                              * sizeof(rfl_slot_entry_t));
 
     return slot_save(r, hash, list, err);
 }
@@ -3207,6 +3394,35 @@ slot_write_entry(u_char *p, const rfl_slot_entry_t *entry)
     memcpy(p, &entry->high, 8);
     memcpy(p + 8, &entry->id, 4);
     memcpy(p + 12, &entry->info, 4);
+}
+
+
+/* longest: as an entry has it. */
+
+static void
+slot_join_bounds(rfl_bounds_t *bounds, uint64_t bits, uint32_t longest)
+{
+    uint16_t  source, target;
+
+    source = (uint16_t) longest;
+    target = (uint16_t) (longest >> 16);
+
+    bounds->bits |= bits;
+
+    if (bounds->source < source) {
+        bounds->source = source;
+    }
+
+    if (bounds->target < target) {
+        bounds->target = target;
+    }
+}
+
+
+static uint32_t
+slot_longest(const rfl_bounds_t *bounds)
+{
+    return bounds->source | (uint32_t) bounds->target << 16;
 }
 
 

@@ -194,6 +194,29 @@ uint64_t rfl_registry_newest(rfl_registry_t *r);
 rfl_rc_t rfl_registry_meta(rfl_registry_t *r, rfl_registry_meta_t *meta);
 
 
+/*
+ * What stands under a host: the slots of its page links, by a bit each, and
+ * what the longest of these links have.  What is not covered is not there, and
+ * who asks for it needs no probe, and for what is too long no hash.
+ *
+ * They only grow until the host's last link goes: where they cover more than
+ * there is, that costs a probe, never an answer.
+ */
+
+typedef struct {
+    uint64_t  bits;
+    uint16_t  source;            /* bytes of a SURT: exact and prefix links */
+    uint16_t  target;            /* bytes of a target */
+} rfl_bounds_t;
+
+
+static inline uint64_t
+rfl_slot_bit(rfl_hash_t key)
+{
+    return (uint64_t) 1 << (key.high >> 58);
+}
+
+
 /* The same for one question: RFL_NOT_FOUND, there are no domain links. */
 
 rfl_rc_t rfl_registry_has_domains(rfl_registry_t *r);
@@ -203,6 +226,11 @@ rfl_rc_t rfl_registry_has_domains(rfl_registry_t *r);
 
 rfl_rc_t rfl_registry_find(rfl_registry_t *r, rfl_hash_t key,
     rfl_slot_t *slot);
+
+/* Of a host: bounds cover all if none are stored. */
+
+rfl_rc_t rfl_registry_find_host(rfl_registry_t *r, rfl_hash_t key,
+    rfl_slot_t *slot, rfl_bounds_t *bounds);
 
 /*
  * The same by text: a, and b for the kinds that have a target, where it may be

@@ -10,6 +10,12 @@
  *     id           4 bytes; link, group, or 0: a host that has pages only
  *     info         4 bytes; bits 0-23 host flags, 24-27 kind, 30 the id is a
  *                  group's, 31 the link has a target
+ *
+ * Right behind the entry of a host with page links stand its bounds:
+ *
+ *     bits         8 bytes; see rfl_bounds_t
+ *     longest      2 bytes each; source, target
+ *     info         4 bytes; RFL_SLOT_BOUNDS as kind
  */
 
 #ifndef RFL_REGISTRY_PARTS_H
@@ -27,6 +33,7 @@
 #define RFL_SLOT_FLAGS        0x00ffffffu
 #define RFL_SLOT_KIND_SHIFT   24
 #define RFL_SLOT_KIND_MASK    0x0f
+#define RFL_SLOT_BOUNDS       15         /* as kind: no slot, a host's bounds */
 #define RFL_SLOT_GROUP        0x40000000u
 #define RFL_SLOT_HAS_TARGET   0x80000000u
 
@@ -85,6 +92,27 @@ rfl_slot_read_entry(const u_char *p, rfl_slot_entry_t *entry)
 }
 
 
+static inline int
+rfl_slot_is_bounds(const rfl_slot_entry_t *entry)
+{
+    return (entry->info >> RFL_SLOT_KIND_SHIFT & RFL_SLOT_KIND_MASK)
+           == RFL_SLOT_BOUNDS;
+}
+
+
+static inline rfl_bounds_t
+rfl_slot_read_bounds(const rfl_slot_entry_t *entry)
+{
+    rfl_bounds_t  bounds;
+
+    bounds.bits = entry->high;
+    bounds.source = (uint16_t) entry->id;
+    bounds.target = (uint16_t) (entry->id >> 16);
+
+    return bounds;
+}
+
+
 static inline uint64_t
 rfl_member_key(uint32_t group, uint32_t link_id)
 {
@@ -113,6 +141,11 @@ size_t rfl_registry_source_key(const rfl_identity_t *identity,
 /* What the host's entry has to say for a page link. */
 
 uint32_t rfl_registry_host_flags(const rfl_identity_t *identity,
+    rfl_match_type_t type);
+
+/* What the host's bounds have to cover for it. */
+
+rfl_bounds_t rfl_registry_bounds(const rfl_identity_t *identity,
     rfl_match_type_t type);
 
 rfl_hash_t rfl_registry_slot_hash(const rfl_slot_name_t *name);

@@ -296,13 +296,13 @@ slot_key(fixture_t *f, which_t which, rfl_slot_kind_t kind)
 }
 
 
-/* Changes the id and the info of a slot that has one entry. */
+/* Changes the id and the info of a slot's first entry. */
 
 static void
 edit_slot(fixture_t *f, which_t which, rfl_slot_kind_t kind, uint32_t id,
     uint32_t clear, uint32_t set)
 {
-    u_char            value[RFL_SLOT_ENTRY_SIZE];
+    u_char            value[RFL_SLOT_ENTRIES_MAX * RFL_SLOT_ENTRY_SIZE];
     uint64_t          key;
     rfl_str_t         old;
     rfl_slot_entry_t  entry;
@@ -310,7 +310,7 @@ edit_slot(fixture_t *f, which_t which, rfl_slot_kind_t kind, uint32_t id,
     key = slot_key(f, which, kind);
     old = damage_get(f->store, RFL_DBI_SLOTS, u64(key));
 
-    assert_int_equal(old.len, RFL_SLOT_ENTRY_SIZE);
+    assert_in_range(old.len, RFL_SLOT_ENTRY_SIZE, sizeof(value));
     memcpy(value, old.data, old.len);
 
     rfl_slot_read_entry(value, &entry);
@@ -324,8 +324,36 @@ edit_slot(fixture_t *f, which_t which, rfl_slot_kind_t kind, uint32_t id,
     memcpy(value + 8, &entry.id, 4);
     memcpy(value + 12, &entry.info, 4);
 
-    damage_put(f->store, RFL_DBI_SLOTS, u64(key),
-               rfl_str(value, sizeof(value)));
+    damage_put(f->store, RFL_DBI_SLOTS, u64(key), rfl_str(value, old.len));
+}
+
+
+/* Takes from the bounds of a page link's host. */
+
+static void
+edit_bounds(fixture_t *f, which_t which, uint64_t bits, uint32_t longest)
+{
+    u_char            value[2 * RFL_SLOT_ENTRY_SIZE];
+    uint64_t          key;
+    rfl_str_t         old;
+    rfl_slot_entry_t  entry;
+
+    key = slot_key(f, which, RFL_SLOT_HOST);
+    old = damage_get(f->store, RFL_DBI_SLOTS, u64(key));
+
+    assert_int_equal(old.len, sizeof(value));
+    memcpy(value, old.data, old.len);
+
+    rfl_slot_read_entry(value + RFL_SLOT_ENTRY_SIZE, &entry);
+    assert_true(rfl_slot_is_bounds(&entry));
+
+    entry.high &= ~bits;
+    entry.id -= longest;
+
+    memcpy(value + RFL_SLOT_ENTRY_SIZE, &entry.high, 8);
+    memcpy(value + RFL_SLOT_ENTRY_SIZE + 8, &entry.id, 4);
+
+    damage_put(f->store, RFL_DBI_SLOTS, u64(key), rfl_str(value, old.len));
 }
 
 
@@ -670,6 +698,59 @@ slot_of_host_without_flags(fixture_t *f)
 
 
 static void
+host_without_bounds(fixture_t *f)
+{
+    u_char     value[RFL_SLOT_ENTRY_SIZE];
+    uint64_t   key;
+    rfl_str_t  old;
+
+    key = slot_key(f, PREFIX, RFL_SLOT_HOST);
+    old = damage_get(f->store, RFL_DBI_SLOTS, u64(key));
+
+    assert_int_equal(old.len, 2 * sizeof(value));
+    memcpy(value, old.data, sizeof(value));
+
+    damage_put(f->store, RFL_DBI_SLOTS, u64(key),
+               rfl_str(value, sizeof(value)));
+}
+
+
+static void
+bounds_without_a_bit(fixture_t *f)
+{
+    rfl_link_t      link;
+    rfl_identity_t  identity;
+
+    link = link_of(PREFIX);
+    assert_int_equal(rfl_identity(&link, &identity, &f->err), RFL_OK);
+
+    edit_bounds(f, PREFIX, rfl_registry_bounds(&identity,
+                                               RFL_MATCH_PREFIX).bits, 0);
+}
+
+
+static void
+bounds_of_a_shorter_source(fixture_t *f)
+{
+    edit_bounds(f, PREFIX, 0, 1);
+}
+
+
+static void
+bounds_of_a_shorter_target(fixture_t *f)
+{
+    edit_bounds(f, ONE, 0, 1 << 16);
+}
+
+
+static void
+bounds_of_no_host(fixture_t *f)
+{
+    put_slot(f, 77, 0, RFL_SLOT_BOUNDS << RFL_SLOT_KIND_SHIFT);
+}
+
+
+static void
 slot_of_host_without_links(fixture_t *f)
 {
     put_slot(f, 77, 0, RFL_SLOT_HOST << RFL_SLOT_KIND_SHIFT);
@@ -939,6 +1020,16 @@ static const row_t  rows[] = {
         "registry/slots: link *: its slot (page) says it has no target"),
     row(slot_of_host_without_flags,
         "registry/slots: link *: the slot of its host does not say that *"),
+    row(host_without_bounds,
+        "registry/slots: link *: its host has no bounds"),
+    row(bounds_without_a_bit,
+        "registry/slots: link *: its host's bounds do not cover it (*)"),
+    row(bounds_of_a_shorter_source,
+        "registry/slots: link *: its host's bounds do not cover it (*)"),
+    row(bounds_of_a_shorter_target,
+        "registry/slots: link *: its host's bounds do not cover it (*)"),
+    row(bounds_of_no_host,
+        "registry/slots: slot *4d is of the kind 15"),
     row(slot_of_host_without_links,
         "registry/slots: slot *4d is that of a host without links"),
     row(slot_of_no_group,

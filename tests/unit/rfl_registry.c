@@ -1331,7 +1331,7 @@ another_version_is_refused_and_both_are_named(void **state)
     assert_int_equal(rfl_registry_open(&f->registry, f->root, RFL_STORE_READ,
                                        MAP_SIZE, &f->err), RFL_BAD_VERSION);
     assert_non_null(strstr(f->err.text, "version 7"));
-    assert_non_null(strstr(f->err.text, "version 3"));
+    assert_non_null(strstr(f->err.text, "version 4"));
     assert_non_null(strstr(f->err.text, f->root));
 
     assert_int_equal(rfl_registry_open(&f->registry, f->root, RFL_STORE_CREATE,
@@ -1426,6 +1426,173 @@ slots_with_one_low_half_are_told_apart(void **state)
                      RFL_OK);
     assert_int_equal(stored.len, 16);
     assert_memory_equal(stored.data, value, 16);
+
+    rfl_registry_end(f->registry);
+}
+
+
+static void
+assert_bounds(fixture_t *f, const char *host, uint64_t bits, size_t source,
+    size_t target)
+{
+    rfl_slot_t    slot;
+    rfl_bounds_t  bounds;
+
+    assert_int_equal(rfl_registry_find_host(f->registry,
+                                            hash_of(f, RFL_SLOT_HOST, host,
+                                                    ""),
+                                            &slot, &bounds), RFL_OK);
+    assert_int_equal(bounds.bits, bits);
+    assert_int_equal(bounds.source, source);
+    assert_int_equal(bounds.target, target);
+}
+
+
+static uint64_t
+bits_of_page(fixture_t *f, const char *host, const char *page,
+    const char *target)
+{
+    return rfl_slot_bit(hash_of(f, RFL_SLOT_PAGE, page, ""))
+           | rfl_slot_bit(hash_of(f, RFL_SLOT_PAGE_TARGET, page, target))
+           | rfl_slot_bit(target[0] != '\0'
+                          ? hash_of(f, RFL_SLOT_LANDING, host, target)
+                          : hash_of(f, RFL_SLOT_BLANK, host, ""));
+}
+
+
+/* Added one by one, then in bulk. */
+
+static void
+a_host_knows_what_its_pages_have(void **state)
+{
+    unsigned     bulk;
+    uint64_t     long_one, short_one, none;
+    fixture_t   *f;
+    rfl_link_t   page, other, host;
+
+    f = *state;
+
+    long_one = bits_of_page(f, "example,a", "example,a)/long?q=1", "/t");
+    short_one = bits_of_page(f, "example,a", "example,a)/s",
+                             "shop)/target?x=2");
+    none = UINT64_MAX;
+
+    begin(f, 1);
+
+    for (bulk = 0; bulk < 2; bulk++) {
+
+        if (bulk) {
+            assert_int_equal(rfl_registry_bulk(f->registry, &f->err), RFL_OK);
+        }
+
+        host = must_add(f, RFL_MATCH_HOST, "a.example", "/whatever/it/is");
+        assert_int_equal(rfl_registry_settle(f->registry, &f->err), RFL_OK);
+        assert_bounds(f, "example,a", none, UINT16_MAX, UINT16_MAX);
+
+        page = must_add(f, RFL_MATCH_EXACT, "https://a.example/long?q=1",
+                        "/t");
+        assert_int_equal(rfl_registry_settle(f->registry, &f->err), RFL_OK);
+        assert_bounds(f, "example,a", long_one, 19, 2);
+
+        other = must_add(f, RFL_MATCH_EXACT, "https://a.example/s",
+                         "https://shop/target?x=2");
+        assert_int_equal(rfl_registry_settle(f->registry, &f->err), RFL_OK);
+        assert_bounds(f, "example,a", long_one | short_one, 19, 16);
+
+        commit(f);
+        begin(f, 1);
+
+        /* they keep what they had until the host itself is gone */
+
+        assert_int_equal(rfl_registry_remove(f->registry, page.key, &f->err),
+                         RFL_OK);
+        assert_int_equal(rfl_registry_remove(f->registry, host.key, &f->err),
+                         RFL_OK);
+        assert_bounds(f, "example,a", long_one | short_one, 19, 16);
+
+        assert_int_equal(rfl_registry_remove(f->registry, other.key, &f->err),
+                         RFL_OK);
+        other = must_add(f, RFL_MATCH_EXACT, "https://a.example/s",
+                         "https://shop/target?x=2");
+        assert_bounds(f, "example,a", short_one, 12, 16);
+
+        assert_int_equal(rfl_registry_remove(f->registry, other.key, &f->err),
+                         RFL_OK);
+    }
+
+    rfl_registry_end(f->registry);
+}
+
+
+/* Another host in the same row keeps its entry, and its bounds behind it. */
+
+static void
+hosts_that_share_a_low_half_keep_their_bounds(void **state)
+{
+    u_char       value[32];
+    unsigned     bulk;
+    uint64_t     bits, high;
+    uint32_t     info;
+    fixture_t   *f;
+    rfl_str_t    stored;
+    rfl_hash_t   hash;
+    rfl_link_t   page, host;
+    rfl_store_t *store;
+
+    f = *state;
+    store = rfl_registry_store(f->registry);
+
+    hash = hash_of(f, RFL_SLOT_HOST, "example,a", "");
+    bits = bits_of_page(f, "example,a", "example,a)/p", "/t");
+
+    /* its bounds look like the entry that is looked for */
+
+    memset(value, 0, sizeof(value));
+    high = ~hash.high;
+    info = RFL_SLOT_HOST << RFL_SLOT_KIND_SHIFT | RFL_HOST_PAGES;
+    memcpy(value, &high, 8);
+    memcpy(value + 12, &info, 4);
+    info = (uint32_t) RFL_SLOT_BOUNDS << RFL_SLOT_KIND_SHIFT;
+    memcpy(value + 16, &hash.high, 8);
+    memcpy(value + 28, &info, 4);
+
+    begin(f, 1);
+    assert_int_equal(rfl_store_put_u64(store, SLOTS, hash.low,
+                                       rfl_str(value, 32), 0, &f->err),
+                     RFL_OK);
+
+    for (bulk = 0; bulk < 2; bulk++) {
+
+        if (bulk) {
+            assert_int_equal(rfl_registry_bulk(f->registry, &f->err), RFL_OK);
+        }
+
+        page = must_add(f, RFL_MATCH_EXACT, "https://a.example/p", "/t");
+        assert_int_equal(rfl_registry_settle(f->registry, &f->err), RFL_OK);
+        assert_bounds(f, "example,a", bits, 12, 2);
+
+        host = must_add(f, RFL_MATCH_HOST, "a.example", "");
+
+        commit(f);
+        begin(f, 1);
+
+        assert_bounds(f, "example,a", bits, 12, 2);
+
+        assert_int_equal(rfl_store_get_u64(store, SLOTS, hash.low, &stored),
+                         RFL_OK);
+        assert_int_equal(stored.len, 64);
+        assert_memory_equal(stored.data, value, 32);
+
+        assert_int_equal(rfl_registry_remove(f->registry, host.key, &f->err),
+                         RFL_OK);
+        assert_int_equal(rfl_registry_remove(f->registry, page.key, &f->err),
+                         RFL_OK);
+
+        assert_int_equal(rfl_store_get_u64(store, SLOTS, hash.low, &stored),
+                         RFL_OK);
+        assert_int_equal(stored.len, 32);
+        assert_memory_equal(stored.data, value, 32);
+    }
 
     rfl_registry_end(f->registry);
 }
@@ -2103,6 +2270,46 @@ model_settle(fixture_t *f)
 }
 
 
+/* What stands there is found by who looks at the bounds of its host first. */
+
+static void
+model_check_bounds(fixture_t *f, const model_name_t *name)
+{
+    char             host[MODEL_TEXT];
+    rfl_slot_t       slot;
+    rfl_bounds_t     bounds;
+
+    switch (name->kind) {
+
+    case RFL_SLOT_HOST:
+    case RFL_SLOT_HOST_TARGET:
+    case RFL_SLOT_DOMAIN:
+    case RFL_SLOT_DOMAIN_TARGET:
+    case RFL_SLOT_TAG:
+    case RFL_SLOT_TAG_TARGET:
+        return;
+
+    default:
+        break;
+    }
+
+    copy_text(host, (const u_char *) name->a, strcspn(name->a, ")"));
+
+    assert_int_equal(rfl_registry_find_host(f->registry,
+                                            hash_of(f, RFL_SLOT_HOST, host,
+                                                    ""),
+                                            &slot, &bounds), RFL_OK);
+
+    assert_true(bounds.bits & rfl_slot_bit(hash_of(f, name->kind, name->a,
+                                                   name->b)));
+    assert_true(bounds.target >= strlen(name->b));
+
+    if (name->kind == RFL_SLOT_PAGE || name->kind == RFL_SLOT_PREFIX) {
+        assert_true(bounds.source >= strlen(name->a));
+    }
+}
+
+
 static void
 model_check_slots(fixture_t *f)
 {
@@ -2180,6 +2387,10 @@ model_check_slots(fixture_t *f)
 
         } else {
             assert_int_equal(slot.host_flags, 0);
+        }
+
+        if (name->members != 0) {
+            model_check_bounds(f, name);
         }
 
         if (name->members == 0) {
@@ -2735,6 +2946,8 @@ main(void)
         test(another_version_is_refused_and_both_are_named),
         test(opening_names_what_is_missing),
         test(slots_with_one_low_half_are_told_apart),
+        test(a_host_knows_what_its_pages_have),
+        test(hosts_that_share_a_low_half_keep_their_bounds),
         test(a_key_of_another_link_is_refused),
         test(a_group_whose_key_is_taken_takes_the_next),
         test(a_key_prefix_names_one_link_only),
