@@ -700,7 +700,7 @@ static void
 rfl_lookup_need_path(rfl_lookup_t *lk)
 {
     if (!lk->has_path) {
-        rfl_surt_finish(lk->referer, &lk->surt);
+        rfl_surt_finish(lk->referer, SIZE_MAX, &lk->surt);
         lk->has_path = 1;
     }
 }
@@ -748,7 +748,10 @@ rfl_lookup_page(rfl_lookup_t *lk)
 
         rc = RFL_NOT_FOUND;
 
-        if (lk->surt.len <= lk->bounds.source) {
+        if (lk->surt.is_cut) {
+            rfl_explain(lk->trace, "too much of it is dropped: no page");
+
+        } else if (lk->surt.len <= lk->bounds.source) {
             page = rfl_lookup_on_host(lk, rfl_str(lk->surt.buf, lk->surt.len));
 
             rc = rfl_lookup_slot(lk, RFL_SLOT_PAGE, &page, NULL, &slot);
@@ -1348,25 +1351,30 @@ rfl_landing_init(rfl_lookup_t *lk, int with_host)
 
     rfl_url_parse_target(lk->request->landing, &url);
 
-    rc = rfl_surt_landing(&url, NULL, l->full + host_len, &path_len, &len);
-    if (rc != RFL_OK) {
-        return;
-    }
-
-    rfl_landing_forms(l, 2, l->full, host_len, path_len);
-
-    if (len == path_len) {
-        return;
-    }
-
-    rfl_landing_forms(l, 0, l->full, host_len, len);
-
-    if (lk->request->tag_names == NULL || lk->request->tag_names->n == 0) {
-        return;
-    }
-
-    rc = rfl_surt_landing(&url, lk->request->tag_names, l->bare + host_len,
+    rc = rfl_surt_landing(&url, NULL, SIZE_MAX, l->full + host_len,
                           &path_len, &len);
+
+    if (path_len != 0) {
+        rfl_landing_forms(l, 2, l->full, host_len, path_len);
+    }
+
+    if (rc == RFL_OK) {
+
+        if (len == path_len) {
+            return;
+        }
+
+        rfl_landing_forms(l, 0, l->full, host_len, len);
+    }
+
+    if (path_len == 0 || lk->request->tag_names == NULL
+        || lk->request->tag_names->n == 0)
+    {
+        return;
+    }
+
+    rc = rfl_surt_landing(&url, lk->request->tag_names, SIZE_MAX,
+                          l->bare + host_len, &path_len, &len);
 
     if (rc == RFL_OK && len != path_len && len != l->without_host[0].len) {
         rfl_landing_forms(l, 1, l->bare, host_len, len);

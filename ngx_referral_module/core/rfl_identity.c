@@ -52,6 +52,13 @@ static rfl_rc_t rfl_identity_ascii_host(rfl_str_t host, u_char *buf,
 static unsigned rfl_identity_count(const u_char *data, size_t len, u_char c);
 
 
+_Static_assert(RFL_SURT_DROPPED_MAX == 16, "change the message too");
+
+static const char  rfl_identity_cut[] =
+    "more than 16 segments of the path begin with a dot, or the query has more "
+    "than 16 tracking and empty parameters";
+
+
 rfl_rc_t
 rfl_identity(const rfl_link_t *link, rfl_identity_t *id, rfl_error_t *err)
 {
@@ -152,6 +159,7 @@ rfl_identity_source(const rfl_link_t *link, rfl_identity_t *id,
         id->source.path_len = 0;
         id->source.is_address = 0;
         id->source.is_app = 0;
+        id->source.is_cut = 0;
 
         return value.len == 0 ? RFL_OK
                               : rfl_link_invalid(err, rfl_cstr("source"), value,
@@ -197,7 +205,8 @@ rfl_identity_address(rfl_str_t value, rfl_match_type_t type,
                                           id->source.path_len, '/');
     }
 
-    fault = rfl_identity_judge(id, type);
+    fault = id->source.is_cut ? rfl_identity_cut
+                              : rfl_identity_judge(id, type);
 
     if (fault != NULL) {
         return rfl_link_invalid(err, field, value, "%s", fault);
@@ -256,6 +265,7 @@ rfl_identity_regex(rfl_str_t value, rfl_identity_t *id, rfl_error_t *err)
     }
 
     id->source.is_app = 0;
+    id->source.is_cut = 0;
     id->source.is_address = (url.host_kind != RFL_HOST_NAME);
     id->source.host_len = rfl_surt_host(&url, id->source.buf);
 
@@ -377,10 +387,15 @@ rfl_identity_target(const rfl_link_t *link, rfl_identity_t *id,
                                 "\"https://\"");
     }
 
-    rc = rfl_surt_landing(&url, NULL, id->target + host_len, &path_len, &len);
-    if (rc != RFL_OK) {
+    if (url.path.len + url.query.len > RFL_URL_MAX) {
         return rfl_link_invalid(err, field, value, "is longer than %d bytes",
                                 RFL_URL_MAX);
+    }
+
+    rc = rfl_surt_landing(&url, NULL, SIZE_MAX, id->target + host_len,
+                          &path_len, &len);
+    if (rc != RFL_OK) {
+        return rfl_link_invalid(err, field, value, "%s", rfl_identity_cut);
     }
 
     id->target_len = host_len + len;

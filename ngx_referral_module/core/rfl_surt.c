@@ -2,12 +2,13 @@
  * URL to key.  The rules stand in rfl_surt.h; comments here give their
  * numbers.
  *
- * The order of the steps is what makes the transform idempotent: bytes are
- * decoded first, then judged.  "%2e%2e" is a dot segment and "utm%5Fid" is a
- * tracking parameter because both are judged in the form they are kept in.
+ * "%2e%2e" is a dot segment and "utm%5Fid" is a tracking parameter: both are
+ * judged as they would be kept.  That makes the transform idempotent.
  *
  * This runs for each external Referer that is not cached, so plain bytes, the
- * most of any URL, are copied by blocks.
+ * most of any URL, are copied by blocks.  A path is written up to the limit;
+ * one that has dots, which nearly none has, is first freed of them and then
+ * written again.
  */
 
 #include "rfl_surt.h"
@@ -27,37 +28,38 @@ static u_char *rfl_surt_write_labels(u_char *out, rfl_str_t name);
 static u_char *rfl_surt_write_ipv6(u_char *out, rfl_str_t host);
 static u_char *rfl_surt_write_lower(u_char *out, const u_char *p,
     const u_char *end);
-static u_char *rfl_surt_write_path(u_char *out, rfl_str_t path);
-static u_char *rfl_surt_find_dots(u_char *path, u_char *end);
-static u_char *rfl_surt_remove_dots(u_char *path, u_char *dots, u_char *end);
+static u_char *rfl_surt_write_path(u_char *out, rfl_str_t path,
+    const u_char *stop);
+static u_char *rfl_surt_write_dotted(u_char *out, rfl_str_t path,
+    const u_char *stop);
+static inline u_char *rfl_surt_close_path(u_char *out, u_char *end,
+    rfl_str_t rest);
+static size_t rfl_surt_without_slashes(rfl_str_t text);
+static size_t rfl_surt_remove_dots(u_char *out, rfl_str_t path);
+static inline int rfl_surt_has_dots(u_char *path, u_char *end);
+static const u_char *rfl_surt_find_dot(const u_char *p, const u_char *end);
+static inline size_t rfl_surt_dot_len(const u_char *p, const u_char *end);
 static u_char *rfl_surt_write_query(u_char *out, rfl_str_t query,
-    const rfl_names_t *without);
-static inline uint32_t rfl_surt_amps(const u_char *block);
-static u_char *rfl_surt_keep(u_char *out, const u_char *start,
-    const u_char *run, const u_char *p);
-static int rfl_surt_is_dropped(const u_char *param, size_t len,
+    const rfl_names_t *without, const u_char *stop);
+static inline int rfl_surt_is_dropped(const u_char *param, size_t len,
     const rfl_names_t *without);
 static inline size_t rfl_surt_name_len(const u_char *param, size_t len);
-static u_char *rfl_surt_write_encoded(u_char *out, rfl_str_t text);
+static inline u_char *rfl_surt_encode(u_char *out, const u_char *stop,
+    const u_char **text, const u_char *end);
+static u_char *rfl_surt_encode_long(u_char *out, const u_char *stop,
+    const u_char **text, const u_char *end);
 static u_char *rfl_surt_encode_bytes(u_char *out, const u_char **text,
     const u_char *until, const u_char *end);
 static inline u_char *rfl_surt_put(u_char *out, uint32_t form);
 #if (RFL_SURT_VECTORS)
-static u_char *rfl_surt_encode_blocks(u_char *out, const u_char **text,
-    const u_char *end);
-static inline u_char *rfl_surt_encode_odd(u_char *out, const u_char **text,
-    const u_char *end, unsigned odd, size_t *slow);
-static u_char *rfl_surt_encode_raw(u_char *out, const u_char *p, size_t n);
 static inline size_t rfl_surt_encode_escapes(u_char *out, const u_char *p,
-    __m128i block, __m128i letter, unsigned begin);
-static size_t rfl_surt_encode_script(u_char *out, const u_char *p,
-    const u_char *end);
-static inline unsigned rfl_surt_not_script16(u_char *out, const u_char *p,
-    unsigned begin, unsigned high);
+    __m128i block, unsigned odd);
 static inline int rfl_surt_copy_plain(u_char *out, const u_char *p,
     size_t len);
+static inline int rfl_surt_is_plain16(uint64_t first, uint64_t last);
 static inline __m128i rfl_surt_odd16(__m128i block);
-static inline __m128i rfl_surt_dots16(const u_char *p);
+static inline __m128i rfl_surt_maybe_dots16(const u_char *p);
+static inline unsigned rfl_surt_dots16(const u_char *p);
 #endif
 
 
@@ -112,12 +114,9 @@ static const uint32_t  rfl_surt_escaped[256] = {
 /* How far a byte at a time goes before blocks are tried again. */
 
 #define RFL_SURT_SLOW_FIRST  16
-#define RFL_SURT_SLOW        64
+#define RFL_SURT_SLOW        48
 
-#define RFL_SURT_LONG        128     /* above, memchr() is worth its call */
-#define RFL_SURT_THIRDS      0x9249  /* each third byte, of 16 */
-#define RFL_SURT_BLOCK       (RFL_SURT_VECTORS ? 16 : 1)
-#define RFL_SURT_BEHIND      16      /* written and read behind the end */
+#define RFL_SURT_BEHIND  16      /* written and read behind the end */
 
 
 #define RFL_SURT_NO_HEX  0x100
@@ -417,7 +416,7 @@ void
 rfl_surt(const rfl_url_t *url, rfl_surt_t *surt)
 {
     rfl_surt_begin(url, surt);
-    rfl_surt_finish(url, surt);
+    rfl_surt_finish(url, SIZE_MAX, surt);
 }
 
 
@@ -426,6 +425,7 @@ rfl_surt_begin(const rfl_url_t *url, rfl_surt_t *surt)
 {
     surt->is_app = (url->scheme == RFL_SCHEME_ANDROID_APP);
     surt->is_address = (url->host_kind != RFL_HOST_NAME);
+    surt->is_cut = 0;
 
     surt->host_len = rfl_surt_host(url, surt->buf);
     surt->buf[surt->host_len] = ')';
@@ -437,25 +437,57 @@ rfl_surt_begin(const rfl_url_t *url, rfl_surt_t *surt)
 
 
 void
-rfl_surt_finish(const rfl_url_t *url, rfl_surt_t *surt)
+rfl_surt_finish(const rfl_url_t *url, size_t limit, rfl_surt_t *surt)
 {
-    u_char  *out, *path;
+    u_char        *path, *end, *slash;
+    const u_char  *stop;
 
     path = surt->buf + surt->path_start;
-    out = path;
 
     if (surt->is_app) {
-        *out++ = '/';
+        *path = '/';
         surt->path_len = 1;
-
-    } else {
-        out = rfl_surt_write_path(out, url->path);
-        surt->path_len = (size_t) (out - path);
-
-        out = rfl_surt_write_query(out, url->query, NULL);
+        surt->len = surt->path_start + 1;
+        surt->is_cut = (surt->len > limit);
+        return;
     }
 
-    surt->len = (size_t) (out - surt->buf);
+    stop = surt->buf + (limit < RFL_SURT_MAX ? limit : RFL_SURT_MAX);
+    stop = (stop < path) ? path : stop;
+
+    end = rfl_surt_write_path(path, url->path, stop);
+
+    if (end == NULL || end > stop) {
+        slash = path;
+
+        if (end == NULL) {
+            *path = '/';
+
+        } else {
+            slash = memrchr(path, '/', (size_t) (stop - path) + 1);
+        }
+
+        surt->is_cut = 1;
+        surt->path_len = (size_t) (slash - path) + (slash == path);
+        surt->len = surt->path_start + surt->path_len;
+        return;
+    }
+
+    surt->path_len = (size_t) (end - path);
+    surt->len = surt->path_start + surt->path_len;
+
+    if (url->query.len == 0) {
+        return;
+    }
+
+    end = rfl_surt_write_query(end, url->query, NULL, stop);
+
+    if (end == NULL) {
+        surt->is_cut = 1;
+
+    } else {
+        surt->len = (size_t) (end - surt->buf);
+    }
 }
 
 
@@ -506,9 +538,12 @@ rfl_surt_host(const rfl_url_t *url, u_char *out)
 
 rfl_rc_t
 rfl_surt_landing(const rfl_url_t *url, const rfl_names_t *without,
-    u_char *out, size_t *path_len, size_t *len)
+    size_t limit, u_char *out, size_t *path_len, size_t *len)
 {
-    u_char  *end;
+    u_char        *end;
+    const u_char  *stop;
+
+    *path_len = 0;
 
     if (url->path.len > RFL_URL_MAX
         || url->query.len > RFL_URL_MAX - url->path.len)
@@ -516,10 +551,23 @@ rfl_surt_landing(const rfl_url_t *url, const rfl_names_t *without,
         return RFL_FULL;
     }
 
-    end = rfl_surt_write_path(out, url->path);
+    stop = out + (limit < RFL_SURT_MAX ? limit : RFL_SURT_MAX);
+    end = rfl_surt_write_path(out, url->path, stop);
+
+    if (end == NULL || end > stop) {
+        return RFL_FULL;
+    }
+
     *path_len = (size_t) (end - out);
 
-    end = rfl_surt_write_query(end, url->query, without);
+    if (url->query.len != 0) {
+        end = rfl_surt_write_query(end, url->query, without, stop);
+
+        if (end == NULL) {
+            return RFL_FULL;
+        }
+    }
+
     *len = (size_t) (end - out);
 
     return RFL_OK;
@@ -677,258 +725,324 @@ rfl_surt_write_lower(u_char *out, const u_char *p, const u_char *end)
 }
 
 
-/* Rules 5, 6 and 7. */
+/*
+ * Rules 5, 6, 7, 10 and 11.  Returns the end.  Behind stop: it is longer than
+ * the limit, and what is written has one byte more, at least.  NULL: too many
+ * dots.
+ */
 
 static u_char *
-rfl_surt_write_path(u_char *out, rfl_str_t path)
+rfl_surt_write_path(u_char *out, rfl_str_t path, const u_char *stop)
 {
-    u_char  *end, *dots;
+    u_char        *written;
+    rfl_str_t      rest;
+    const u_char  *p, *end;
 
     if (path.len == 0) {
         *out++ = '/';
         return out;
     }
 
-    end = rfl_surt_write_encoded(out, path);
-    dots = rfl_surt_find_dots(out, end);
+    p = path.data;
+    end = p + path.len;
 
-    if (dots != NULL) {
-        end = rfl_surt_remove_dots(out, dots, end);
+    written = rfl_surt_encode(out, stop, &p, end);
+    rest = rfl_str(p, (size_t) (end - p));
+
+    /* of one that was not read to its end, dots may take all of it back */
+
+    if (rest.len == 0 ? rfl_surt_has_dots(out, written)
+                      : rfl_surt_find_dot(path.data, end) != end)
+    {
+        return rfl_surt_write_dotted(out, path, stop);
     }
 
-    while (end - out > 1 && end[-1] == '/') {
-        end--;
+    return rfl_surt_close_path(out, written, rest);
+}
+
+
+static __attribute__((noinline)) u_char *
+rfl_surt_write_dotted(u_char *out, rfl_str_t path, const u_char *stop)
+{
+    u_char         without[RFL_URL_MAX], *written;
+    size_t         len;
+    const u_char  *p, *end;
+
+    len = rfl_surt_remove_dots(without, path);
+
+    if (len == 0) {
+        return NULL;
     }
 
-    return end;
+    p = without;
+    end = p + len;
+    written = rfl_surt_encode(out, stop, &p, end);
+
+    return rfl_surt_close_path(out, written, rfl_str(p, (size_t) (end - p)));
+}
+
+
+/* Rule 7: what is written ends at end, rest is what was not read. */
+
+static inline u_char *
+rfl_surt_close_path(u_char *out, u_char *end, rfl_str_t rest)
+{
+    size_t  len;
+
+    if (rest.len != 0 && rfl_surt_without_slashes(rest) != 0) {
+        return end;
+    }
+
+    if (end[-1] != '/') {
+        return end;
+    }
+
+    len = rfl_surt_without_slashes(rfl_str(out, (size_t) (end - out)));
+
+    return out + len + (len == 0);
+}
+
+
+/* The length of a text without the slashes at its end. */
+
+static size_t
+rfl_surt_without_slashes(rfl_str_t text)
+{
+    size_t  len;
+
+    len = text.len;
+
+#if (RFL_SURT_VECTORS)
+
+    while (len >= 16
+           && rfl_vector_mask(rfl_vector_equal(
+                  rfl_vector_load(text.data + len - 16), '/')) == 0xffff)
+    {
+        len -= 16;
+    }
+
+#endif
+
+    while (len != 0 && text.data[len - 1] == '/') {
+        len--;
+    }
+
+    return len;
 }
 
 
 /*
- * The first segment that begins with a dot, or NULL.  Slashes behind the end
- * spare both of these functions from looking for it.
+ * Rules 6 and 10, before anything is encoded.  out is as long as the path.
+ * Returns the length; 0: there are more than are looked at.
  */
 
-static u_char *
-rfl_surt_find_dots(u_char *path, u_char *end)
+static size_t
+rfl_surt_remove_dots(u_char *out, rfl_str_t path)
+{
+    size_t         n, first, second;
+    u_char        *start, *slash;
+    const u_char  *p, *dot, *end;
+
+    start = out;
+    p = path.data;
+    end = p + path.len;
+
+    for (n = 0; /* void */ ; n++) {
+
+        dot = rfl_surt_find_dot(p, end);
+
+        memcpy(out, p, (size_t) (dot - p));
+        out += dot - p;
+
+        if (dot == end) {
+            break;
+        }
+
+        if (n == RFL_SURT_DROPPED_MAX) {
+            return 0;
+        }
+
+        first = rfl_surt_dot_len(dot + 1, end);
+        p = dot + 1 + first;
+        second = rfl_surt_dot_len(p, end);
+        p += second;
+
+        if (p != end && *p != '/') {
+            memcpy(out, dot, (size_t) (p - dot));
+            out += p - dot;
+
+        } else if (second != 0) {
+            slash = memrchr(start, '/', (size_t) (out - start));
+            out = slash != NULL ? slash : start;
+        }
+    }
+
+    /* nothing but dot segments */
+
+    if (out == start) {
+        *out++ = '/';
+    }
+
+    return (size_t) (out - start);
+}
+
+
+/* Zeros behind the end spare it from looking for it. */
+
+static inline int
+rfl_surt_has_dots(u_char *path, u_char *end)
 {
     u_char  *p;
 
-    p = path;
-
-    if (end - p > RFL_SURT_LONG) {
-        p = memchr(p, '.', (size_t) (end - p));
-
-        if (p == NULL) {
-            return NULL;
-        }
-
-        p--;
-    }
-
-    memset(end, '/', RFL_SURT_BEHIND);
+    memset(end, 0, RFL_SURT_BEHIND);
 
 #if (RFL_SURT_VECTORS)
 
-    for ( /* void */ ; p < end; p += 16) {
-        unsigned  found;
+    for (p = path; p < end; p += 16) {
+        if (rfl_vector_mask(_mm_and_si128(
+                rfl_vector_equal(rfl_vector_load(p), '/'),
+                rfl_vector_equal(rfl_vector_load(p + 1), '.'))) != 0)
+        {
+            return 1;
+        }
+    }
 
-        found = rfl_vector_mask(rfl_surt_dots16(p));
+#else
+
+    for (p = path; p < end; p++) {
+        if (p[0] == '/' && p[1] == '.') {
+            return 1;
+        }
+    }
+
+#endif
+
+    return 0;
+}
+
+
+/* The first "/" that a dot follows, encoded or not; or end. */
+
+static const u_char *
+rfl_surt_find_dot(const u_char *p, const u_char *end)
+{
+#if (RFL_SURT_VECTORS)
+    unsigned  found;
+
+    for ( /* void */ ; end - p >= 32 + 3; p += 32) {
+
+        if (rfl_vector_mask(_mm_or_si128(rfl_surt_maybe_dots16(p),
+                                         rfl_surt_maybe_dots16(p + 16))) == 0)
+        {
+            continue;
+        }
+
+        found = rfl_surt_dots16(p) | rfl_surt_dots16(p + 16) << 16;
 
         if (found != 0) {
             return p + __builtin_ctz(found);
         }
     }
 
-#else
+#endif
 
     for ( /* void */ ; p < end; p++) {
-        if (p[0] == '/' && p[1] == '.') {
+        if (*p == '/' && rfl_surt_dot_len(p + 1, end) != 0) {
             return p;
         }
     }
 
-#endif
+    return end;
+}
 
-    return NULL;
+
+/* 0: no dot begins there. */
+
+static inline size_t
+rfl_surt_dot_len(const u_char *p, const u_char *end)
+{
+    if (p < end && *p == '.') {
+        return 1;
+    }
+
+    return end - p >= 3 && p[0] == '%' && p[1] == '2' && (p[2] | 0x20) == 'e'
+           ? 3 : 0;
 }
 
 
 /*
- * In place: what is kept only moves towards the beginning.  The path begins
- * with "/", so going back to a slash always ends.
+ * Rules 5 and 9 to 11.  Returns the end; NULL: it is cut.  Encoding makes no
+ * "&" and no "=".  A parameter is judged when as much of it is written as the
+ * longest name that is known has; before one that is dropped the next one is
+ * written.
  */
 
 static u_char *
-rfl_surt_remove_dots(u_char *path, u_char *dots, u_char *end)
+rfl_surt_write_query(u_char *out, rfl_str_t query, const rfl_names_t *without,
+    const u_char *stop)
 {
-    size_t   n;
-    u_char  *p, *out;
+    size_t         i, len, least, most;
+    u_char        *start, *param, *written;
+    unsigned       dropped;
+    const u_char  *p, *end, *amp;
 
-    out = dots;
+    most = RFL_SURT_NAME_MAX;
 
-    for (p = dots; p < end; /* void */ ) {
-
-        if (p[0] == '/' && p[1] == '.') {
-
-            if (p[2] == '/') {
-                p += 2;
-                continue;
-            }
-
-            if (p[2] == '.' && p[3] == '/') {
-                p += 3;
-
-                while (out > path && *--out != '/') { /* void */ }
-
-                continue;
-            }
+    for (i = 0; without != NULL && i < without->n; i++) {
+        if (without->names[i].len > most) {
+            most = without->names[i].len;
         }
-
-#if (RFL_SURT_VECTORS)
-
-        n = rfl_vector_mask(rfl_surt_dots16(p)) & ~1u;
-
-        if (n == 0) {
-            rfl_vector_store(out, rfl_vector_load(p));
-            out += 16;
-            p += 16;
-            continue;
-        }
-
-        n = (size_t) __builtin_ctzll(n);
-#else
-        n = 1;
-#endif
-
-        do {
-            *out++ = *p++;
-        } while (--n != 0);
     }
-
-    /* slashes behind the end */
-
-    out -= p - end;
-
-    /* nothing but dot segments; a slash they end with is dropped anyway */
-
-    if (out == path) {
-        *out++ = '/';
-    }
-
-    return out;
-}
-
-
-/*
- * Rule 9.  Encoding makes no "&" and no "=", so the whole query is encoded at
- * once; parameters that stay then close up over those that are dropped, as
- * many at once as stand together.  An "&" behind the end ends the last one.
- */
-
-static u_char *
-rfl_surt_write_query(u_char *out, rfl_str_t query, const rfl_names_t *without)
-{
-    size_t          len, least;
-    u_char         *start, *end;
-    uint32_t        amps;
-    const u_char   *p, *run, *amp, *block;
-
-    if (query.len == 0) {
-        return out;
-    }
-
-    start = out;
-    block = out + 1;
-    p = block;
-    run = p;
-
-    end = rfl_surt_write_encoded(out + 1, query);
-    memset(end, 0, RFL_SURT_BEHIND);
-    *end = '&';
-
-    /* shorter ones have no name that is known; empty ones are less than none */
 
     least = (without == NULL) ? RFL_SURT_NAME_MIN - 1 : 0;
 
-    for ( /* void */ ; block <= end; block += RFL_SURT_BLOCK) {
+    start = out;
+    dropped = 0;
+    end = query.data + query.len;
 
-        for (amps = rfl_surt_amps(block); amps != 0; amps &= amps - 1) {
+    for (p = query.data; /* void */ ; p = amp + 1) {
 
-            amp = block + __builtin_ctz(amps);
-            len = (size_t) (amp - p);
+        param = out + 1;
+        written = param;
 
-            if (len - 1 >= least
-                && (len == 0 || rfl_surt_is_dropped(p, len, without)))
-            {
-                if (run != p) {
-                    out = rfl_surt_keep(out, start, run, p);
-                }
+        amp = p + rfl_str_find2(rfl_str(p, (size_t) (end - p)), '&', '&');
 
-                run = amp + 1;
+        written = rfl_surt_encode(param, param + most, &p, amp);
+
+        len = (size_t) (written - param);
+
+        /* shorter ones have no name that is known; empty ones are none */
+
+        if (len - 1 >= least
+            && (len == 0 || rfl_surt_is_dropped(param, len, without)))
+        {
+            if (dropped++ == RFL_SURT_DROPPED_MAX) {
+                return NULL;
             }
 
-            p = amp + 1;
+        } else {
+            if (p != amp) {
+                written = rfl_surt_encode(written, stop, &p, amp);
+            }
+
+            *out = (out == start) ? '?' : '&';
+            out = written;
+
+            if (out > stop) {
+                return NULL;
+            }
+        }
+
+        if (amp == end) {
+            return out;
         }
     }
-
-    return run == p ? out : rfl_surt_keep(out, start, run, p);
 }
 
 
-/* Where "&" is in a block. */
+/* len: of what is written of it. */
 
-static inline uint32_t
-rfl_surt_amps(const u_char *block)
-{
-#if (RFL_SURT_VECTORS)
-    return rfl_vector_mask(rfl_vector_equal(rfl_vector_load(block), '&'));
-#else
-    return *block == '&';
-#endif
-}
-
-
-/*
- * The parameters from run up to p, which is behind their last "&".  out is
- * before them.
- */
-
-static u_char *
-rfl_surt_keep(u_char *out, const u_char *start, const u_char *run,
-    const u_char *p)
-{
-    size_t    i, n;
-    uint64_t  first, last;
-
-    n = (size_t) (p - 1 - run);
-    *out = (out == start) ? '?' : '&';
-    out++;
-
-    if (out == run) {
-        return out + n;
-    }
-
-    if (n > 16) {
-        memmove(out, run, n);
-
-    } else if (n >= 8) {
-        memcpy(&first, run, 8);
-        memcpy(&last, run + n - 8, 8);
-        memcpy(out, &first, 8);
-        memcpy(out + n - 8, &last, 8);
-
-    } else {
-        for (i = 0; i < n; i++) {
-            out[i] = run[i];
-        }
-    }
-
-    return out + n;
-}
-
-
-static int
+static inline int
 rfl_surt_is_dropped(const u_char *param, size_t len,
     const rfl_names_t *without)
 {
@@ -963,21 +1077,17 @@ rfl_surt_name_len(const u_char *param, size_t len)
     const u_char  *equals;
 
 #if (RFL_SURT_VECTORS)
-    {
-        unsigned  found;
+    unsigned  found;
 
-        found = rfl_vector_mask(_mm_cmpeq_epi8(rfl_vector_load(param),
-                                             _mm_set1_epi8('=')));
+    found = rfl_vector_mask(rfl_vector_equal(rfl_vector_load(param), '='));
+    found &= (1u << (len < 16 ? len : 16)) - 1;
 
-        if (found != 0) {
-            size_t  n = (size_t) __builtin_ctz(found);
+    if (found != 0) {
+        return (size_t) __builtin_ctz(found);
+    }
 
-            return n < len ? n : len;
-        }
-
-        if (len <= 16) {
-            return len;
-        }
+    if (len <= 16) {
+        return len;
     }
 #endif
 
@@ -988,29 +1098,89 @@ rfl_surt_name_len(const u_char *param, size_t len)
 
 
 /*
- * Rule 5.  What is written takes at most three bytes for each of text, and
- * up to three more are overwritten.
+ * Rule 5, from *text, which is moved, up to end; once more is written than up
+ * to stop, the rest is not.  What is written takes at most three bytes for each
+ * of text, and up to three more are overwritten.
+ *
+ * A block is stored before it is known whether it may be copied: most may.
  */
 
-static u_char *
-rfl_surt_write_encoded(u_char *out, rfl_str_t text)
+static inline u_char *
+rfl_surt_encode(u_char *out, const u_char *stop, const u_char **text,
+    const u_char *end)
 {
-    const u_char  *p, *end;
-
-    p = text.data;
-    end = p + text.len;
-
 #if (RFL_SURT_VECTORS)
+    size_t  n;
 
-    out = rfl_surt_encode_blocks(out, &p, end);
+    n = (size_t) (end - *text);
 
-    if (rfl_surt_copy_plain(out, p, (size_t) (end - p))) {
-        return out + (end - p);
+    if (n < 16 && rfl_surt_copy_plain(out, *text, n)) {
+        *text = end;
+        return out + n;
     }
 
 #endif
 
-    return rfl_surt_encode_bytes(out, &p, end, end);
+    return rfl_surt_encode_long(out, stop, text, end);
+}
+
+
+static u_char *
+rfl_surt_encode_long(u_char *out, const u_char *stop, const u_char **text,
+    const u_char *end)
+{
+    size_t         n, slow;
+    const u_char  *p;
+
+    slow = RFL_SURT_SLOW_FIRST;
+
+    for (p = *text; p < end && out <= stop; /* void */ ) {
+
+        n = (size_t) (end - p);
+
+#if (RFL_SURT_VECTORS)
+
+        if (n >= 16) {
+            __m128i   block;
+            unsigned  odd;
+
+            block = rfl_vector_load(p);
+            odd = rfl_vector_mask(rfl_surt_odd16(block));
+            rfl_vector_store(out, block);
+
+            if (odd == 0) {
+                out += 16;
+                p += 16;
+                continue;
+            }
+
+            n = rfl_surt_encode_escapes(out, p, block, odd);
+
+            if (n != 0) {
+                out += n;
+                p += n;
+                continue;
+            }
+
+            n = (size_t) (end - p);
+
+        } else if (rfl_surt_copy_plain(out, p, n)) {
+            out += n;
+            p += n;
+            break;
+        }
+
+#endif
+
+        n = n < slow ? n : slow;
+        slow = RFL_SURT_SLOW;
+
+        out = rfl_surt_encode_bytes(out, &p, p + n, end);
+    }
+
+    *text = p;
+
+    return out;
 }
 
 
@@ -1067,267 +1237,54 @@ rfl_surt_put(u_char *out, uint32_t form)
 #if (RFL_SURT_VECTORS)
 
 /*
- * Sixteen bytes at a time, as long as there are so many.  Each block is stored
- * as it is before it is known whether it may be: most may.
+ * A block in which all that is odd are escapes which stay: names in other
+ * scripts are full of them.  Digits become upper case.  Returns how much is
+ * done, up to one that is cut off; 0: it is another block, or nothing is.
  */
 
-static u_char *
-rfl_surt_encode_blocks(u_char *out, const u_char **text, const u_char *end)
+static inline size_t
+rfl_surt_encode_escapes(u_char *out, const u_char *p, __m128i block,
+    unsigned odd)
 {
-    size_t         slow;
-    __m128i        a, b, c, any;
-    unsigned       odd;
-    const u_char  *p;
+    size_t    at;
+    __m128i   percent, letter, digits;
+    unsigned  hex, whole, low;
 
-    slow = RFL_SURT_SLOW_FIRST;
-
-    for (p = *text; end - p >= 16; /* void */ ) {
-
-        a = rfl_vector_load(p);
-        rfl_vector_store(out, a);
-
-        odd = rfl_vector_mask(rfl_surt_odd16(a));
-
-        if (odd != 0) {
-            out = rfl_surt_encode_odd(out, &p, end, odd, &slow);
-            continue;
-        }
-
-        out += 16;
-        p += 16;
-
-        /* where one is plain the next ones are likely to be */
-
-        while (end - p >= 48) {
-            a = rfl_vector_load(p);
-            b = rfl_vector_load(p + 16);
-            c = rfl_vector_load(p + 32);
-
-            any = _mm_or_si128(rfl_surt_odd16(a), rfl_surt_odd16(b));
-            any = _mm_or_si128(rfl_surt_odd16(c), any);
-
-            if (rfl_vector_mask(any) != 0) {
-                break;
-            }
-
-            rfl_vector_store(out, a);
-            rfl_vector_store(out + 16, b);
-            rfl_vector_store(out + 32, c);
-            out += 48;
-            p += 48;
-        }
-    }
-
-    *text = p;
-
-    return out;
-}
-
-
-/* At least 12 bytes, of a block of 16 with some that are not plain. */
-
-static inline u_char *
-rfl_surt_encode_odd(u_char *out, const u_char **text, const u_char *end,
-    unsigned odd, size_t *slow)
-{
-    size_t         n;
-    __m128i        block, letter;
-    unsigned       begin, hex, escapes;
-    const u_char  *p;
-
-    p = *text;
-
-    block = rfl_vector_load(p);
-    begin = rfl_vector_mask(rfl_vector_equal(block, '%'));
-
-    if (begin == 0) {
-        *text = p + 16;
-        return rfl_surt_encode_raw(out, p, 16);
-    }
-
-    if (begin == RFL_SURT_THIRDS) {
-        n = rfl_surt_encode_script(out, p, end);
-
-        if (n != 0) {
-            *text = p + n;
-            return out + n;
-        }
-    }
-
+    percent = rfl_vector_equal(block, '%');
     letter = rfl_vector_within(_mm_or_si128(block, _mm_set1_epi8(0x20)),
                                'a', 6);
     hex = rfl_vector_mask(_mm_or_si128(letter,
                                        rfl_vector_within(block, '0', 10)));
 
-    /* what is behind the block may be digits */
+    whole = 0x3fff & hex >> 1 & hex >> 2;
 
-    hex |= 0x30000;
-    escapes = begin & hex >> 1 & hex >> 2;
-
-    if (odd == escapes) {
-        n = rfl_surt_encode_escapes(out, p, block, letter, escapes);
-
-        if (n != 0) {
-            *text = p + n;
-            return out + n;
-        }
-
-    } else if ((escapes & 0x0fff) == 0) {
-        n = escapes == 0 ? 16 : 12;
-        *text = p + n;
-        return rfl_surt_encode_raw(out, p, n);
+    if (odd != rfl_vector_mask(percent) || (odd & 0x3fff & ~whole) != 0) {
+        return 0;
     }
 
-    n = *slow < (size_t) (end - p) ? *slow : (size_t) (end - p);
-    *slow = RFL_SURT_SLOW;
+    /* those below 0x20 and from 0x80 on are not decoded */
 
-    return rfl_surt_encode_bytes(out, text, p + n, end);
-}
+    low = (odd & whole) << 1
+          & rfl_vector_mask(rfl_vector_within(block, '2', 6));
 
-
-/* Bytes of which none begins an escape; n is 12 or 16. */
-
-static u_char *
-rfl_surt_encode_raw(u_char *out, const u_char *p, size_t n)
-{
-    size_t   i;
-    __m128i  raw;
-
-    /* all are where somebody writes in his alphabet; signed: below a space */
-
-    raw = _mm_cmplt_epi8(rfl_vector_load(p), _mm_set1_epi8('!'));
-
-    if (n == 16 && rfl_vector_mask(raw) == 0xffff) {
-
-        for (i = 0; i < 16; i += 4) {
-            (void) rfl_surt_put(out, rfl_surt_raw[p[i]]);
-            (void) rfl_surt_put(out + 3, rfl_surt_raw[p[i + 1]]);
-            (void) rfl_surt_put(out + 6, rfl_surt_raw[p[i + 2]]);
-            (void) rfl_surt_put(out + 9, rfl_surt_raw[p[i + 3]]);
-            out += 12;
-        }
-
-        return out;
-    }
-
-    for (i = 0; i < n; i += 4) {
-        out = rfl_surt_put(out, rfl_surt_raw[p[i]]);
-        out = rfl_surt_put(out, rfl_surt_raw[p[i + 1]]);
-        out = rfl_surt_put(out, rfl_surt_raw[p[i + 2]]);
-        out = rfl_surt_put(out, rfl_surt_raw[p[i + 3]]);
-    }
-
-    return out;
-}
-
-
-/*
- * Escapes between plain bytes: digits become upper case.  Returns how much is
- * done, up to one that is cut off; 0: one of them is to be decoded.
- */
-
-static inline size_t
-rfl_surt_encode_escapes(u_char *out, const u_char *p, __m128i block,
-    __m128i letter, unsigned begin)
-{
-    size_t    at, tried;
-    __m128i   percent, digits;
-    unsigned  cut, low;
-
-    cut = begin & 0xc000;
-    begin &= 0x3fff;
-
-    /* those below 0x20 and from 0x80 on are not */
-
-    low = begin << 1 & rfl_vector_mask(rfl_vector_within(block, '2', 6));
-
-    for (tried = 0; low != 0; tried++) {
+    for ( /* void */ ; low != 0; low &= low - 1) {
         at = (size_t) __builtin_ctz(low);
-        low &= low - 1;
 
-        /* of many it is quicker to take the way that always is right */
-
-        if (tried == 2
-            || rfl_surt_escaped[rfl_surt_hex[p[at]] << 4
-                                | rfl_surt_hex[p[at + 1]]] >> 24 == 1)
+        if (rfl_surt_escaped[rfl_surt_hex[p[at]] << 4
+                             | rfl_surt_hex[p[at + 1]]] >> 24 == 1)
         {
             return 0;
         }
     }
 
-    percent = rfl_vector_equal(block, '%');
     digits = _mm_or_si128(_mm_slli_si128(percent, 1),
                           _mm_slli_si128(percent, 2));
     letter = _mm_and_si128(_mm_and_si128(letter, digits), _mm_set1_epi8(0x20));
     rfl_vector_store(out, _mm_andnot_si128(letter, block));
 
-    return cut == 0 ? 16 : (size_t) __builtin_ctz(cut);
-}
+    odd &= 0xc000;
 
-
-/*
- * Names in other scripts are nothing but escapes: 16 of them are 48 bytes.
- * Returns how many bytes are of such, with no escape that is decoded.
- */
-
-static size_t
-rfl_surt_encode_script(u_char *out, const u_char *p, const u_char *end)
-{
-    unsigned       wrong;
-    const u_char  *start;
-
-    for (start = p; end - p >= 48; p += 48, out += 48) {
-
-        wrong = rfl_surt_not_script16(out, p, RFL_SURT_THIRDS,
-                                      RFL_SURT_THIRDS << 1 & 0xffff);
-
-        /* most that are not show it here */
-
-        if (wrong != 0) {
-            break;
-        }
-
-        wrong = rfl_surt_not_script16(out + 16, p + 16, RFL_SURT_THIRDS >> 1,
-                                       RFL_SURT_THIRDS);
-        wrong |= rfl_surt_not_script16(out + 32, p + 32, RFL_SURT_THIRDS >> 2,
-                                       RFL_SURT_THIRDS >> 1);
-
-        if (wrong != 0) {
-            break;
-        }
-    }
-
-    return (size_t) (p - start);
-}
-
-
-/* begin, high: where "%" and the first digits have to be. */
-
-static inline unsigned
-rfl_surt_not_script16(u_char *out, const u_char *p, unsigned begin,
-    unsigned high)
-{
-    __m128i   block, percent, letter, any;
-    unsigned  low;
-
-    block = rfl_vector_load(p);
-    percent = rfl_vector_equal(block, '%');
-    letter = rfl_vector_within(_mm_or_si128(block, _mm_set1_epi8(0x20)),
-                               'a', 6);
-
-    any = _mm_or_si128(percent, letter);
-    any = _mm_or_si128(any, rfl_vector_within(block, '0', 10));
-
-    letter = _mm_and_si128(letter, _mm_set1_epi8(0x20));
-    rfl_vector_store(out, _mm_andnot_si128(letter, block));
-
-    /* those below 0x20 and from 0x80 on are not decoded */
-
-    low = rfl_vector_mask(rfl_vector_within(block, '2', 6));
-
-    return (rfl_vector_mask(percent) ^ begin)
-           | (rfl_vector_mask(any) ^ 0xffff)
-           | (low & high);
+    return odd == 0 ? 16 : (size_t) __builtin_ctz(odd);
 }
 
 
@@ -1336,7 +1293,7 @@ rfl_surt_not_script16(u_char *out, const u_char *p, unsigned begin,
 static inline int
 rfl_surt_copy_plain(u_char *out, const u_char *p, size_t len)
 {
-    __m128i   both;
+    size_t    i;
     uint32_t  first, last;
     uint64_t  begin, end;
 
@@ -1344,43 +1301,52 @@ rfl_surt_copy_plain(u_char *out, const u_char *p, size_t len)
         memcpy(&begin, p, 8);
         memcpy(&end, p + len - 8, 8);
 
-    } else if (len >= 4) {
-        memcpy(&first, p, 4);
-        memcpy(&last, p + len - 4, 4);
-        begin = first | (uint64_t) last << 32;
-        end = begin;
+        if (!rfl_surt_is_plain16(begin, end)) {
+            return 0;
+        }
 
-    } else {
-        return len == 0;
-    }
-
-    both = _mm_set_epi64x((int64_t) end, (int64_t) begin);
-
-    if (rfl_vector_mask(rfl_surt_odd16(both)) != 0) {
-        return 0;
-    }
-
-    if (len >= 8) {
         memcpy(out, &begin, 8);
         memcpy(out + len - 8, &end, 8);
 
-    } else {
+        return 1;
+    }
+
+    if (len >= 4) {
+        memcpy(&first, p, 4);
+        memcpy(&last, p + len - 4, 4);
+
+        begin = first | (uint64_t) last << 32;
+
+        if (!rfl_surt_is_plain16(begin, begin)) {
+            return 0;
+        }
+
         memcpy(out, &first, 4);
         memcpy(out + len - 4, &last, 4);
+
+        return 1;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (rfl_surt_raw[p[i]] >> 24 != 1) {
+            return 0;
+        }
+
+        out[i] = p[i];
     }
 
     return 1;
 }
 
 
-/* Slashes that a dot follows. */
-
-static inline __m128i
-rfl_surt_dots16(const u_char *p)
+static inline int
+rfl_surt_is_plain16(uint64_t first, uint64_t last)
 {
-    return _mm_and_si128(
-               rfl_vector_equal(rfl_vector_load(p), '/'),
-               rfl_vector_equal(rfl_vector_load(p + 1), '.'));
+    __m128i  both;
+
+    both = _mm_set_epi64x((int64_t) last, (int64_t) first);
+
+    return rfl_vector_mask(rfl_surt_odd16(both)) == 0;
 }
 
 
@@ -1403,6 +1369,38 @@ rfl_surt_odd16(__m128i block)
                               _mm_set1_epi8('z' - '&' - 0x80)),
                _mm_or_si128(rfl_vector_equal(alike, '~'),
                             rfl_vector_equal(block, '`')));
+}
+
+
+/* Slashes that a dot or any escape follows. */
+
+static inline __m128i
+rfl_surt_maybe_dots16(const u_char *p)
+{
+    __m128i  next;
+
+    next = rfl_vector_load(p + 1);
+
+    return _mm_and_si128(rfl_vector_equal(rfl_vector_load(p), '/'),
+                         _mm_or_si128(rfl_vector_equal(next, '.'),
+                                      rfl_vector_equal(next, '%')));
+}
+
+
+/* Those that a dot follows, encoded or not. */
+
+static inline unsigned
+rfl_surt_dots16(const u_char *p)
+{
+    __m128i  escape;
+
+    escape = _mm_or_si128(rfl_vector_load(p + 3), _mm_set1_epi8(0x20));
+    escape = _mm_and_si128(rfl_vector_equal(rfl_vector_load(p + 2), '2'),
+                           rfl_vector_equal(escape, 'e'));
+    escape = _mm_or_si128(rfl_vector_equal(rfl_vector_load(p + 1), '.'),
+                          escape);
+
+    return rfl_vector_mask(_mm_and_si128(rfl_surt_maybe_dots16(p), escape));
 }
 
 #endif

@@ -26,9 +26,22 @@
  *   9. known tracking parameters are dropped (rfl_surt_is_tracking), the
  *      other parameters stay in order; empty ones ("&&") are dropped; no
  *      parameter left drops the "?".  Names are compared after rule 5.
+ *  10. what is dropped has a limit.  Of a path in which more segments than
+ *      RFL_SURT_DROPPED_MAX begin with a dot only the root is written; of a
+ *      query from which more parameters than that are dropped (empty ones are
+ *      such) nothing.  The SURT is cut, nothing can be registered under it
+ *  11. a caller who knows that nothing longer than a limit is registered gets
+ *      no more than that.  A SURT that would be longer is cut: of a path that
+ *      is not within the limit the whole segments that are, the root at least;
+ *      of a query that is not, nothing
  *
  * The transform is idempotent on its path and query, and equal for URLs that
  * differ only in what the rules level.
+ *
+ * Rules 10 and 11 are what makes it cheap for any bytes a stranger sends: what
+ * is written is as long as the limit at most, what is taken away again has a
+ * number, and the rest is looked at once, for dots that take back what is
+ * before them.  No browser sends a dot segment.
  */
 
 #ifndef RFL_SURT_H
@@ -44,6 +57,10 @@
 
 #define RFL_SURT_MAX  (3 * RFL_URL_MAX + 32)
 
+/* Segments that begin with a dot, and parameters that are dropped. */
+
+#define RFL_SURT_DROPPED_MAX  16
+
 
 typedef struct {
     u_char    buf[RFL_SURT_MAX];
@@ -53,6 +70,8 @@ typedef struct {
     size_t    path_len;      /* of the path, without "?" */
     unsigned  is_address:1;  /* IPv4 or IPv6: has no parent domains */
     unsigned  is_app:1;      /* android-app: has no parent domains */
+    unsigned  is_cut:1;      /* by rule 10 or 11: what is there is its
+                                beginning, and the path's segments are whole */
 } rfl_surt_t;
 
 
@@ -67,17 +86,18 @@ typedef struct {
 } rfl_names_t;
 
 
-/* The URL came from rfl_url_parse(); this cannot fail. */
+/* The URL came from rfl_url_parse(); this cannot fail.  Without a limit. */
 
 void rfl_surt(const rfl_url_t *url, rfl_surt_t *surt);
 
 /*
  * The same in two steps: up to ")", and the rest of the same URL.  Most
  * Referers are of hosts nobody registered, and their paths do not matter.
+ * limit: of the whole SURT in bytes (rule 11); SIZE_MAX: none.
  */
 
 void rfl_surt_begin(const rfl_url_t *url, rfl_surt_t *surt);
-void rfl_surt_finish(const rfl_url_t *url, rfl_surt_t *surt);
+void rfl_surt_finish(const rfl_url_t *url, size_t limit, rfl_surt_t *surt);
 
 /*
  * The host alone, by rules 2 to 4, without ")"; size of out: RFL_HOST_MAX +
@@ -89,14 +109,18 @@ size_t rfl_surt_host(const rfl_url_t *url, u_char *out);
 
 
 /*
- * A landing by rules 5 to 9: "path" or "path?query".  out holds at least
- * RFL_SURT_MAX bytes; path and query together are at most RFL_URL_MAX
- * (a longer one fails with RFL_FULL and writes nothing).  *path_len is the
- * length of the path alone; *len that of the whole.  without may be NULL.
+ * A landing by rules 5 to 11: "path" or "path?query", of at most limit bytes
+ * (SIZE_MAX: any).  out holds at least RFL_SURT_MAX bytes; path and query
+ * together are at most RFL_URL_MAX (of a longer one nothing is written).
+ * *path_len is the length of the path alone; *len that of the whole.  without
+ * may be NULL.
+ *
+ * RFL_FULL: it is longer, or cut by rule 10.  *path_len is then that of the
+ * path if that is whole and no longer, else 0.
  */
 
 rfl_rc_t rfl_surt_landing(const rfl_url_t *url, const rfl_names_t *without,
-    u_char *out, size_t *path_len, size_t *len);
+    size_t limit, u_char *out, size_t *path_len, size_t *len);
 
 
 /*

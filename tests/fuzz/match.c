@@ -532,7 +532,7 @@ naive_referer(const view_t *v, answer_t *answer)
 
         for (i = 0; i < nentries; i++) {
             if (entries[i].there && entries[i].type == RFL_MATCH_EXACT
-                && rfl_str_eq(entries[i].page, page))
+                && !v->surt.is_cut && rfl_str_eq(entries[i].page, page))
             {
                 set.links[set.n++] = &entries[i];
             }
@@ -821,6 +821,7 @@ add_form(view_t *v, const rfl_url_t *landing, const rfl_names_t *without,
 {
     size_t     n, path_len, len;
     u_char    *text;
+    rfl_rc_t   rc;
     rfl_url_t  site;
 
     text = v->texts[v->nforms];
@@ -835,9 +836,10 @@ add_form(view_t *v, const rfl_url_t *landing, const rfl_names_t *without,
         text[n++] = ')';
     }
 
-    if (rfl_surt_landing(landing, without, text + n, &path_len, &len)
-        != RFL_OK)
-    {
+    rc = rfl_surt_landing(landing, without, SIZE_MAX, text + n, &path_len,
+                          &len);
+
+    if (path_len == 0 || (with_query && rc != RFL_OK)) {
         return;
     }
 

@@ -26,6 +26,8 @@ static void check_slices(rfl_str_t text, const rfl_url_t *url);
 static void check_surt(const rfl_url_t *url, const rfl_surt_t *surt);
 static void check_again(const rfl_url_t *url, const rfl_surt_t *surt);
 static void check_landing(const rfl_url_t *url, const rfl_surt_t *surt);
+static void check_limit(const rfl_url_t *url, const rfl_surt_t *surt,
+    size_t limit);
 static void check_equal(const rfl_url_t *url, const rfl_surt_t *surt,
     uint8_t how);
 static void make_path(text_t *t, rfl_str_t path, uint8_t how);
@@ -86,7 +88,12 @@ check_url(rfl_str_t text, rfl_str_t how)
     check_again(&url, &surt);
     check_landing(&url, &surt);
 
+    for (i = surt.len < 2 ? 0 : surt.len - 2; i < surt.len + 2; i++) {
+        check_limit(&url, &surt, i);
+    }
+
     for (i = 0; i < how.len; i++) {
+        check_limit(&url, &surt, how.data[i]);
         check_equal(&url, &surt, how.data[i]);
     }
 }
@@ -171,13 +178,74 @@ check_landing(const rfl_url_t *url, const rfl_surt_t *s)
         return;
     }
 
-    rc = rfl_surt_landing(url, NULL, again.buf, &path_len, &len);
+    rc = rfl_surt_landing(url, NULL, SIZE_MAX, again.buf, &path_len, &len);
 
-    fuzz_check(rc == RFL_OK);
+    fuzz_check(rc == (s->is_cut ? RFL_FULL : RFL_OK));
+
+    if (rc != RFL_OK) {
+        fuzz_check(path_len == 0 || path_len == s->path_len);
+        return;
+    }
+
     fuzz_check(path_len == s->path_len);
     fuzz_check(rfl_str_eq(rfl_str(again.buf, len),
                           rfl_str(s->buf + s->path_start,
                                   s->len - s->path_start)));
+}
+
+
+/* What has a limit is what has none, cut. */
+
+static void
+check_limit(const rfl_url_t *url, const rfl_surt_t *s, size_t limit)
+{
+    size_t    path_len, len, end;
+    rfl_rc_t  rc;
+
+    rfl_surt_begin(url, &again);
+    rfl_surt_finish(url, limit, &again);
+
+    end = s->path_start + s->path_len;
+
+    fuzz_check(again.is_cut == (s->is_cut || s->len > limit));
+    fuzz_check(again.len <= s->len);
+    fuzz_check(memcmp(again.buf, s->buf, again.len) == 0);
+
+    if (!again.is_cut) {
+        fuzz_check(again.len == s->len && again.path_len == s->path_len);
+
+    } else {
+        fuzz_check(again.len == again.path_start + again.path_len);
+        fuzz_check(again.len <= limit || again.path_len == 1);
+
+        if (end <= limit) {
+            fuzz_check(again.len == end);
+
+        } else if (again.len < end && again.path_len > 1) {
+            fuzz_check(s->buf[again.len] == '/');
+        }
+
+        if (end > limit) {
+            fuzz_check(again.len + 1 > limit
+                       || memchr(s->buf + again.len + 1, '/',
+                                 limit - again.len) == NULL);
+        }
+    }
+
+    if (url->scheme == RFL_SCHEME_ANDROID_APP || limit < s->path_start) {
+        return;
+    }
+
+    limit -= s->path_start;
+    rc = rfl_surt_landing(url, NULL, limit, again.buf, &path_len, &len);
+
+    fuzz_check((rc == RFL_FULL) == (s->is_cut
+                                    || s->len - s->path_start > limit));
+    fuzz_check(path_len == (s->path_len <= limit ? s->path_len : 0)
+               || (s->is_cut && path_len == 0));
+    fuzz_check(rc != RFL_OK || len == s->len - s->path_start);
+    fuzz_check(memcmp(again.buf, s->buf + s->path_start,
+                      rc == RFL_OK ? len : path_len) == 0);
 }
 
 
@@ -224,6 +292,12 @@ check_equal(const rfl_url_t *url, const rfl_surt_t *s, uint8_t how)
     }
 
     rfl_surt(&equal, &again);
+
+    /* what it has more may be more than is dropped */
+
+    if (s->is_cut || again.is_cut) {
+        return;
+    }
 
     if (!rfl_str_eq(rfl_str(again.buf, again.len), rfl_str(s->buf, s->len))) {
         fuzz_show("the equal", rfl_str(made.data, made.len));
@@ -329,10 +403,10 @@ check_target(rfl_str_t text)
 
     fuzz_check(url.path.len != 0 && url.path.data[0] == '/');
 
-    rc = rfl_surt_landing(&url, NULL, surt.buf, &path_len, &len);
+    rc = rfl_surt_landing(&url, NULL, SIZE_MAX, surt.buf, &path_len, &len);
 
-    fuzz_check((rc == RFL_FULL) == (url.path.len + url.query.len
-                                    > RFL_URL_MAX));
+    fuzz_check(rc == RFL_FULL
+               || url.path.len + url.query.len <= RFL_URL_MAX);
 
     if (rc != RFL_OK || len > RFL_URL_MAX) {
         return;
@@ -340,7 +414,8 @@ check_target(rfl_str_t text)
 
     rfl_url_parse_target(rfl_str(surt.buf, len), &canonical);
 
-    fuzz_check(rfl_surt_landing(&canonical, NULL, again.buf, &path_len, &len)
+    fuzz_check(rfl_surt_landing(&canonical, NULL, SIZE_MAX, again.buf,
+                                &path_len, &len)
                == RFL_OK);
     fuzz_check(memcmp(surt.buf, again.buf, len) == 0);
 }

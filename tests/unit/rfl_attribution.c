@@ -65,6 +65,11 @@ typedef struct {
     RFL_OUTCOME_##outcome, RFL_EVIDENCE_NONE, -1, 0, 0
 
 
+#define DOTS_4   "/./././."
+#define DOTS_16  DOTS_4 DOTS_4 DOTS_4 DOTS_4
+#define AMPS_16  "&&&&&&&&" "&&&&&&&&"
+
+
 static const entry_t  entries[] = {
     /*  0 */ { EXACT, "https://blog.example/2024/launch", "/pricing", NULL },
     /*  1 */ { EXACT, "https://blog.example/2024/other", "/features", NULL },
@@ -229,6 +234,15 @@ static const row_t  rows[] = {
       "/x", MATCHED(PREFIX, 8) },
     { "https://root.example/any/page", "/x", MATCHED(PREFIX, 23) },
     { "https://root.example/", "/x", MATCHED(LANDING, 23) },
+
+    /* of more dots and empty parameters than are dropped nobody has a link */
+
+    { "https://home.example" DOTS_16, "/pricing", MATCHED(EXACT, 14) },
+    { "https://home.example" DOTS_16 "/.", "/pricing", NOTHING(UNREGISTERED) },
+    { "https://root.example" DOTS_16 "/./x", "/x", MATCHED(PREFIX, 23) },
+    { "https://q.example/", "/item?" AMPS_16 "id=5", MATCHED(LANDING, 15) },
+    { "https://q.example/", "/item?" AMPS_16 "&id=5", MATCHED(LANDING, 17) },
+    { "https://q.example/", "/item" DOTS_16 "/.?id=5", NOTHING(UNREGISTERED) },
 
     /* whole hosts and domains */
 

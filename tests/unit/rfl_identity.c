@@ -586,6 +586,42 @@ sources_and_targets_are_taken_up_to_4096_bytes(void **state)
 }
 
 
+static void
+more_dots_and_empty_parameters_than_are_dropped_are_refused(void **state)
+{
+    char         text[256];
+    int          extra;
+    rfl_rc_t     rc;
+    rfl_error_t  err;
+
+    static const char  dots[] = "/./././." "/./././." "/./././." "/./././.";
+    static const char  amps[] = "/p?a&" "&&&&&&&&" "&&&&&&&&" "b";
+
+    for (extra = 0; extra < 2; extra++) {
+        rc = extra ? RFL_INVALID : RFL_OK;
+
+        (void) snprintf(text, sizeof(text), "https://blog.example%s%s", dots,
+                        extra ? "/.x/p" : "/p");
+        assert_int_equal(identify(EXACT, rfl_cstr(text), rfl_str(NULL, 0),
+                                  &identity, &err), rc);
+
+        (void) snprintf(text, sizeof(text), "https://blog.example%s%s", amps,
+                        extra ? "&&c" : "&c");
+        assert_int_equal(identify(EXACT, rfl_cstr(text), rfl_str(NULL, 0),
+                                  &identity, &err), rc);
+
+        (void) snprintf(text, sizeof(text), "%s%s", amps, extra ? "&&" : "");
+        assert_int_equal(identify(EXACT, rfl_cstr("blog.example/x"),
+                                  rfl_cstr(text), &identity, &err), rc);
+    }
+
+    assert_non_null(strstr(err.text, "target"));
+    assert_non_null(strstr(err.text, "more than 16 segments"));
+
+    guard_free_all();
+}
+
+
 /* The scheme that is assumed counts, since the result is a URL. */
 
 static void
@@ -821,6 +857,8 @@ main(void)
         cmocka_unit_test(a_nul_in_a_host_ends_nothing),
         cmocka_unit_test(a_prefix_has_up_to_16_segments),
         cmocka_unit_test(sources_and_targets_are_taken_up_to_4096_bytes),
+        cmocka_unit_test(
+                  more_dots_and_empty_parameters_than_are_dropped_are_refused),
         cmocka_unit_test(an_assumed_scheme_counts_for_the_limit),
         cmocka_unit_test(
             long_hosts_beyond_ascii_are_judged_by_their_ascii_form),

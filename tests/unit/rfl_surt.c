@@ -28,10 +28,10 @@
 
 void bytes_surt(const rfl_url_t *url, rfl_surt_t *surt);
 void bytes_surt_begin(const rfl_url_t *url, rfl_surt_t *surt);
-void bytes_surt_finish(const rfl_url_t *url, rfl_surt_t *surt);
+void bytes_surt_finish(const rfl_url_t *url, size_t limit, rfl_surt_t *surt);
 size_t bytes_surt_host(const rfl_url_t *url, u_char *out);
 rfl_rc_t bytes_surt_landing(const rfl_url_t *url, const rfl_names_t *without,
-    u_char *out, size_t *path_len, size_t *len);
+    size_t limit, u_char *out, size_t *path_len, size_t *len);
 int bytes_surt_is_tracking(rfl_str_t name);
 
 #include "../../ngx_referral_module/core/rfl_surt.c"
@@ -225,6 +225,42 @@ static const row_t  rule_9[] = {
 };
 
 
+#define DOTS_15    "/./.a/../%2e/.b/./.a/../%2E/.b/./.a/../%2e/.b"
+#define PARAMS_15  "&&&gclid=1&utm_a&&&&gclid=1&utm_a&&&&gclid=1&utm_a&"
+
+/* Sixteen is the most, whatever of it stays in the end. */
+
+static const row_t  rule_10[] = {
+    { "http://a/x" DOTS_15 "/.c/a..b?q=1",     "a)/x/.b/.b/.b/.c/a..b?q=1" },
+    { "http://a/x" DOTS_15 "/.c/.d?q=1",       "a)/" },
+    { "http://a/x" DOTS_15 "/./..?q=1",        "a)/" },
+    { "http://a" DOTS_15 "/../../../../..",    "a)/" },
+    { "http://a/x?" PARAMS_15 "q=1&_ga",       "a)/x?q=1" },
+    { "http://a/x?" PARAMS_15 "q=1&_ga&",      "a)/x" },
+    { "http://a/x?q=1&" PARAMS_15,             "a)/x?q=1" },
+    { "http://a/x?q=1&" PARAMS_15 "&",         "a)/x" }
+};
+
+
+/* Host "a": of 20 bytes the path may have 18. */
+
+static const row_t  rule_11[] = {
+    { "http://a/bcd/fghi/klm?q=",              "a)/bcd/fghi/klm?q=" },
+    { "http://a/bcd/fghi/klm/mn?qr",           "a)/bcd/fghi/klm/mn" },
+    { "http://a/bcd/fghi/klm/mno///",          "a)/bcd/fghi/klm/mno" },
+    { "http://a/bcd/fghi/klm/mnop",            "a)/bcd/fghi/klm/mnop" },
+    { "http://a/bcd/fghi/klm/mnop?gclid=1",    "a)/bcd/fghi/klm/mnop" },
+    { "http://a/bcd/fghi/klm/mnop?q",          "a)/bcd/fghi/klm/mnop" },
+    { "http://a/bcd/fghi/klm/mnop/r",          "a)/bcd/fghi/klm/mnop" },
+    { "http://a/bcd/fghi/klm/mnopq",           "a)/bcd/fghi/klm" },
+    { "http://a/bcd/fghi/klm/mnopq/../r/s",    "a)/bcd/fghi/klm/r/s" },
+    { "http://a/bcdefghijklmnopqrst",          "a)/" },
+    { "http://a/bcdefghijklmnopqrst/%2e%2e",   "a)/" }
+};
+
+static const u_char  rule_11_is_cut[] = { 0, 1, 0, 0, 0, 1, 1, 1, 0, 1, 0 };
+
+
 /* The parameters of design and documentation; more may be known. */
 
 static const char *const  tracking[] = {
@@ -366,6 +402,45 @@ rule_9_tracking_parameters_are_dropped_the_rest_stays_in_order(void **state)
 
 
 static void
+rule_10_what_is_dropped_has_a_limit(void **state)
+{
+    size_t      i;
+    rfl_surt_t  surt;
+
+    assert_int_equal(RFL_SURT_DROPPED_MAX, 16);
+    assert_rows(rule_10, sizeof(rule_10) / sizeof(rule_10[0]));
+
+    for (i = 0; i < sizeof(rule_10) / sizeof(rule_10[0]); i++) {
+        transform(rule_10[i].input, &surt);
+        assert_int_equal(surt.is_cut, strstr(rule_10[i].wanted, "q=1") == NULL);
+    }
+}
+
+
+static void
+rule_11_a_surt_that_would_be_longer_than_its_limit_is_cut(void **state)
+{
+    size_t      i;
+    rfl_url_t   url;
+    rfl_surt_t  surt;
+
+    for (i = 0; i < sizeof(rule_11) / sizeof(rule_11[0]); i++) {
+
+        assert_int_equal(rfl_url_parse(guarded(rule_11[i].input), &url, NULL),
+                         RFL_OK);
+
+        rfl_surt_begin(&url, &surt);
+        rfl_surt_finish(&url, 20, &surt);
+
+        assert_surt(&surt, rule_11[i].wanted, rule_11[i].input);
+        assert_int_equal(surt.is_cut, rule_11_is_cut[i]);
+    }
+
+    guard_free_all();
+}
+
+
+static void
 rule_9_knows_tracking_parameters_by_name_without_case(void **state)
 {
     size_t  i;
@@ -478,7 +553,8 @@ landings_are_paths_by_rules_5_to_9(void **state)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         rfl_url_parse_target(guarded(rows[i].input), &url);
 
-        assert_int_equal(rfl_surt_landing(&url, NULL, out, &path_len, &len),
+        assert_int_equal(rfl_surt_landing(&url, NULL, SIZE_MAX, out,
+                                          &path_len, &len),
                          RFL_OK);
 
         assert_int_equal(len, strlen(rows[i].wanted));
@@ -519,7 +595,8 @@ landings_leave_out_the_named_arguments(void **state)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         rfl_url_parse_target(guarded(rows[i].input), &url);
 
-        assert_int_equal(rfl_surt_landing(&url, &without, out, &path_len, &len),
+        assert_int_equal(rfl_surt_landing(&url, &without, SIZE_MAX, out,
+                                          &path_len, &len),
                          RFL_OK);
 
         assert_int_equal(len, strlen(rows[i].wanted));
@@ -559,7 +636,8 @@ a_landing_over_the_limit_is_refused_and_nothing_written(void **state)
         rfl_url_parse_target(rfl_str(text, n), &url);
         assert_int_equal(url.path.len + url.query.len, RFL_URL_MAX);
 
-        assert_int_equal(rfl_surt_landing(&url, NULL, buf, &path_len, &len),
+        assert_int_equal(rfl_surt_landing(&url, NULL, SIZE_MAX, buf,
+                                          &path_len, &len),
                          RFL_OK);
         assert_in_range(len, 3 * RFL_URL_MAX - 8, 3 * RFL_URL_MAX + 1);
 
@@ -572,7 +650,8 @@ a_landing_over_the_limit_is_refused_and_nothing_written(void **state)
             url.query.len++;
         }
 
-        assert_int_equal(rfl_surt_landing(&url, NULL, out, &path_len, &len),
+        assert_int_equal(rfl_surt_landing(&url, NULL, SIZE_MAX, out,
+                                          &path_len, &len),
                          RFL_FULL);
     }
 
@@ -916,12 +995,291 @@ random_landings_equal_the_path_of_their_surt(void **state)
         assert_memory_equal(bytes.buf, surt.buf, surt.len);
 
         rfl_url_parse_target(rfl_cstr(text + (i & 1 ? 0 : 16)), &target);
-        assert_int_equal(rfl_surt_landing(&target, NULL, out, &path_len, &len),
+        assert_int_equal(rfl_surt_landing(&target, NULL, SIZE_MAX, out,
+                                          &path_len, &len),
                          RFL_OK);
 
         assert_int_equal(path_len, surt.path_len);
         assert_int_equal(len, surt.len - surt.path_start);
         assert_memory_equal(out, surt.buf + surt.path_start, len);
+    }
+}
+
+
+/* The rules as they are written down, for a URL of host "a". */
+
+typedef struct {
+    char    text[3 * RFL_URL_MAX + 32];
+    size_t  path_len;
+    size_t  len;             /* of path and query */
+    int     path_is_cut;     /* by rule 10 */
+    int     is_cut;
+} model_t;
+
+
+static void
+model_path(const u_char *path, size_t n, model_t *m)
+{
+    char    text[3 * RFL_URL_MAX + 32];
+    size_t  i, len, segment, dots;
+
+    len = encode_plainly(path, n, text);
+    dots = 0;
+    m->len = 0;
+
+    /* a segment at a time, with the slash before it */
+
+    for (i = 0; i < len; i += 1 + segment) {
+
+        segment = 0;
+
+        while (i + 1 + segment < len && text[i + 1 + segment] != '/') {
+            segment++;
+        }
+
+        dots += (segment != 0 && text[i + 1] == '.');
+
+        if (segment == 1 && text[i + 1] == '.') {
+            continue;
+        }
+
+        if (segment == 2 && text[i + 1] == '.' && text[i + 2] == '.') {
+            while (m->len != 0 && m->text[--m->len] != '/') { /* void */ }
+            continue;
+        }
+
+        memcpy(m->text + m->len, text + i, 1 + segment);
+        m->len += 1 + segment;
+    }
+
+    while (m->len != 0 && m->text[m->len - 1] == '/') {
+        m->len--;
+    }
+
+    m->path_is_cut = (dots > RFL_SURT_DROPPED_MAX);
+
+    if (m->len == 0 || m->path_is_cut) {
+        m->text[0] = '/';
+        m->len = 1;
+    }
+
+    m->path_len = m->len;
+    m->is_cut = m->path_is_cut;
+}
+
+
+static void
+model_query(const u_char *query, size_t n, model_t *m)
+{
+    char       text[3 * RFL_URL_MAX + 32];
+    size_t     i, end, len, dropped;
+    rfl_str_t  param;
+
+    len = encode_plainly(query, n, text);
+    dropped = 0;
+
+    for (i = 0; i <= len; i = end + 1) {
+
+        end = i;
+
+        while (end < len && text[end] != '&') {
+            end++;
+        }
+
+        param = rfl_str(text + i, end - i);
+
+        if (param.len == 0
+            || rfl_surt_is_tracking(rfl_str(text + i,
+                                            rfl_str_find2(param, '=', '='))))
+        {
+            dropped++;
+            continue;
+        }
+
+        m->text[m->len] = (m->len == m->path_len) ? '?' : '&';
+        memcpy(m->text + m->len + 1, param.data, param.len);
+        m->len += 1 + param.len;
+    }
+
+    if (dropped > RFL_SURT_DROPPED_MAX) {
+        m->len = m->path_len;
+        m->is_cut = 1;
+    }
+}
+
+
+static void
+model_url(const rfl_url_t *url, model_t *m)
+{
+    model_path(url->path.data, url->path.len, m);
+
+    if (url->query.len != 0 && !m->is_cut) {
+        model_query(url->query.data, url->query.len, m);
+    }
+}
+
+
+/* Rule 11: text is "a)", host and all. */
+
+static void
+assert_limited(const rfl_surt_t *surt, const model_t *m, size_t limit)
+{
+    size_t  whole;
+
+    assert_int_equal(surt->path_start, 2);
+    assert_int_equal(surt->is_cut, m->is_cut || 2 + m->len > limit);
+
+    if (!surt->is_cut) {
+        assert_int_equal(surt->path_len, m->path_len);
+        assert_int_equal(surt->len, 2 + m->len);
+        assert_memory_equal(surt->buf + 2, m->text, m->len);
+        return;
+    }
+
+    whole = m->path_len;
+
+    if (!m->path_is_cut && 2 + m->path_len > limit) {
+        whole = limit > 2 ? limit - 2 : 0;
+
+        while (m->text[whole] != '/') {
+            whole--;
+        }
+
+        whole += (whole == 0);
+    }
+
+    assert_int_equal(surt->path_len, whole);
+    assert_int_equal(surt->len, 2 + whole);
+    assert_memory_equal(surt->buf + 2, m->text, whole);
+}
+
+
+static void
+assert_limited_landing(const rfl_url_t *url, const model_t *m, size_t limit)
+{
+    int       path_fits;
+    size_t    path_len, len;
+    u_char    out[RFL_SURT_MAX];
+    rfl_rc_t  rc;
+
+    path_fits = !m->path_is_cut && m->path_len <= limit;
+
+    rc = rfl_surt_landing(url, NULL, limit, out, &path_len, &len);
+
+    assert_int_equal(rc, m->is_cut || m->len > limit ? RFL_FULL : RFL_OK);
+    assert_int_equal(path_len, path_fits ? m->path_len : 0);
+    assert_memory_equal(out, m->text, path_len);
+
+    if (rc == RFL_OK) {
+        assert_int_equal(len, m->len);
+        assert_memory_equal(out, m->text, len);
+    }
+}
+
+
+static void
+assert_model(const char *text, size_t from, size_t to)
+{
+    size_t              limit;
+    rfl_url_t           url;
+    static model_t      m;
+    static rfl_surt_t   surt;
+
+    assert_int_equal(rfl_url_parse(guarded(text), &url, NULL), RFL_OK);
+    model_url(&url, &m);
+
+    rfl_surt(&url, &surt);
+    assert_limited(&surt, &m, SIZE_MAX);
+
+    for (limit = from; limit <= to; limit++) {
+
+        memset(surt.buf, CANARY, sizeof(surt.buf));
+        rfl_surt_begin(&url, &surt);
+        rfl_surt_finish(&url, limit, &surt);
+        assert_limited(&surt, &m, limit);
+
+        memset(surt.buf, CANARY, sizeof(surt.buf));
+        bytes_surt_begin(&url, &surt);
+        bytes_surt_finish(&url, limit, &surt);
+        assert_limited(&surt, &m, limit);
+
+        assert_limited_landing(&url, &m, limit);
+    }
+
+    guard_free_all();
+}
+
+
+static void
+random_urls_are_cut_as_the_rules_say_at_every_limit(void **state)
+{
+    char          text[2 * TEXT];
+    size_t        i;
+    unsigned int  seed;
+
+    seed = 7;
+
+    for (i = 0; i < RANDOM_URLS / 20; i++) {
+
+        strcpy(text, "http://a/");
+        random_path_and_query(text + 8, &seed);
+
+        if (i % 2 == 0) {
+            random_path_and_query(text + strlen(text), &seed);
+        }
+
+        assert_model(text, 0, strlen(text) + 20);
+    }
+}
+
+
+/* Pieces, and what may take all of it back at the very end. */
+
+static void
+hostile_urls_are_cut_as_the_rules_say(void **state)
+{
+    char    text[RFL_URL_MAX + 1];
+    size_t  i, k, n, len;
+
+    static const char *const  begins[] = {
+        "http://a/", "http://a/b/c", "http://a?", "http://a/b?c&",
+        "http://a/.x/%2e/"
+    };
+
+    static const char *const  pieces[] = {
+        "%e4", "%41", "%2e", "\xe4", "/.", "/..", "/a/..", "//..", "/.a",
+        "/%2e", "/%2E%2e", "/%2f", "/%e4", "/", "x", "xxxxxxxx/", "&a", "&",
+        "&gclid", "&utm_%41%41%41%41%41%41%41%41", "&%67clid=%41%41%41%41",
+        "&abc=1", "%", "%2", "."
+    };
+
+    static const char *const  ends[] = {
+        "", "/", "//////////////////////////////////////", "/..", "/%2e%2E",
+        "/../..", "/./", "/.%2e/", "/.x", "&gclid=1", "&a", "%"
+    };
+
+    static const size_t  lens[] = { 60, 300, RFL_URL_MAX };
+
+    for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+        for (k = 0; k < sizeof(pieces) / sizeof(pieces[0]); k++) {
+            for (n = 0; n < sizeof(ends) / sizeof(ends[0]) * 3; n++) {
+
+                strcpy(text, begins[i]);
+                len = strlen(text);
+
+                while (len + strlen(pieces[k]) + strlen(ends[n / 3])
+                       <= lens[n % 3])
+                {
+                    len += (size_t) sprintf(text + len, "%s", pieces[k]);
+                }
+
+                strcpy(text + len, ends[n / 3]);
+
+                assert_model(text, 0, 12);
+                assert_model(text, 196, 200);
+                assert_model(text, 3 * RFL_URL_MAX, 3 * RFL_URL_MAX);
+            }
+        }
     }
 }
 
@@ -1029,6 +1387,9 @@ main(void)
         cmocka_unit_test(
                rule_9_tracking_parameters_are_dropped_the_rest_stays_in_order),
         cmocka_unit_test(rule_9_knows_tracking_parameters_by_name_without_case),
+        cmocka_unit_test(rule_10_what_is_dropped_has_a_limit),
+        cmocka_unit_test(
+                    rule_11_a_surt_that_would_be_longer_than_its_limit_is_cut),
         cmocka_unit_test(the_parts_of_a_surt_are_where_it_says),
         cmocka_unit_test(a_host_alone_is_written_as_in_the_surt),
         cmocka_unit_test(landings_are_paths_by_rules_5_to_9),
@@ -1042,6 +1403,8 @@ main(void)
         cmocka_unit_test(hosts_of_every_length_are_reversed),
         cmocka_unit_test(
                        random_encodings_are_those_of_the_rule_at_every_length),
+        cmocka_unit_test(random_urls_are_cut_as_the_rules_say_at_every_limit),
+        cmocka_unit_test(hostile_urls_are_cut_as_the_rules_say),
         cmocka_unit_test(random_surts_transform_to_themselves),
         cmocka_unit_test(random_landings_equal_the_path_of_their_surt),
         cmocka_unit_test(
