@@ -181,6 +181,10 @@ static int rfl_ledger_is_old(uint64_t ms, uint64_t now_ms, uint64_t age_ms);
 static int rfl_ledger_file_is_there(const rfl_ledger_file_t *file);
 
 static rfl_rc_t rfl_ledger_live(rfl_ledger_t *l, uint64_t file_id);
+static rfl_rc_t rfl_ledger_sum_place(rfl_pages_place_t *place, uint32_t id,
+    uint32_t live, rfl_cell_t *cell);
+static rfl_rc_t rfl_ledger_merge_cell(rfl_str_t value, uint32_t number,
+    uint32_t live, rfl_cell_t *cell);
 static rfl_rc_t rfl_ledger_sum_cell(rfl_cursor_t *cursor, uint32_t id,
     uint32_t live, rfl_cell_t *cell);
 static rfl_rc_t rfl_ledger_sum_zone(rfl_cursor_t *cursor, uint32_t live,
@@ -1525,16 +1529,92 @@ rfl_ledger_cell(rfl_ledger_t *l, uint64_t live_file_id, uint32_t id,
 }
 
 
+/* Where they are is found for all together, what is there read one by one. */
+
+rfl_rc_t
+rfl_ledger_cells(rfl_ledger_t *l, uint64_t live_file_id, const uint32_t *ids,
+    size_t n, rfl_cell_t *cells)
+{
+    size_t             i;
+    rfl_rc_t           rc;
+    uint64_t           keys[RFL_PAGES_MANY];
+    rfl_cell_t         cell;
+    rfl_pages_place_t  places[RFL_PAGES_MANY];
+
+    rc = rfl_ledger_live(l, live_file_id);
+
+    for (i = 0; i < n; i++) {
+        keys[i] = (uint64_t) ids[i] << 32;
+    }
+
+    rfl_store_places(l->store, RFL_LEDGER_CELLS, keys, n, places);
+
+    for (i = 0; rc == RFL_OK && i < n; i++) {
+        cell = cells[i];
+
+        rc = rfl_ledger_sum_place(&places[i], ids[i], l->live_number, &cell);
+
+        if (rc == RFL_OK) {
+            cells[i] = cell;
+
+        } else if (rc == RFL_ERROR) {
+            rc = rfl_ledger_cell(l, live_file_id, ids[i], &cells[i]);
+        }
+    }
+
+    return rc;
+}
+
+
+/* RFL_ERROR: not all of them are in this leaf, ask LMDB. */
+
+static rfl_rc_t
+rfl_ledger_sum_place(rfl_pages_place_t *place, uint32_t id, uint32_t live,
+    rfl_cell_t *cell)
+{
+    rfl_rc_t   rc;
+    uint64_t   key;
+    rfl_str_t  value;
+
+    if (place->leaf == NULL) {
+        return RFL_ERROR;
+    }
+
+    for ( ;; ) {
+        rc = rfl_pages_at(place, &key, &value);
+
+        if (rc == RFL_NOT_FOUND) {
+            return place->high > ((uint64_t) id << 32 | UINT32_MAX)
+                   ? RFL_OK : RFL_ERROR;
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        if (key >> 32 != id) {
+            return RFL_OK;
+        }
+
+        rc = rfl_ledger_merge_cell(value, (uint32_t) key, live, cell);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        place->at++;
+    }
+}
+
+
 /* The cells of one id lie side by side, one for each counter file. */
 
 static rfl_rc_t
 rfl_ledger_sum_cell(rfl_cursor_t *cursor, uint32_t id, uint32_t live,
     rfl_cell_t *cell)
 {
-    rfl_rc_t    rc;
-    uint64_t    key;
-    rfl_str_t   found, value;
-    rfl_cell_t  stored;
+    rfl_rc_t   rc;
+    uint64_t   key;
+    rfl_str_t  found, value;
 
     key = (uint64_t) id << 32;
 
@@ -1552,19 +1632,38 @@ rfl_ledger_sum_cell(rfl_cursor_t *cursor, uint32_t id, uint32_t live,
             return RFL_OK;
         }
 
-        if (live == 0 || (uint32_t) key != live) {
-            rc = rfl_ledger_decode(value, stored.n, RFL_CELL_FIELDS);
-            if (rc != RFL_OK) {
-                return rc;
-            }
-
-            rfl_cell_merge(cell, &stored);
+        rc = rfl_ledger_merge_cell(value, (uint32_t) key, live, cell);
+        if (rc != RFL_OK) {
+            return rc;
         }
 
         rc = rfl_cursor_next(cursor, &found, &value);
     }
 
     return rc == RFL_NOT_FOUND ? RFL_OK : rc;
+}
+
+
+/* number: of the file it is of; live: of the one that is left out, or 0. */
+
+static rfl_rc_t
+rfl_ledger_merge_cell(rfl_str_t value, uint32_t number, uint32_t live,
+    rfl_cell_t *cell)
+{
+    rfl_rc_t    rc;
+    rfl_cell_t  stored;
+
+    if (live != 0 && number == live) {
+        return RFL_OK;
+    }
+
+    rc = rfl_ledger_decode(value, stored.n, RFL_CELL_FIELDS);
+
+    if (rc == RFL_OK) {
+        rfl_cell_merge(cell, &stored);
+    }
+
+    return rc;
 }
 
 

@@ -123,6 +123,11 @@ rfl_rc_t rfl_ledger_cell(rfl_ledger_t *l, uint64_t live_file_id, uint32_t id,
 rfl_rc_t rfl_ledger_zone(rfl_ledger_t *l, uint64_t live_file_id,
     rfl_zone_t *zone);
 
+/* The same for several, RFL_PAGES_MANY at most. */
+
+rfl_rc_t rfl_ledger_cells(rfl_ledger_t *l, uint64_t live_file_id,
+    const uint32_t *ids, size_t n, rfl_cell_t *cells);
+
 /*
  * Whether what this counter file has is, or is being, folded into number 0:
  * then the above leave nothing out and its live cells must not be added.

@@ -61,6 +61,10 @@
 
 #define RFL_BULK_DIRTY_MAX    ((size_t) 32 << 20)
 
+/* Keys, those of removed links too, that are looked at for the next links. */
+
+#define RFL_REGISTRY_LOOKED   256
+
 /* What LMDB needs for a key and its value beside these. */
 
 #define RFL_NODE_SIZE         10
@@ -84,6 +88,16 @@ typedef struct {
 } rfl_key_value_t;
 
 
+/* Keys of links that are read together. */
+
+typedef struct {
+    size_t           n;
+    uint64_t         end;                /* keys below it were looked at */
+    uint64_t         keys[RFL_PAGES_MANY];
+    uint64_t         ids[RFL_PAGES_MANY];
+} registry_ahead_t;
+
+
 struct rfl_registry_s {
     rfl_store_t            *store;
     rfl_registry_meta_t     meta;
@@ -94,8 +108,6 @@ struct rfl_registry_s {
     unsigned                pass_max_links:1;
     unsigned                depth;       /* of nested begins */
     rfl_rc_t                failed;      /* of a write that was half done */
-    rfl_cursor_t           *walk;        /* of keys, or NULL */
-    uint64_t                walked;      /* where it is */
     uint32_t                floor;
     rfl_registry_clicks_pt  clicks;
     void                   *clicks_data;
@@ -142,9 +154,10 @@ static rfl_rc_t registry_get_meta(rfl_registry_t *r, const char *name,
     void *out, size_t size);
 static rfl_rc_t registry_new_uuid(u_char uuid[16], rfl_error_t *err);
 
-static rfl_rc_t registry_walk_keys(rfl_registry_t *r, uint64_t key,
-    rfl_str_t *found, rfl_str_t *stored);
-static void registry_end_walk(rfl_registry_t *r);
+static rfl_rc_t registry_read_keys(rfl_registry_t *r, uint64_t key,
+    size_t max, registry_ahead_t *ahead);
+static rfl_rc_t registry_read_links(rfl_registry_t *r,
+    const registry_ahead_t *ahead, rfl_link_t *links);
 static rfl_rc_t registry_get_key(rfl_registry_t *r, uint64_t key,
     rfl_key_value_t *value);
 static rfl_rc_t registry_link_of_key(rfl_registry_t *r, uint64_t key,
@@ -154,6 +167,8 @@ static rfl_rc_t registry_put_key(rfl_registry_t *r, uint64_t key, uint32_t id,
     u_char state, rfl_error_t *err);
 static void registry_key_value(u_char *out, uint32_t id, u_char state);
 static rfl_rc_t registry_record(rfl_registry_t *r, uint32_t id, u_char state,
+    rfl_link_t *link);
+static rfl_rc_t registry_decode(rfl_str_t record, u_char state,
     rfl_link_t *link);
 static int registry_is_link(const rfl_key_value_t *value);
 
@@ -366,7 +381,6 @@ rfl_registry_close(rfl_registry_t *r)
         return;
     }
 
-    registry_end_walk(r);
     registry_end_bulk(r);
     rfl_store_close(r->store);
     free(r);
@@ -652,7 +666,6 @@ rfl_registry_end(rfl_registry_t *r)
     }
 
     if (r->depth == 1) {
-        registry_end_walk(r);
         registry_end_bulk(r);
     }
 
@@ -895,10 +908,7 @@ rfl_registry_by_key(rfl_registry_t *r, uint64_t key, rfl_link_t *link)
 }
 
 
-/*
- * The link a key leads to has that key: who goes from key to key would
- * otherwise come back to where it was, for ever.
- */
+/* As registry_read_links() does. */
 
 static rfl_rc_t
 registry_link_of_key(rfl_registry_t *r, uint64_t key, uint32_t id,
@@ -989,76 +999,126 @@ rfl_registry_by_prefix(rfl_registry_t *r, rfl_str_t hex, rfl_link_t *link,
 rfl_rc_t
 rfl_registry_next_key(rfl_registry_t *r, uint64_t key, rfl_link_t *link)
 {
-    rfl_rc_t         rc;
-    rfl_str_t        found, stored;
-    rfl_key_value_t  value;
+    size_t    n;
+    rfl_rc_t  rc;
 
-    rc = registry_walk_keys(r, key, &found, &stored);
+    do {
+        rc = rfl_registry_next_links(r, &key, link, 1, &n);
+    } while (rc == RFL_OK && n == 0);
 
-    while (rc == RFL_OK) {
+    return rc;
+}
 
-        rc = registry_parse_key(stored, &value);
-        if (rc != RFL_OK) {
-            break;
-        }
 
-        if (registry_is_link(&value)) {
+rfl_rc_t
+rfl_registry_next_links(rfl_registry_t *r, uint64_t *key, rfl_link_t *links,
+    size_t max, size_t *n)
+{
+    rfl_rc_t            rc;
+    registry_ahead_t    ahead;
 
-            if (found.len != sizeof(key)) {
-                rc = RFL_DAMAGED;
-                break;
-            }
+    *n = 0;
 
-            memcpy(&key, found.data, sizeof(key));
-            rc = registry_link_of_key(r, key, value.id, link);
-            break;
-        }
-
-        rc = rfl_cursor_next(r->walk, &found, &stored);
+    if (max > RFL_PAGES_MANY) {
+        max = RFL_PAGES_MANY;
     }
 
-    if (rc == RFL_OK && !r->writing) {
-        memcpy(&r->walked, found.data, sizeof(r->walked));
+    rc = registry_read_keys(r, *key, max, &ahead);
 
-    } else {
-        registry_end_walk(r);
+    if (rc == RFL_OK) {
+        rc = registry_read_links(r, &ahead, links);
+    }
+
+    if (rc == RFL_OK) {
+        *n = ahead.n;
+        *key = ahead.end;
     }
 
     return rc;
 }
 
 
-/*
- * Who reads on behind the last link finds the cursor there.  Not in a write
- * transaction, where the table changes below it.
- */
+/* RFL_NOT_FOUND: no key is left. */
 
 static rfl_rc_t
-registry_walk_keys(rfl_registry_t *r, uint64_t key, rfl_str_t *found,
-    rfl_str_t *stored)
+registry_read_keys(rfl_registry_t *r, uint64_t key, size_t max,
+    registry_ahead_t *ahead)
 {
-    rfl_rc_t  rc;
+    size_t            looked;
+    rfl_rc_t          rc;
+    rfl_str_t         found, stored;
+    rfl_cursor_t     *cursor;
+    rfl_key_value_t   value;
 
-    if (r->walk != NULL && key != 0 && r->walked == key - 1) {
-        return rfl_cursor_next(r->walk, found, stored);
+    ahead->n = 0;
+    ahead->end = key;
+
+    rc = rfl_cursor_open(r->store, RFL_DBI_KEYS, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
     }
 
-    if (r->walk == NULL) {
-        rc = rfl_cursor_open(r->store, RFL_DBI_KEYS, &r->walk);
+    rc = rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)), &found, &stored);
+
+    for (looked = 0; rc == RFL_OK; /* void */ ) {
+
+        rc = found.len == sizeof(key) ? registry_parse_key(stored, &value)
+                                      : RFL_DAMAGED;
         if (rc != RFL_OK) {
-            return rc;
+            break;
         }
+
+        memcpy(&key, found.data, sizeof(key));
+        ahead->end = key + 1;
+
+        if (registry_is_link(&value)) {
+            ahead->keys[ahead->n] = key;
+            ahead->ids[ahead->n++] = value.id;
+        }
+
+        if (ahead->n == max || ++looked == RFL_REGISTRY_LOOKED
+            || key == UINT64_MAX)
+        {
+            break;
+        }
+
+        rc = rfl_cursor_next(cursor, &found, &stored);
     }
 
-    return rfl_cursor_seek(r->walk, rfl_str(&key, sizeof(key)), found, stored);
+    rfl_cursor_close(cursor);
+
+    return rc == RFL_NOT_FOUND && ahead->n != 0 ? RFL_OK : rc;
 }
 
 
-static void
-registry_end_walk(rfl_registry_t *r)
+/*
+ * The link a key leads to has that key: who goes from key to key would
+ * otherwise come back to where it was, for ever.
+ */
+
+static rfl_rc_t
+registry_read_links(rfl_registry_t *r, const registry_ahead_t *ahead,
+    rfl_link_t *links)
 {
-    rfl_cursor_close(r->walk);
-    r->walk = NULL;
+    size_t     i;
+    rfl_rc_t   rc;
+    rfl_str_t  records[RFL_PAGES_MANY];
+
+    rc = rfl_store_get_many(r->store, RFL_DBI_RECORDS, ahead->ids, ahead->n,
+                            records);
+
+    for (i = 0; rc == RFL_OK && i < ahead->n; i++) {
+
+        rc = registry_decode(records[i], RFL_STATE_LINK, &links[i]);
+
+        if (rc == RFL_NOT_FOUND
+            || (rc == RFL_OK && links[i].key != ahead->keys[i]))
+        {
+            rc = RFL_DAMAGED;
+        }
+    }
+
+    return rc;
 }
 
 
@@ -3114,8 +3174,18 @@ registry_record(rfl_registry_t *r, uint32_t id, u_char state,
     rfl_str_t  record;
 
     rc = rfl_store_get_u32(r->store, RFL_DBI_RECORDS, id, &record);
-    if (rc != RFL_OK) {
-        return rc;
+
+    return rc == RFL_OK ? registry_decode(record, state, link) : rc;
+}
+
+
+/* No record at all, and one of another state, are not found. */
+
+static rfl_rc_t
+registry_decode(rfl_str_t record, u_char state, rfl_link_t *link)
+{
+    if (record.data == NULL) {
+        return RFL_NOT_FOUND;
     }
 
     if (record.len == 0) {

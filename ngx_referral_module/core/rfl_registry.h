@@ -292,6 +292,15 @@ rfl_rc_t rfl_registry_next_key(rfl_registry_t *r, uint64_t key,
     rfl_link_t *link);
 
 /*
+ * Several of them in the order of their keys, max or RFL_PAGES_MANY at most,
+ * from *key on, which moves behind what was looked at: so many keys, and of
+ * them all may be those of removed links.  RFL_NOT_FOUND: none is left.
+ */
+
+rfl_rc_t rfl_registry_next_links(rfl_registry_t *r, uint64_t *key,
+    rfl_link_t *links, size_t max, size_t *n);
+
+/*
  * Links in the order of their sources.  Start with place->len = 0; each call
  * moves place behind the link it returned.
  */

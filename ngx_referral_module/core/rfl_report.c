@@ -209,6 +209,59 @@ rfl_totals_cell(const rfl_totals_t *t, uint32_t id, rfl_cell_t *cell)
 }
 
 
+/* As rfl_totals_cell(): the ledger's first, then what is counted now. */
+
+rfl_rc_t
+rfl_totals_cells(const rfl_totals_t *t, const uint32_t *ids, size_t n,
+    rfl_cell_t *cells)
+{
+    int                    folded;
+    size_t                 i;
+    rfl_rc_t               rc;
+    uint64_t               live_file_id;
+    rfl_cell_t             live;
+    const rfl_counters_t  *lost;
+
+    memset(cells, 0, n * sizeof(rfl_cell_t));
+
+    for (i = 0; t->counters != NULL && i < n; i++) {
+        rfl_counters_read_soon(t->counters, ids[i]);
+    }
+
+    if (t->ledger != NULL) {
+        live_file_id = t->counters != NULL ? t->counters->header->file_id : 0;
+
+        rc = rfl_ledger_cells(t->ledger, live_file_id, ids, n, cells);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (t->counters == NULL) {
+        return RFL_OK;
+    }
+
+    rc = rfl_totals_is_folded(t, t->counters, &folded);
+
+    for (i = 0; rc == RFL_OK && i < n; i++) {
+
+        if (!folded) {
+            rfl_counters_read_cell(t->counters, ids[i], &live);
+            rfl_cell_merge(&cells[i], &live);
+        }
+
+        for (lost = t->counters->lost; lost != NULL; lost = lost->lost) {
+            rc = rfl_totals_lost_cell(t, lost, ids[i], &cells[i]);
+            if (rc != RFL_OK) {
+                return rc;
+            }
+        }
+    }
+
+    return rc;
+}
+
+
 /* What such a file has is in the ledger's number 0 already. */
 
 static rfl_rc_t
@@ -277,14 +330,15 @@ rfl_rc_t
 rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
     const rfl_cell_t *total, rfl_state_verdict_t *v)
 {
-    int         judged;
-    rfl_rc_t    rc;
+    rfl_rc_t    rc, found;
     rfl_cell_t  cell;
 
-    judged = t->ledger != NULL && rfl_states_get(t->ledger, link->id, v)
-                                  == RFL_OK;
+    found = t->ledger != NULL ? rfl_states_get(t->ledger, link->id, v)
+                              : RFL_NOT_FOUND;
 
-    if (judged && v->state != RFL_STATE_NEW && v->state != RFL_STATE_NEVER) {
+    if (found == RFL_OK && v->state != RFL_STATE_NEW
+        && v->state != RFL_STATE_NEVER)
+    {
         return RFL_OK;
     }
 
@@ -297,16 +351,27 @@ rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
         total = &cell;
     }
 
-    if (judged && total->n[RFL_CELL_CLICKS] == 0) {
-        return RFL_OK;
+    rfl_totals_judge(found, total, v);
+
+    return RFL_OK;
+}
+
+
+void
+rfl_totals_judge(rfl_rc_t found, const rfl_cell_t *total,
+    rfl_state_verdict_t *v)
+{
+    if (found == RFL_OK
+        && ((v->state != RFL_STATE_NEW && v->state != RFL_STATE_NEVER)
+            || total->n[RFL_CELL_CLICKS] == 0))
+    {
+        return;
     }
 
     memset(v, 0, sizeof(rfl_state_verdict_t));
 
     v->state = total->n[RFL_CELL_CLICKS] != 0 ? RFL_STATE_ACTIVE
                                               : RFL_STATE_NEW;
-
-    return RFL_OK;
 }
 
 
@@ -425,7 +490,7 @@ rfl_report_totals(rfl_report_row_t *row, rfl_registry_t *registry,
 
     rc = RFL_OK;
 
-    if (row->fields & (RFL_SHOW_COUNTERS|RFL_SHOW_SEEN)) {
+    if (!row->is_total && (row->fields & (RFL_SHOW_COUNTERS|RFL_SHOW_SEEN))) {
         rc = rfl_totals_cell(t, link->id, &row->cell);
         row->is_total = 1;
     }
@@ -495,7 +560,10 @@ rfl_report_life(const rfl_totals_t *t, const rfl_link_t *link,
 
     memset(life, 0, sizeof(rfl_report_life_t));
 
-    if (row->fields & RFL_SHOW_STATES) {
+    if (row->has_verdict) {
+        life->verdict = row->verdict;
+
+    } else if (row->fields & RFL_SHOW_STATES) {
         rc = rfl_totals_state(t, link, row->is_total ? &row->cell : NULL,
                               &life->verdict);
         if (rc != RFL_OK) {

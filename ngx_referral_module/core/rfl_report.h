@@ -42,6 +42,12 @@ typedef struct {
 rfl_rc_t rfl_totals_cell(const rfl_totals_t *t, uint32_t id, rfl_cell_t *cell);
 rfl_rc_t rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone);
 
+/* Cells of several ids, RFL_PAGES_MANY at most, which memory is asked for
+ * together. */
+
+rfl_rc_t rfl_totals_cells(const rfl_totals_t *t, const uint32_t *ids, size_t n,
+    rfl_cell_t *cells);
+
 
 /*
  * A link's state, as the keeper found it last.  One it has not judged yet, or
@@ -51,6 +57,12 @@ rfl_rc_t rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone);
 
 rfl_rc_t rfl_totals_state(const rfl_totals_t *t, const rfl_link_t *link,
     const rfl_cell_t *total, rfl_state_verdict_t *v);
+
+/* The same where it is known what the keeper found (found is RFL_OK: it is in
+ * *v), and the total. */
+
+void rfl_totals_judge(rfl_rc_t found, const rfl_cell_t *total,
+    rfl_state_verdict_t *v);
 
 
 /* The 13 counters of a cell as a JSON object. */
@@ -99,6 +111,8 @@ typedef struct {
     rfl_membership_t     groups[RFL_LINK_GROUPS_MAX];
     uint64_t             clicks[RFL_LINK_GROUPS_MAX];    /* of each group */
     unsigned             is_total:1;     /* cell is of all time */
+    unsigned             has_verdict:1;  /* the link's, of all time */
+    rfl_state_verdict_t  verdict;
     unsigned             has_previous:1;
     rfl_cell_t           previous;       /* counters of the period before */
     const rfl_period_t  *period;         /* shown in the link; or NULL */
@@ -108,7 +122,10 @@ typedef struct {
 rfl_rc_t rfl_report_link_row(rfl_buf_t *b, const rfl_totals_t *t,
     const rfl_link_t *link, const rfl_report_row_t *row);
 
-/* Fills row's totals as row->fields says; as rfl_report_link() would. */
+/*
+ * Fills row's totals as row->fields says; as rfl_report_link() would.  A cell
+ * that is there already (is_total) stays.
+ */
 
 rfl_rc_t rfl_report_totals(rfl_report_row_t *row, rfl_registry_t *registry,
     const rfl_totals_t *t, const rfl_link_t *link);

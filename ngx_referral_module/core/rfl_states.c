@@ -41,6 +41,30 @@ rfl_states_get(rfl_ledger_t *l, uint32_t id, rfl_state_verdict_t *v)
 }
 
 
+void
+rfl_states_get_many(rfl_ledger_t *l, const uint32_t *ids, size_t n,
+    rfl_state_verdict_t *v, rfl_rc_t *rcs)
+{
+    size_t     i;
+    rfl_rc_t   rc;
+    uint64_t   keys[RFL_PAGES_MANY];
+    rfl_str_t  values[RFL_PAGES_MANY];
+
+    for (i = 0; i < n; i++) {
+        keys[i] = ids[i];
+    }
+
+    rc = rfl_store_get_many(rfl_ledger_store(l), RFL_LEDGER_STATES, keys, n,
+                            values);
+
+    for (i = 0; i < n; i++) {
+        rcs[i] = rc != RFL_OK ? rc
+                 : values[i].data == NULL ? RFL_NOT_FOUND
+                                          : rfl_states_decode(values[i], &v[i]);
+    }
+}
+
+
 rfl_rc_t
 rfl_states_decode(rfl_str_t value, rfl_state_verdict_t *v)
 {

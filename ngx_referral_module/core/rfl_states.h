@@ -50,6 +50,11 @@ rfl_rc_t rfl_states_sums(rfl_ledger_t *l, rfl_states_t *sums);
 rfl_rc_t rfl_states_next_change(rfl_ledger_t *l, uint64_t number,
     rfl_states_change_t *change);
 
+/* Of several ids, RFL_PAGES_MANY at most: RFL_OK and so on for each. */
+
+void rfl_states_get_many(rfl_ledger_t *l, const uint32_t *ids, size_t n,
+    rfl_state_verdict_t *v, rfl_rc_t *rcs);
+
 /* The same of stored values; a change's number is its key. */
 
 rfl_rc_t rfl_states_decode(rfl_str_t value, rfl_state_verdict_t *v);

@@ -176,6 +176,9 @@ static rfl_rc_t store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
     rfl_str_t *value);
 static void store_find_table(rfl_store_t *s, unsigned dbi,
     rfl_pages_table_t *table);
+static rfl_rc_t store_get_integer(rfl_store_t *s, unsigned dbi, uint64_t key,
+    rfl_str_t *value);
+static size_t store_key_size(rfl_store_t *s, unsigned dbi);
 static unsigned store_put_flags(unsigned flags);
 static MDB_val store_val(rfl_str_t bytes);
 static rfl_rc_t cursor_get(rfl_cursor_t *c, MDB_cursor_op op, MDB_val *key,
@@ -1559,6 +1562,76 @@ store_find_table(rfl_store_t *s, unsigned dbi, rfl_pages_table_t *table)
 
     rfl_pages_table(rfl_str(v.mv_data, v.mv_size), s->page_size,
                     info.me_last_pgno, table);
+}
+
+
+rfl_rc_t
+rfl_store_get_many(rfl_store_t *s, unsigned dbi, const uint64_t *keys,
+    size_t n, rfl_str_t *values)
+{
+    size_t             i;
+    rfl_rc_t           rc;
+    uint64_t           key;
+    rfl_pages_place_t  places[RFL_PAGES_MANY];
+
+    rfl_store_places(s, dbi, keys, n, places);
+
+    for (i = 0; i < n; i++) {
+
+        rc = places[i].leaf != NULL ? rfl_pages_at(&places[i], &key, &values[i])
+                                    : RFL_ERROR;
+
+        if (rc == RFL_OK && key != keys[i]) {
+            rc = RFL_NOT_FOUND;
+
+        } else if (rc == RFL_ERROR) {
+            rc = store_get_integer(s, dbi, keys[i], &values[i]);
+        }
+
+        if (rc == RFL_NOT_FOUND) {
+            values[i] = rfl_str(NULL, 0);
+
+        } else if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+void
+rfl_store_places(rfl_store_t *s, unsigned dbi, const uint64_t *keys, size_t n,
+    rfl_pages_place_t *places)
+{
+    rfl_pages_table_t  table;
+
+    memset(&table, 0, sizeof(rfl_pages_table_t));
+
+    /* what a transaction writes is not in the map yet */
+
+    if (s->txn != NULL && !s->writing && s->dbis[dbi] != STORE_NO_TABLE) {
+        (void) store_find_table(s, dbi, &table);
+    }
+
+    rfl_pages_places(&table, store_key_size(s, dbi), keys, n, places);
+}
+
+
+static rfl_rc_t
+store_get_integer(rfl_store_t *s, unsigned dbi, uint64_t key, rfl_str_t *value)
+{
+    return store_key_size(s, dbi) == sizeof(uint32_t)
+           ? rfl_store_get_u32(s, dbi, (uint32_t) key, value)
+           : rfl_store_get(s, dbi, rfl_str(&key, sizeof(key)), value);
+}
+
+
+static size_t
+store_key_size(rfl_store_t *s, unsigned dbi)
+{
+    return (s->names[dbi].key_kind & ~(unsigned) RFL_KEY_LATER) == RFL_KEY_U32
+           ? sizeof(uint32_t) : sizeof(uint64_t);
 }
 
 

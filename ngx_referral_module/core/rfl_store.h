@@ -30,7 +30,7 @@
 #ifndef RFL_STORE_H
 #define RFL_STORE_H
 
-#include "rfl_base.h"
+#include "rfl_pages_many.h"
 
 
 typedef struct rfl_store_s   rfl_store_t;
@@ -177,6 +177,21 @@ rfl_store_del_u32(rfl_store_t *s, unsigned dbi, uint32_t key, rfl_error_t *err)
 {
     return rfl_store_del(s, dbi, rfl_str(&key, sizeof(key)), err);
 }
+
+
+/*
+ * Many keys of a table of integers, RFL_PAGES_MANY at most: nothing waits for
+ * memory once for each.  What is not there has a value without data.  Only read
+ * transactions gain by it.
+ *
+ * places: where they are, for what has several entries side by side; one
+ * without a leaf is for a cursor to find.
+ */
+
+rfl_rc_t rfl_store_get_many(rfl_store_t *s, unsigned dbi, const uint64_t *keys,
+    size_t n, rfl_str_t *values);
+void rfl_store_places(rfl_store_t *s, unsigned dbi, const uint64_t *keys,
+    size_t n, rfl_pages_place_t *places);
 
 
 /*

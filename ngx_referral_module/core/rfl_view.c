@@ -739,6 +739,7 @@ rfl_view_step(rfl_view_t *v, rfl_buf_t *b)
 
     v->buckets = RFL_VIEW_STEP_BUCKETS;
     v->work = RFL_VIEW_STEP_IDS;
+    v->ahead.n = 0;
 
     rc = rfl_view_run(v, b);
 

@@ -24,6 +24,18 @@ typedef struct {
 } rfl_view_row_t;
 
 
+/* The next rows by key, read together; of one step. */
+
+typedef struct {
+    size_t               n;
+    size_t               next;
+    unsigned             has_totals:1;
+    rfl_link_t           links[RFL_PAGES_MANY];
+    rfl_cell_t           cells[RFL_PAGES_MANY];
+    rfl_state_verdict_t  verdicts[RFL_PAGES_MANY];
+} rfl_view_ahead_t;
+
+
 typedef struct rfl_view_tally_s  rfl_view_tally_t;
 typedef struct rfl_view_metrics_s  rfl_view_metrics_t;
 
@@ -85,6 +97,7 @@ struct rfl_view_s {
     rfl_zone_t                zone;              /* the period's */
     rfl_zone_t                previous_zone;
 
+    rfl_view_ahead_t          ahead;
     rfl_view_row_t            row;
     uint64_t                  rows;              /* rendered */
     size_t                    next_row;          /* of top's */

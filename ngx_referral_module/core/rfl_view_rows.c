@@ -23,6 +23,7 @@
 
 #define RFL_VIEW_TEXT_WORK    256        /* bytes that are searched, one */
 #define RFL_VIEW_KEY_WORK     2          /* a link by its key */
+#define RFL_VIEW_REMOVED_WORK 32         /* keys that are no link's any more */
 #define RFL_VIEW_HOST_WORK    4          /* a link's SURT */
 #define RFL_VIEW_STATE_WORK   2          /* a link's state */
 #define RFL_VIEW_GROUPS_WORK  6          /* a link's groups */
@@ -46,7 +47,11 @@ static rfl_rc_t rfl_view_scan_cell(rfl_view_t *v, uint32_t id,
 static rfl_rc_t rfl_view_count_previous(rfl_view_t *v, uint32_t id,
     const rfl_cell_t *cell);
 static int rfl_view_is_after(const rfl_view_t *v, const rfl_top_row_t *row);
-static rfl_rc_t rfl_view_next_link(rfl_view_t *v, rfl_link_t *link);
+static rfl_rc_t rfl_view_next_link(rfl_view_t *v, rfl_link_t *planned,
+    const rfl_link_t **link);
+static rfl_rc_t rfl_view_look_ahead(rfl_view_t *v);
+static rfl_rc_t rfl_view_totals_ahead(rfl_view_t *v);
+static void rfl_view_row_ahead(rfl_view_t *v, const rfl_link_t *link);
 static rfl_rc_t rfl_view_rows_by_key(rfl_view_t *v, rfl_buf_t *b);
 static rfl_rc_t rfl_view_rows_sorted(rfl_view_t *v, rfl_buf_t *b);
 static void rfl_view_links_cursor(rfl_view_t *v, rfl_buf_t *b);
@@ -594,26 +599,31 @@ rfl_view_rows(rfl_view_t *v, rfl_buf_t *b)
 static rfl_rc_t
 rfl_view_rows_by_key(rfl_view_t *v, rfl_buf_t *b)
 {
-    int         wanted;
-    rfl_rc_t    rc;
-    rfl_link_t  link;
+    int                wanted;
+    rfl_rc_t           rc;
+    rfl_link_t         planned;
+    const rfl_link_t  *link;
 
     for ( ;; ) {
         if (b->len > RFL_VIEW_STEP_BYTES || v->work == 0) {
             return RFL_BUSY;
         }
 
-        rc = rfl_view_next_link(v, &link);
+        rc = rfl_view_next_link(v, &planned, &link);
 
         if (rc == RFL_NOT_FOUND) {
             return RFL_OK;
+        }
+
+        if (rc == RFL_OK && link == NULL) {
+            continue;
         }
 
         wanted = 1;
 
         if (rc == RFL_OK && !v->row.planned) {
             rfl_view_spend(v, RFL_VIEW_KEY_WORK);
-            rc = rfl_view_wants(v, &link, &wanted);
+            rc = rfl_view_wants(v, link, &wanted);
         }
 
         if (rc == RFL_OK && wanted) {
@@ -623,10 +633,10 @@ rfl_view_rows_by_key(rfl_view_t *v, rfl_buf_t *b)
                 return RFL_OK;
             }
 
-            rc = rfl_view_row(v, b, &link);
+            rc = rfl_view_row(v, b, link);
 
             if (rc == RFL_OK) {
-                v->shown_key = link.key;
+                v->shown_key = link->key;
             }
         }
 
@@ -634,34 +644,128 @@ rfl_view_rows_by_key(rfl_view_t *v, rfl_buf_t *b)
             return rc;
         }
 
-        v->last_key = link.key;
+        v->last_key = link->key;
     }
 }
 
 
-/* The one that is being summed, unless it was removed meanwhile. */
+/*
+ * The one that is being summed, unless it was removed meanwhile; else the next
+ * one.  *link is NULL where some were looked at and none of them is registered
+ * any more.
+ */
 
 static rfl_rc_t
-rfl_view_next_link(rfl_view_t *v, rfl_link_t *link)
+rfl_view_next_link(rfl_view_t *v, rfl_link_t *planned, const rfl_link_t **link)
 {
-    rfl_rc_t  rc;
+    rfl_rc_t           rc;
+    rfl_view_ahead_t  *ahead;
+
+    *link = NULL;
+    ahead = &v->ahead;
 
     if (v->row.planned) {
-        rc = rfl_registry_link(v->rt->registry, v->row.id, link);
+        rc = rfl_registry_link(v->rt->registry, v->row.id, planned);
 
         if (rc != RFL_NOT_FOUND) {
+            *link = planned;
             return rc;
         }
 
         v->last_key = v->row.key;
+        ahead->n = 0;
         rfl_view_row_drop(v);
     }
+
+    if (ahead->next >= ahead->n) {
+        rc = rfl_view_look_ahead(v);
+
+        if (rc != RFL_OK || ahead->n == 0) {
+            return rc;
+        }
+    }
+
+    *link = &ahead->links[ahead->next++];
+
+    return RFL_OK;
+}
+
+
+/* One more than is shown tells whether there is a next page. */
+
+static rfl_rc_t
+rfl_view_look_ahead(rfl_view_t *v)
+{
+    size_t             max;
+    rfl_rc_t           rc;
+    uint64_t           key, left;
+    rfl_view_ahead_t  *ahead;
+
+    ahead = &v->ahead;
+    ahead->n = 0;
+    ahead->next = 0;
+    ahead->has_totals = 0;
 
     if (v->last_key == UINT64_MAX) {
         return RFL_NOT_FOUND;
     }
 
-    return rfl_registry_next_key(v->rt->registry, v->last_key + 1, link);
+    key = v->last_key + 1;
+    left = v->query.page.limit - v->rows;
+    max = left < RFL_PAGES_MANY ? (size_t) left + 1 : RFL_PAGES_MANY;
+
+    rc = rfl_registry_next_links(v->rt->registry, &key, ahead->links, max,
+                                 &ahead->n);
+
+    if (rc == RFL_OK && ahead->n == 0) {
+        rfl_view_spend(v, RFL_VIEW_REMOVED_WORK);
+        v->last_key = key - 1;
+    }
+
+    if (rc != RFL_OK || ahead->n == 0 || v->period.nranges != 0
+        || v->query.filter.given != 0 || v->query.has_group)
+    {
+        return rc;
+    }
+
+    return rfl_view_totals_ahead(v);
+}
+
+
+/* All of them are shown: what they show is read at once. */
+
+static rfl_rc_t
+rfl_view_totals_ahead(rfl_view_t *v)
+{
+    size_t             i;
+    rfl_rc_t           rc, found[RFL_PAGES_MANY];
+    uint32_t           ids[RFL_PAGES_MANY];
+    rfl_view_ahead_t  *ahead;
+
+    ahead = &v->ahead;
+
+    for (i = 0; i < ahead->n; i++) {
+        ids[i] = ahead->links[i].id;
+        found[i] = RFL_NOT_FOUND;
+    }
+
+    rc = rfl_totals_cells(&v->totals, ids, ahead->n, ahead->cells);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if ((v->query.fields & RFL_SHOW_STATES) && v->totals.ledger != NULL) {
+        rfl_states_get_many(v->totals.ledger, ids, ahead->n, ahead->verdicts,
+                            found);
+    }
+
+    for (i = 0; i < ahead->n; i++) {
+        rfl_totals_judge(found[i], &ahead->cells[i], &ahead->verdicts[i]);
+    }
+
+    ahead->has_totals = 1;
+
+    return RFL_OK;
 }
 
 
@@ -861,6 +965,7 @@ rfl_view_row_plan(rfl_view_t *v, const rfl_link_t *link)
     }
 
     if (v->period.nranges == 0) {
+        rfl_view_row_ahead(v, link);
         return rfl_report_totals(report, v->rt->registry, &v->totals, link);
     }
 
@@ -888,6 +993,33 @@ rfl_view_row_plan(rfl_view_t *v, const rfl_link_t *link)
     row->planned = 1;
 
     return RFL_OK;
+}
+
+
+/* What was read of it with others; else it is read for it alone. */
+
+static void
+rfl_view_row_ahead(rfl_view_t *v, const rfl_link_t *link)
+{
+    size_t             i;
+    rfl_view_ahead_t  *ahead;
+    rfl_report_row_t  *report;
+
+    ahead = &v->ahead;
+    i = ahead->next - 1;
+
+    if (ahead->next == 0 || ahead->next > ahead->n || !ahead->has_totals
+        || link != &ahead->links[i])
+    {
+        return;
+    }
+
+    report = &v->row.report;
+
+    report->cell = ahead->cells[i];
+    report->is_total = 1;
+    report->verdict = ahead->verdicts[i];
+    report->has_verdict = 1;
 }
 
 

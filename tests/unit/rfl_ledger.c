@@ -1436,6 +1436,39 @@ model_has_all(const model_t *m, const event_t *of, rfl_unit_t unit)
 }
 
 
+/* Several together are as each of them, what was merged before stays. */
+
+static void
+model_check_cells(fixture_t *f, uint64_t live_file_id)
+{
+    size_t      i, n;
+    uint32_t    first, ids[RFL_PAGES_MANY];
+    rfl_cell_t  one, cells[RFL_PAGES_MANY];
+
+    for (first = 0; first < MODEL_IDS; first += (uint32_t) n) {
+
+        memset(cells, 0, sizeof(cells));
+
+        for (n = 0; n < RFL_PAGES_MANY && first + n < MODEL_IDS + 3; n++) {
+            ids[n] = model_id(first + (uint32_t) n);
+            cells[n].n[RFL_CELL_OTHER] = n;
+        }
+
+        assert_int_equal(rfl_ledger_cells(f->ledger, live_file_id, ids, n,
+                                          cells), RFL_OK);
+
+        for (i = 0; i < n; i++) {
+            memset(&one, 0, sizeof(rfl_cell_t));
+            one.n[RFL_CELL_OTHER] = i;
+
+            assert_int_equal(rfl_ledger_cell(f->ledger, live_file_id, ids[i],
+                                             &one), RFL_OK);
+            assert_memory_equal(&one, &cells[i], sizeof(rfl_cell_t));
+        }
+    }
+}
+
+
 static void
 model_check_totals(fixture_t *f, const model_t *m)
 {
@@ -1448,6 +1481,9 @@ model_check_totals(fixture_t *f, const model_t *m)
     memset(&zone, 0, sizeof(rfl_zone_t));
     assert_int_equal(rfl_ledger_begin(f->ledger, &f->err), RFL_OK);
     assert_int_equal(rfl_ledger_zone(f->ledger, 0, &zone), RFL_OK);
+
+    model_check_cells(f, 0);
+    model_check_cells(f, f->counters->header->file_id);
 
     for (id = 0; id <= MODEL_IDS; id++) {
         memset(&cell, 0, sizeof(rfl_cell_t));

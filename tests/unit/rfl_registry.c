@@ -2545,6 +2545,49 @@ model_check_groups(fixture_t *f)
 }
 
 
+/* Read together, those between two that were removed included. */
+
+static void
+check_links_together(fixture_t *f, unsigned registered)
+{
+    size_t       i, n, max;
+    unsigned     seen;
+    uint64_t     key, from;
+    rfl_rc_t     rc;
+    rfl_link_t   links[RFL_PAGES_MANY], one;
+
+    key = 0;
+    seen = 0;
+
+    for ( ;; ) {
+        max = 1 + random_below(RFL_PAGES_MANY);
+        from = key;
+
+        rc = rfl_registry_next_links(f->registry, &key, links, max, &n);
+
+        if (rc == RFL_NOT_FOUND) {
+            break;
+        }
+
+        assert_int_equal(rc, RFL_OK);
+        assert_true(n <= max && key > from);
+
+        for (i = 0; i < n; i++) {
+            assert_int_equal(rfl_registry_next_key(f->registry, from, &one),
+                             RFL_OK);
+            assert_true(one.key == links[i].key && one.id == links[i].id
+                        && rfl_str_eq(one.source, links[i].source));
+            from = one.key + 1;
+        }
+
+        seen += (unsigned) n;
+    }
+
+    assert_int_equal(n, 0);
+    assert_int_equal(seen, registered);
+}
+
+
 static void
 model_check_orders(fixture_t *f)
 {
@@ -2594,6 +2637,8 @@ model_check_orders(fixture_t *f)
     assert_int_equal(seen, registered);
     assert_int_equal(rfl_registry_next_key(f->registry, 0, &link),
                      registered != 0 ? RFL_OK : RFL_NOT_FOUND);
+
+    check_links_together(f, registered);
 
     /* and by host and page, then by id */
 

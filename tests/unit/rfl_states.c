@@ -123,6 +123,38 @@ a_verdict_is_read_back(void **state)
 
 
 static void
+verdicts_of_many_are_those_of_each(void **state)
+{
+    size_t      i;
+    uint32_t    ids[RFL_PAGES_MANY];
+    rfl_rc_t    rcs[RFL_PAGES_MANY];
+    fixture_t  *f = *state;
+
+    rfl_state_verdict_t  v, found[RFL_PAGES_MANY];
+
+    for (i = 0; i < RFL_PAGES_MANY; i++) {
+        ids[i] = (uint32_t) (RFL_PAGES_MANY - i);
+
+        if (i % 3 != 0) {
+            put(f, ids[i], i % 2 == 0 ? RFL_STATE_REVIVED : RFL_STATE_ACTIVE,
+                (uint32_t) (20000 + i), 1);
+        }
+    }
+
+    memset(found, 0, sizeof(found));
+    rfl_states_get_many(f->ledger, ids, RFL_PAGES_MANY, found, rcs);
+
+    for (i = 0; i < RFL_PAGES_MANY; i++) {
+        memset(&v, 0, sizeof(rfl_state_verdict_t));
+
+        assert_int_equal(rcs[i], rfl_states_get(f->ledger, ids[i], &v));
+        assert_int_equal(rcs[i], i % 3 != 0 ? RFL_OK : RFL_NOT_FOUND);
+        assert_memory_equal(&v, &found[i], sizeof(rfl_state_verdict_t));
+    }
+}
+
+
+static void
 sums_follow_each_change(void **state)
 {
     fixture_t *f = *state;
@@ -262,6 +294,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         test(a_verdict_is_read_back),
+        test(verdicts_of_many_are_those_of_each),
         test(sums_follow_each_change),
         test(the_last_changes_are_kept),
         cmocka_unit_test(other_bytes_are_refused)

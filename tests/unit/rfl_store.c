@@ -100,6 +100,7 @@ static const fs_row_t  fs_rows[] = {
 };
 
 
+static u_char    large_value[3 * 4096];
 static uint64_t  random_seed;
 static long      fs_type;                /* 0: the real one */
 static int       disk_full;
@@ -2893,6 +2894,170 @@ integer_keys_are_found_as_lmdb_finds_them(void **state)
 }
 
 
+/* What LMDB says of each of them, one by one, in a table and its places. */
+
+static void
+many_are_as_each_of_them(fixture_t *f, unsigned dbi, const uint64_t *keys,
+    size_t n)
+{
+    size_t             i;
+    uint32_t           small;
+    rfl_rc_t           rc;
+    uint64_t           key, at;
+    rfl_str_t          text, value, found, values[RFL_PAGES_MANY];
+    rfl_cursor_t      *cursor;
+    rfl_pages_place_t  places[RFL_PAGES_MANY];
+
+    assert_int_equal(rfl_store_get_many(f->store, dbi, keys, n, values),
+                     RFL_OK);
+    rfl_store_places(f->store, dbi, keys, n, places);
+
+    assert_int_equal(rfl_cursor_open(f->store, dbi, &cursor), RFL_OK);
+
+    for (i = 0; i < n; i++) {
+        small = (uint32_t) keys[i];
+        text = dbi == U32 ? rfl_str(&small, 4) : rfl_str(&keys[i], 8);
+
+        rc = rfl_store_get(f->store, dbi, text, &value);
+        assert_int_equal(rc, values[i].data != NULL ? RFL_OK : RFL_NOT_FOUND);
+
+        if (rc == RFL_OK) {
+            assert_ptr_equal(value.data, values[i].data);
+            assert_int_equal(value.len, values[i].len);
+        }
+
+        if (places[i].leaf == NULL) {
+            continue;
+        }
+
+        rc = rfl_cursor_seek(cursor, text, &found, &value);
+
+        if (places[i].at == places[i].n) {
+
+            /* behind the leaf, whose keys are less than high */
+
+            key = places[i].high;
+
+            if (rc == RFL_OK) {
+                at = 0;
+                memcpy(&at, found.data, found.len);
+                assert_true(at >= key);
+            }
+
+            continue;
+        }
+
+        assert_int_equal(rc, RFL_OK);
+        assert_int_not_equal(rfl_pages_at(&places[i], &key, &value),
+                             RFL_NOT_FOUND);
+
+        at = 0;
+        memcpy(&at, found.data, found.len);
+        assert_true(at == key);
+    }
+
+    rfl_cursor_close(cursor);
+}
+
+
+static void
+many_keys_are_found_as_lmdb_finds_them(void **state)
+{
+    size_t      i, k, n, round;
+    u_char      bytes[512];
+    uint64_t    key, mask, keys[RFL_PAGES_MANY];
+    fixture_t  *f = *state;
+
+    create_store(f);
+
+    random_seed = 3;
+    memset(bytes, 'x', sizeof(bytes));
+
+    keys[0] = 0;
+    keys[1] = UINT64_MAX;
+
+    assert_int_equal(rfl_store_begin(f->store, 0, NULL), RFL_OK);
+    many_are_as_each_of_them(f, U64, keys, 2);           /* of none */
+    rfl_store_end(f->store);
+
+    for (round = 0; round < 40; round++) {
+
+        /* few keys, dense ones, which ids are, and hashes */
+
+        mask = round < 5 ? 7 : round < 25 ? 0x7fff : UINT64_MAX;
+
+        assert_int_equal(rfl_store_begin(f->store, 1, NULL), RFL_OK);
+
+        for (i = 0; i < (round < 5 ? 2 : 3000); i++) {
+            key = random_number() & mask;
+
+            if (random_number() % 4 == 0) {
+                (void) rfl_store_del_u64(f->store, U64, key, NULL);
+                (void) rfl_store_del_u32(f->store, U32, (uint32_t) key, NULL);
+                continue;
+            }
+
+            n = 1 + key % (key % 64 == 0 ? sizeof(bytes) : 50);
+
+            assert_int_equal(rfl_store_put_u64(f->store, U64, key,
+                                               rfl_str(bytes, n), 0, NULL),
+                             RFL_OK);
+            assert_int_equal(rfl_store_put_u32(f->store, U32, (uint32_t) key,
+                                               rfl_str(bytes, n), 0, NULL),
+                             RFL_OK);
+        }
+
+        /* what is being written is found, too */
+
+        many_are_as_each_of_them(f, U64, keys, 2);
+
+        assert_int_equal(rfl_store_commit(f->store, NULL), RFL_OK);
+        assert_int_equal(rfl_store_begin(f->store, 0, NULL), RFL_OK);
+
+        random_seed = round + 1;
+
+        for (i = 0; i < 200; i++) {
+            n = 1 + random_number() % RFL_PAGES_MANY;
+
+            for (k = 0; k < n; k++) {
+                keys[k] = random_number() & mask;
+                keys[k] += k % 3 == 0 ? random_number() % 3 - 1 : 0;
+            }
+
+            many_are_as_each_of_them(f, U64, keys, n);
+
+            for (k = 0; k < n; k++) {
+                keys[k] &= UINT32_MAX;
+            }
+
+            many_are_as_each_of_them(f, U32, keys, n);
+        }
+
+        rfl_store_end(f->store);
+    }
+
+    /* the ends, and values too large for a page */
+
+    keys[0] = 0;
+    keys[1] = UINT32_MAX;
+    keys[2] = 5;
+
+    assert_int_equal(rfl_store_begin(f->store, 1, NULL), RFL_OK);
+
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(rfl_store_put_u32(f->store, U32, (uint32_t) keys[i],
+                                           rfl_str(large_value, i == 2
+                                                   ? sizeof(large_value) : 1),
+                                           0, NULL), RFL_OK);
+    }
+
+    assert_int_equal(rfl_store_commit(f->store, NULL), RFL_OK);
+    assert_int_equal(rfl_store_begin(f->store, 0, NULL), RFL_OK);
+    many_are_as_each_of_them(f, U32, keys, 3);
+    rfl_store_end(f->store);
+}
+
+
 /* A transaction that begins now reads it, or, during a commit, one older. */
 
 static void
@@ -2943,6 +3108,7 @@ main(void)
         test(a_read_only_file_system_is_named),
         test(values_come_back_by_all_kinds_of_keys),
         test(integer_keys_are_found_as_lmdb_finds_them),
+        test(many_keys_are_found_as_lmdb_finds_them),
         test(the_newest_snapshot_is_known_without_a_transaction),
         test(put_flags_protect_and_append),
         test(keys_are_limited),
