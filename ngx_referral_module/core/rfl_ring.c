@@ -180,7 +180,9 @@ ring_read(rfl_ring_reader_t *r, const rfl_counters_t *c, unsigned ring,
             return RFL_OK;
         }
 
-        if (seen < wanted) {
+        /* while an earlier one is in it, odd as well, nothing else will be */
+
+        if (seen == wanted - 1 || (seen < wanted && seen % 2 == 0)) {
 
             /* its writer is at it, or was killed */
 
@@ -223,7 +225,7 @@ ring_copy(const uint64_t *slot, uint64_t wanted, rfl_event_t *event)
 
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
 
-    /* two writers that met in one slot, or a file that is damaged */
+    /* a file that is damaged, or two writers of a version before this one */
 
     if ((size_t) event->source_len + event->landing_len > RFL_RING_TEXT) {
         event->source_len = 0;

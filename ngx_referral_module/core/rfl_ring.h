@@ -10,8 +10,13 @@
  * and after copying looks again.  Who falls behind is told how many records
  * it has missed.
  *
- * A writer that is killed between the two leaves a slot that stays odd; a
- * reader passes over it after RFL_RING_PATIENCE_MS.
+ * Writers of one ring may meet in a slot: one stood still there while others
+ * went round.  The slot is left to it, and the later record is missed; else a
+ * reader would get half of each.  A writer that is killed there leaves a slot
+ * that stays odd for as long as the file: a reader passes over it after
+ * RFL_RING_PATIENCE_MS, and one record of each round is missed.
+ *
+ * tests/model/ring.pml has spin try all orders of these steps.
  */
 
 #ifndef RFL_RING_H
@@ -128,6 +133,21 @@ rfl_ring_slot(const rfl_counters_t *c, unsigned ring, uint64_t number)
 }
 
 
+/* Whether the slot is this writer's; no other one has or gets it then. */
+
+static inline int
+rfl_ring_claim(uint64_t *sequence, uint64_t n)
+{
+    uint64_t  seen;
+
+    seen = __atomic_load_n(sequence, __ATOMIC_RELAXED);
+
+    return seen % 2 == 0 && seen <= 2 * n
+           && __atomic_compare_exchange_n(sequence, &seen, 2 * n + 1, 0,
+                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+
 /*
  * In the log phase, hence here: it is one with what it is told.  A ring that is
  * not allocated takes nothing.  Of the event all is read but sequence, lengths,
@@ -171,7 +191,10 @@ rfl_ring_write(rfl_counters_t *c, unsigned number, const rfl_event_t *event,
     sequence = rfl_ring_slot(c, ring, n);
     slot = (rfl_event_t *) (void *) sequence;
 
-    __atomic_store_n(sequence, 2 * n + 1, __ATOMIC_RELAXED);
+    if (!rfl_ring_claim(sequence, n)) {
+        return;
+    }
+
     __atomic_thread_fence(__ATOMIC_RELEASE);
 
     slot->time_ms = event->time_ms;
@@ -198,7 +221,7 @@ rfl_ring_write(rfl_counters_t *c, unsigned number, const rfl_event_t *event,
  * record of the file.  next: copies the next record of the rings, in order
  * within each ring, its source in lower case; RFL_OK, or RFL_NOT_FOUND when
  * there is none now.  now_ms: any steady clock.  missed: records it was
- * overtaken by, or that were never finished, since start.
+ * overtaken by, or that were never written or finished, since start.
  */
 
 typedef struct {

@@ -199,6 +199,90 @@ test_unfinished(void **state)
 }
 
 
+/*
+ * A writer stands still in its slot while others go round: what comes to that
+ * slot is missed, at once and in each round, and nothing is written under its
+ * hands.  When it goes on, its own record is long past.
+ */
+
+static void
+test_occupied(void **state)
+{
+    fixture_t          *f = *state;
+    uint32_t            id, n;
+    uint64_t           *slot;
+    rfl_event_t         event, before;
+    rfl_ring_reader_t   reader;
+
+    assert_int_equal(rfl_ring_open(f->counters, 0, NULL), RFL_OK);
+
+    write_event(f->counters, 0, 1);
+    write_event(f->counters, 0, 2);
+
+    slot = rfl_ring_slot(f->counters, 0, 1);
+    slot[0] = 2 * 1 + 1;
+    memcpy(&before, slot, sizeof(rfl_event_t));
+
+    rfl_ring_start(&reader, f->counters);
+
+    for (id = 3, n = 0; id <= 2 * RFL_RING_SLOTS + 2; id++) {
+        write_event(f->counters, 0, id);
+
+        if (rfl_ring_next(&reader, f->counters, 1, &event) == RFL_OK) {
+            assert_int_equal(event.id, id);
+            n++;
+        }
+    }
+
+    assert_int_equal(n, 2 * RFL_RING_SLOTS - 2);
+    assert_int_equal(reader.missed, 2);
+    assert_memory_equal(&before, slot, sizeof(rfl_event_t));
+
+    /* it has finished: the slot is whose turn it is */
+
+    slot[0] = 2 * (1 + 1);
+
+    for (id = 0; id < RFL_RING_SLOTS; id++) {
+        write_event(f->counters, 0, 9000 + id);
+        assert_int_equal(rfl_ring_next(&reader, f->counters, 1, &event),
+                         RFL_OK);
+        assert_int_equal(event.id, 9000 + id);
+    }
+
+    assert_int_equal(reader.missed, 2);
+}
+
+
+/* One that stood still before it came to its slot finds a later record there. */
+
+static void
+test_late(void **state)
+{
+    fixture_t          *f = *state;
+    uint32_t            id;
+    rfl_event_t         event, before;
+    rfl_ring_reader_t   reader;
+
+    assert_int_equal(rfl_ring_open(f->counters, 0, NULL), RFL_OK);
+
+    for (id = 0; id < RFL_RING_SLOTS + 10; id++) {
+        write_event(f->counters, 0, id);
+    }
+
+    memcpy(&before, rfl_ring_slot(f->counters, 0, 4), sizeof(rfl_event_t));
+    assert_int_equal(before.id, RFL_RING_SLOTS + 4);
+
+    assert_false(rfl_ring_claim(rfl_ring_slot(f->counters, 0, 4), 4));
+    assert_memory_equal(&before, rfl_ring_slot(f->counters, 0, 4),
+                        sizeof(rfl_event_t));
+
+    rfl_ring_start(&reader, f->counters);
+    write_event(f->counters, 0, 7);
+    assert_int_equal(rfl_ring_next(&reader, f->counters, 1, &event), RFL_OK);
+    assert_int_equal(event.id, 7);
+}
+
+
 /* Each writer's events come in its order; what came and what was missed are
  * all that was written. */
 
@@ -332,6 +416,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unfinished, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_occupied, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_late, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writers, setup, teardown)
     };
 
