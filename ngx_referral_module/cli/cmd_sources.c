@@ -215,7 +215,8 @@ print_rows(sources_t *s, rfl_buf_t *out)
     size_t        i;
     rfl_rc_t      rc;
     uint32_t      id;
-    rfl_sources_entry_t  source;
+    rfl_sources_entry_t   source;
+    rfl_ledger_sources_t  about;
 
     print_head(s, out);
 
@@ -235,7 +236,11 @@ print_rows(sources_t *s, rfl_buf_t *out)
 
     if (s->format[0] == 'j') {
         rfl_buf_text(out, "]");
-        rfl_source_json_about(out, s->ledger);
+
+        memset(&about, 0, sizeof(rfl_ledger_sources_t));
+        (void) rfl_ledger_get_sources(s->ledger, &about);
+
+        rfl_source_json_about(out, &about);
         rfl_buf_text(out, "}\n");
     }
 

@@ -372,33 +372,23 @@ rfl_source_csv_head(rfl_buf_t *b, rfl_source_list_t list)
 
 
 void
-rfl_source_json_about(rfl_buf_t *b, rfl_ledger_t *ledger)
+rfl_source_json_about(rfl_buf_t *b, const rfl_ledger_sources_t *about)
 {
-    rfl_ledger_sources_t  head;
-
-    memset(&head, 0, sizeof(rfl_ledger_sources_t));
-
-    if (ledger == NULL
-        || rfl_ledger_get_sources(ledger, &head) != RFL_OK)
-    {
-        memset(&head, 0, sizeof(rfl_ledger_sources_t));
-    }
-
     rfl_json_name(b, "since");
 
-    if (head.began != 0) {
+    if (about->began != 0) {
         rfl_buf_char(b, '"');
-        rfl_buf_time(b, head.began);
+        rfl_buf_time(b, about->began);
         rfl_buf_char(b, '"');
 
     } else {
         rfl_buf_text(b, "null");
     }
 
-    rfl_source_member(b, "read", head.read);
-    rfl_source_member(b, "missed", head.missed);
-    rfl_source_member(b, "rows", head.rows);
-    rfl_source_member(b, "forgotten_below", head.floor);
+    rfl_source_member(b, "read", about->read);
+    rfl_source_member(b, "missed", about->missed);
+    rfl_source_member(b, "rows", about->rows);
+    rfl_source_member(b, "forgotten_below", about->floor);
 }
 
 

@@ -61,11 +61,11 @@ void rfl_source_csv_head(rfl_buf_t *b, rfl_source_list_t list);
 
 /*
  * Members: since when there is a table, what was read for it and what missed,
- * how many rows it has room for, and the bound of what is in none.  ledger has
- * a begun transaction, or is NULL.
+ * how many rows it has room for, and the bound of what is in none.  All zero:
+ * there is no table.
  */
 
-void rfl_source_json_about(rfl_buf_t *b, rfl_ledger_t *ledger);
+void rfl_source_json_about(rfl_buf_t *b, const rfl_ledger_sources_t *about);
 
 
 #endif /* RFL_SOURCE_REPORT_H */

@@ -105,6 +105,7 @@ struct rfl_view_s {
     uint64_t                  shown_key;
     unsigned                  has_next:1;
 
+    rfl_ledger_sources_t      sources;           /* before the first row */
     rfl_ignored_place_t       ignored;           /* shown last */
 
     uint32_t                  link_id;           /* of a history */

@@ -10,7 +10,13 @@
 #include "rfl_view_parts.h"
 
 
-/* v->rows is 1 when the head is written: a comma stands from 2 on. */
+/*
+ * v->rows is 1 when the head is written: a comma stands from 2 on.
+ *
+ * What was read is said as it was before the first row was looked at, though it
+ * stands behind the last one: a flush may come between two steps, and a row
+ * must not lack what the answer says was read.
+ */
 
 /* To ask whether a link explains a source costs some look-ups. */
 
@@ -38,6 +44,10 @@ rfl_view_sources_find(rfl_view_t *v, rfl_buf_t *b)
 
     after.value = v->query.page.after_value;
     after.key = v->query.page.after_key;
+
+    if (v->next_id == 0 && v->rt->ledger != NULL) {
+        (void) rfl_ledger_get_sources(v->rt->ledger, &v->sources);
+    }
 
     while (v->rt->ledger != NULL) {
 
@@ -171,6 +181,8 @@ rfl_view_source_row(rfl_view_t *v, rfl_buf_t *b, const rfl_top_row_t *row)
 static void
 rfl_view_source_end(rfl_view_t *v, rfl_buf_t *b)
 {
+    rfl_ledger_sources_t  about;
+
     rfl_buf_text(b, "]");
     rfl_json_name(b, "next");
 
@@ -181,7 +193,16 @@ rfl_view_source_end(rfl_view_t *v, rfl_buf_t *b)
         rfl_buf_text(b, "null");
     }
 
-    rfl_source_json_about(b, v->rt->ledger);
+    memset(&about, 0, sizeof(rfl_ledger_sources_t));
+
+    if (v->rt->ledger != NULL
+        && rfl_ledger_get_sources(v->rt->ledger, &about) == RFL_OK)
+    {
+        about.read = v->sources.read;
+        about.missed = v->sources.missed;
+    }
+
+    rfl_source_json_about(b, &about);
     rfl_buf_text(b, "}\n");
 }
 

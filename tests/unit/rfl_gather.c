@@ -5,6 +5,7 @@
  */
 
 #include "rfl_gather.h"
+#include "rfl_view.h"
 #include "site.h"
 
 #include <stdarg.h>
@@ -636,6 +637,70 @@ test_another_ledger(void **state)
 }
 
 
+/*
+ * What an answer says was read is in its rows: a flush that comes between two
+ * of its steps is in neither, or in the rows alone.
+ */
+
+static void
+test_answer_with_a_flush_midway(void **state)
+{
+    fixture_t *f = *state;
+
+    char                host[32];
+    unsigned            n;
+    rfl_rc_t            rc;
+    rfl_buf_t           b = rfl_buf_init, whole = rfl_buf_init;
+    rfl_view_t         *v;
+    rfl_gather_t       *g;
+    rfl_runtime_t      *rt;
+    rfl_view_error_t    error;
+    rfl_view_request_t  request;
+
+    g = start(f);
+
+    for (n = 0; n < 300; n++) {
+        (void) snprintf(host, sizeof(host), "h%u.example", n);
+        leave(f, host, 3);
+    }
+
+    settle(f, g);
+
+    rt = &f->site.rt;
+    rfl_runtime_adopt(rt, f->ledger);
+    rt->ledger = f->ledger;
+
+    memset(&request, 0, sizeof(rfl_view_request_t));
+    request.runtimes = &rt;
+    request.n = 1;
+    request.path = rfl_cstr("/sources");
+    request.args = rfl_cstr("limit=1000");
+
+    assert_int_equal(rfl_view_open(&v, &request, &error), RFL_OK);
+    assert_int_equal(rfl_view_step(v, &b), RFL_BUSY);
+
+    leave(f, "h0.example", 50);
+    settle(f, g);
+
+    do {
+        rc = rfl_view_step(v, &b);
+        rfl_buf_add(&whole, b.data, b.len);
+        b.len = 0;
+    } while (rc == RFL_BUSY);
+
+    assert_int_equal(rc, RFL_OK);
+    rfl_buf_char(&whole, '\0');
+    assert_non_null(strstr((char *) whole.data,
+                           "\"read\":900,\"missed\":0,"));
+
+    rt->ledger = NULL;
+    rfl_view_close(v);
+    rfl_buf_free(&b);
+    rfl_buf_free(&whole);
+    rfl_gather_free(g);
+}
+
+
 int
 main(void)
 {
@@ -655,7 +720,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_other_nginx, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_version, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_another_ledger, setup, teardown)
+        cmocka_unit_test_setup_teardown(test_another_ledger, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_answer_with_a_flush_midway, setup,
+                                        teardown)
     };
 
     return cmocka_run_group_tests_name("rfl_gather", tests, NULL, NULL);
