@@ -1,18 +1,22 @@
 /*
  * The counter file's protocol under stress: writers that add and mark, a
  * flusher that takes marks, reads, and now and then fails, one who makes it
- * larger, readers of the rings.  First threads of this process, which
- * ThreadSanitizer watches; then processes with maps of their own.
+ * larger, readers of the rings.  First processes with maps of their own, where
+ * the flusher is killed again and again, at any instruction; then threads of
+ * this process, which ThreadSanitizer watches.  tests/model/ has the same
+ * protocols in all orders, but neither this code nor this processor.
  *
  * What must hold, without any lock:
  *
  *   - what was added before the end is in what the flusher has read by marks
- *     alone: no mark is lost
+ *     alone, but for a full scan at its start: no mark is lost
+ *   - whoever is killed, nothing is stored twice
  *   - no counter, no capacity is ever seen to go down
  *   - an event is read whole, or not at all; read and missed are all there were
  */
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -26,6 +30,7 @@
 #define IDS       600
 #define MAX       60000
 #define ROUNDS    40000
+#define KILLS     20                     /* of the flusher, at least */
 
 #define must(holds)                                                           \
     do {                                                                      \
@@ -37,11 +42,24 @@
     } while (0)
 
 
+/* What a flush stores, in one transaction. */
+
+typedef struct {
+    uint64_t  cells[IDS];
+    uint64_t  history[IDS];                      /* the sum of what they grew */
+} stored_t;
+
+
 /* Shared by all, processes too: what the counters are compared with. */
 
 typedef struct {
     unsigned  running;                           /* writers; atomic */
+    unsigned  kills;                             /* still to come; atomic */
     uint64_t  added[WRITERS][IDS];               /* each by its writer alone */
+
+    unsigned  commits;                           /* atomic */
+    stored_t  ledger[2];                         /* the last one, and the next:
+                                                    as LMDB has them */
 } truth_t;
 
 
@@ -55,20 +73,22 @@ typedef struct {
 static void threads_count(truth_t *truth);
 static void processes_count(truth_t *truth);
 static void start(truth_t *truth, char *path);
-static void end(truth_t *truth, rfl_counters_t *c, const uint64_t *stored,
-    const char *path);
+static void kill_flushers(truth_t *truth, const char *path);
+static void end(truth_t *truth, rfl_counters_t *c, const char *path);
 static rfl_counters_t *open_file(const char *path, unsigned flags);
 static void *write_counts(void *arg);
 static void write_event(rfl_counters_t *c, unsigned number, uint32_t id);
 static void *flush_counts(void *arg);
-static void flush_words(rfl_counters_t *c, uint64_t *stored, int fails);
+static void flush(rfl_counters_t *c, truth_t *truth, int all, int fails);
+static void flush_word(rfl_counters_t *c, stored_t *next, uint32_t word,
+    uint64_t bits);
 static void *grow_file(void *arg);
 static void *read_events(void *arg);
 static void check_event(const rfl_event_t *event);
 static int is_running(const truth_t *truth);
+static int must_go_on(const truth_t *truth);
 
 
-static uint64_t      stored_counts[MAX];
 static const u_char  uuid[16] = "a race of cells";
 
 
@@ -84,7 +104,8 @@ main(void)
     processes_count(truth);
     threads_count(truth);
 
-    printf("%d writers, %d rounds: all counts are there\n", WRITERS, ROUNDS);
+    printf("%d writers, %d rounds, %d flushers killed: all counts are there\n",
+           WRITERS, ROUNDS, KILLS);
 
     return 0;
 }
@@ -125,7 +146,7 @@ threads_count(truth_t *truth)
     must(pthread_join(grower, NULL) == 0);
     must(pthread_join(reader, NULL) == 0);
 
-    end(truth, c, stored_counts, path);
+    end(truth, c, path);
 }
 
 
@@ -140,6 +161,7 @@ processes_count(truth_t *truth)
     rfl_counters_t  *c;
 
     start(truth, path);
+    truth->kills = KILLS;
     c = open_file(path, RFL_COUNTERS_CREATE);
 
     for (i = 0; i < WRITERS; i++) {
@@ -162,10 +184,7 @@ processes_count(truth_t *truth)
         }
     }
 
-    task.c = c;
-    task.truth = truth;
-
-    (void) flush_counts(&task);
+    kill_flushers(truth, path);
 
     for (i = 0; i <= WRITERS; i++) {
         must(waitpid(pids[i], &status, 0) == pids[i] && status == 0);
@@ -175,7 +194,58 @@ processes_count(truth_t *truth)
 
     must(rfl_counters_last_out(c) == RFL_OK);
 
-    end(truth, c, stored_counts, path);
+    end(truth, c, path);
+}
+
+
+/*
+ * One flusher after the other, each of them killed once it has stored something
+ * and some microseconds more, until all writers are gone.  The last one stores
+ * once again, all cells, as each does at its start.
+ */
+
+static void
+kill_flushers(truth_t *truth, const char *path)
+{
+    int       status, last;
+    pid_t     pid;
+    task_t    task;
+    unsigned  n, commits;
+
+    n = 0;
+
+    do {
+        last = !is_running(truth);
+        commits = __atomic_load_n(&truth->commits, __ATOMIC_ACQUIRE);
+
+        pid = fork();
+        must(pid != -1);
+
+        if (pid == 0) {
+            task.c = open_file(path, RFL_COUNTERS_WRITE);
+            task.truth = truth;
+
+            for ( ;; ) {
+                (void) flush_counts(&task);
+            }
+        }
+
+        while (__atomic_load_n(&truth->commits, __ATOMIC_ACQUIRE) == commits) {
+            (void) usleep(100);
+        }
+
+        (void) usleep(n * 7919 % 1500);
+
+        must(kill(pid, SIGKILL) == 0);
+        must(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+
+        n++;
+
+        if (n <= KILLS) {
+            (void) __atomic_fetch_sub(&truth->kills, 1, __ATOMIC_RELEASE);
+        }
+
+    } while (!last);
 }
 
 
@@ -183,7 +253,6 @@ static void
 start(truth_t *truth, char *path)
 {
     memset(truth, 0, sizeof(truth_t));
-    memset(stored_counts, 0, sizeof(stored_counts));
 
     __atomic_store_n(&truth->running, WRITERS, __ATOMIC_RELEASE);
 
@@ -195,15 +264,17 @@ start(truth_t *truth, char *path)
 /* All are gone but this one.  What is marked still is all that is left. */
 
 static void
-end(truth_t *truth, rfl_counters_t *c, const uint64_t *stored,
-    const char *path)
+end(truth_t *truth, rfl_counters_t *c, const char *path)
 {
-    unsigned    i;
-    uint32_t    id;
-    uint64_t    sum;
-    rfl_cell_t  cell;
+    unsigned         i;
+    uint32_t         id;
+    uint64_t         sum;
+    rfl_cell_t       cell;
+    const stored_t  *stored;
 
-    flush_words(c, stored_counts, 0);
+    flush(c, truth, 0, 0);
+
+    stored = &truth->ledger[truth->commits % 2];
 
     for (id = 1; id < IDS; id++) {
 
@@ -214,7 +285,8 @@ end(truth_t *truth, rfl_counters_t *c, const uint64_t *stored,
         rfl_counters_read_cell(c, id, &cell);
 
         must(cell.n[RFL_CELL_CLICKS] == sum);
-        must(stored[id] == sum);
+        must(stored->cells[id] == sum);
+        must(stored->history[id] == sum);
     }
 
     must(rfl_counters_capacity(c) >= MAX / 2);
@@ -252,7 +324,7 @@ write_counts(void *arg)
 
     seed = task->number * 7919 + 1;
 
-    for (i = 0; i < ROUNDS; i++) {
+    for (i = 0; i < ROUNDS || must_go_on(task->truth); i++) {
         seed = seed * 1103515245 + 12345;
 
         /* few ids: the same marks are set and taken all the time */
@@ -264,7 +336,9 @@ write_counts(void *arg)
 
         task->truth->added[task->number][id]++;
 
-        write_event(task->c, task->number, id);
+        /* two of them share a ring */
+
+        write_event(task->c, task->number % 2, id);
 
         if (i % 64 == 0) {
             (void) snprintf(host, sizeof(host), "h%u.example", id % 40);
@@ -305,8 +379,10 @@ flush_counts(void *arg)
 
     unsigned  i;
 
+    flush(task->c, task->truth, 1, 0);
+
     for (i = 0; is_running(task->truth); i++) {
-        flush_words(task->c, stored_counts, i % 3 == 2);
+        flush(task->c, task->truth, 0, i % 3 == 2);
 
         if (i % 16 == 0) {
             rfl_counters_forget_hosts(task->c);
@@ -317,32 +393,67 @@ flush_counts(void *arg)
 }
 
 
-/* fails: what was read is not stored, and the marks are given back. */
+/*
+ * As rfl_ledger_flush() does it.  all: cells that are not marked, too; fails:
+ * what was read is not stored, and the marks are given back.
+ */
 
 static void
-flush_words(rfl_counters_t *c, uint64_t *stored, int fails)
+flush(rfl_counters_t *c, truth_t *truth, int all, int fails)
 {
-    uint32_t    word, id;
-    uint64_t    bits, left;
+    uint32_t   word, words;
+    unsigned   commits;
+    stored_t  *next;
+
+    static uint64_t  taken[MAX / RFL_COUNTERS_WORD + 1];
+
+    commits = __atomic_load_n(&truth->commits, __ATOMIC_ACQUIRE);
+    next = &truth->ledger[(commits + 1) % 2];
+    *next = truth->ledger[commits % 2];
+
+    words = rfl_counters_capacity(c) / RFL_COUNTERS_WORD;
+
+    for (word = 0; word < words; word++) {
+        taken[word] = rfl_counters_take_dirty(c, word);
+    }
+
+    for (word = 0; word < words; word++) {
+        flush_word(c, next, word, all ? UINT64_MAX : taken[word]);
+    }
+
+    if (!fails) {
+        __atomic_store_n(&truth->commits, commits + 1, __ATOMIC_RELEASE);
+        return;
+    }
+
+    for (word = 0; word < words; word++) {
+        if (taken[word] != 0) {
+            rfl_counters_give_back(c, word, taken[word]);
+        }
+    }
+}
+
+
+static void
+flush_word(rfl_counters_t *c, stored_t *next, uint32_t word, uint64_t bits)
+{
+    uint32_t    id;
     rfl_cell_t  cell;
 
-    for (word = 0; word < rfl_counters_capacity(c) / 64; word++) {
-        bits = rfl_counters_take_dirty(c, word);
+    for ( /* void */ ; bits != 0; bits &= bits - 1) {
+        id = word * RFL_COUNTERS_WORD + (uint32_t) __builtin_ctzll(bits);
 
-        for (left = bits; left != 0; left &= left - 1) {
-            id = word * 64 + (uint32_t) __builtin_ctzll(left);
+        rfl_counters_read_cell(c, id, &cell);
 
-            rfl_counters_read_cell(c, id, &cell);
-            must(cell.n[RFL_CELL_CLICKS] >= stored[id]);
-
-            if (!fails) {
-                stored[id] = cell.n[RFL_CELL_CLICKS];
-            }
+        if (id >= IDS) {
+            must(cell.n[RFL_CELL_CLICKS] == 0);
+            continue;
         }
 
-        if (fails && bits != 0) {
-            rfl_counters_give_back(c, word, bits);
-        }
+        must(cell.n[RFL_CELL_CLICKS] >= next->cells[id]);
+
+        next->history[id] += cell.n[RFL_CELL_CLICKS] - next->cells[id];
+        next->cells[id] = cell.n[RFL_CELL_CLICKS];
     }
 }
 
@@ -425,4 +536,13 @@ static int
 is_running(const truth_t *truth)
 {
     return __atomic_load_n(&truth->running, __ATOMIC_ACQUIRE) != 0;
+}
+
+
+/* Where flushers are killed, until that was often enough. */
+
+static int
+must_go_on(const truth_t *truth)
+{
+    return __atomic_load_n(&truth->kills, __ATOMIC_ACQUIRE) != 0;
 }
