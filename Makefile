@@ -59,7 +59,7 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
 
 
 .PHONY: help run stop test unit browser lint module cli man asan valgrind \
-        bench bench-full portability picture deb fuzz analyze coverage \
+        bench bench-full portability picture deb fuzz model analyze coverage \
         install clean FORCE
 
 help:  ## this list
@@ -147,6 +147,9 @@ portability: module cli build/plain/helpers  ## other nginxes, Debians, compiler
 	 [ -z "$(MAINLINE)" ] || MAINLINE="$(MAINLINE)" tools/portability sid \
 	     || failed=1; \
 	 exit $$failed
+
+model:  ## the counter file's protocols, in all orders of their steps
+	@tools/model
 
 fuzz: build/fuzz/all  ## looks for inputs that break something, FUZZ_SECONDS in all
 	@tools/fuzz long
