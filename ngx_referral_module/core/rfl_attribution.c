@@ -59,6 +59,8 @@ typedef struct {
     u_char     bare[RFL_HOST_MAX + 16 + RFL_SURT_MAX];  /* without tags */
     rfl_str_t  with_host[3];     /* query, query without tags, no query */
     rfl_str_t  without_host[3];  /* an empty slice: there is no such form */
+    size_t     limit;            /* of a form without host; longer ones are
+                                    left out */
     unsigned   ready:1;
     unsigned   has_host:1;       /* with_host was asked for */
 } rfl_landing_t;
@@ -144,7 +146,7 @@ static void rfl_lookup_matched(rfl_lookup_t *lk, rfl_evidence_t evidence,
     uint32_t id);
 static void rfl_lookup_ambiguous(rfl_lookup_t *lk, uint32_t id);
 
-static void rfl_landing_init(rfl_lookup_t *lk, int with_host);
+static void rfl_landing_init(rfl_lookup_t *lk, int with_host, size_t limit);
 static void rfl_landing_forms(rfl_landing_t *l, unsigned form, u_char *buf,
     size_t host_len, size_t len);
 
@@ -694,13 +696,20 @@ rfl_lookup_host(rfl_lookup_t *lk, rfl_slot_t *slot)
 }
 
 
-/* Of most hosts nothing is registered, or the host as a whole. */
+/*
+ * Of most hosts nothing is registered, or the host as a whole.  A trace shows
+ * all of the path, and before the host is known.
+ */
 
 static void
 rfl_lookup_need_path(rfl_lookup_t *lk)
 {
+    size_t  limit;
+
     if (!lk->has_path) {
-        rfl_surt_finish(lk->referer, SIZE_MAX, &lk->surt);
+        limit = (lk->trace == NULL) ? lk->bounds.source : SIZE_MAX;
+
+        rfl_surt_finish(lk->referer, limit, &lk->surt);
         lk->has_path = 1;
     }
 }
@@ -751,7 +760,7 @@ rfl_lookup_page(rfl_lookup_t *lk)
         if (lk->surt.is_cut) {
             rfl_explain(lk->trace, "too much of it is dropped: no page");
 
-        } else if (lk->surt.len <= lk->bounds.source) {
+        } else {
             page = rfl_lookup_on_host(lk, rfl_str(lk->surt.buf, lk->surt.len));
 
             rc = rfl_lookup_slot(lk, RFL_SLOT_PAGE, &page, NULL, &slot);
@@ -955,9 +964,7 @@ rfl_lookup_prefix(rfl_lookup_t *lk)
 
     for ( ;; ) {
 
-        if ((lk->host_flags & RFL_HOST_DEPTH(depth))
-            && ends[depth] <= lk->bounds.source)
-        {
+        if (lk->host_flags & RFL_HOST_DEPTH(depth)) {
             prefix = rfl_lookup_on_host(lk, rfl_str(lk->surt.buf,
                                                     ends[depth]));
 
@@ -1170,14 +1177,18 @@ static rfl_rc_t
 rfl_lookup_targets(rfl_lookup_t *lk, rfl_slot_kind_t kind,
     const rfl_lookup_text_t *source, uint32_t flags, rfl_slot_t *slot)
 {
+    size_t          limit;
     rfl_rc_t        rc;
     unsigned        form;
     rfl_landing_t  *l;
 
     l = &lk->landing;
+    limit = rfl_lookup_is_bounded(kind) ? lk->bounds.target : SIZE_MAX;
 
-    if (!l->ready || (!l->has_host && (flags & RFL_HOST_TARGET_HOSTS))) {
-        rfl_landing_init(lk, (flags & RFL_HOST_TARGET_HOSTS) != 0);
+    if (!l->ready || l->limit < limit
+        || (!l->has_host && (flags & RFL_HOST_TARGET_HOSTS)))
+    {
+        rfl_landing_init(lk, (flags & RFL_HOST_TARGET_HOSTS) != 0, limit);
     }
 
     for (form = flags & RFL_HOST_TARGET_QUERIES ? 0 : 2; form < 3; form++) {
@@ -1325,7 +1336,7 @@ rfl_lookup_ambiguous(rfl_lookup_t *lk, uint32_t id)
  * any target can be has no forms. */
 
 static void
-rfl_landing_init(rfl_lookup_t *lk, int with_host)
+rfl_landing_init(rfl_lookup_t *lk, int with_host, size_t limit)
 {
     size_t          host_len, path_len, len;
     rfl_rc_t        rc;
@@ -1335,6 +1346,7 @@ rfl_landing_init(rfl_lookup_t *lk, int with_host)
     l = &lk->landing;
 
     l->ready = 1;
+    l->limit = limit;
     l->has_host = (unsigned) with_host;
     memset(l->with_host, 0, sizeof(l->with_host));
     memset(l->without_host, 0, sizeof(l->without_host));
@@ -1351,7 +1363,7 @@ rfl_landing_init(rfl_lookup_t *lk, int with_host)
 
     rfl_url_parse_target(lk->request->landing, &url);
 
-    rc = rfl_surt_landing(&url, NULL, SIZE_MAX, l->full + host_len,
+    rc = rfl_surt_landing(&url, NULL, limit, l->full + host_len,
                           &path_len, &len);
 
     if (path_len != 0) {
@@ -1373,7 +1385,7 @@ rfl_landing_init(rfl_lookup_t *lk, int with_host)
         return;
     }
 
-    rc = rfl_surt_landing(&url, lk->request->tag_names, SIZE_MAX,
+    rc = rfl_surt_landing(&url, lk->request->tag_names, limit,
                           l->bare + host_len, &path_len, &len);
 
     if (rc == RFL_OK && len != path_len && len != l->without_host[0].len) {

@@ -410,10 +410,15 @@ rfl_referrer_is_below(rfl_str_t host, rfl_str_t parent)
         host.len--;
     }
 
-    return host.len > parent.len
-           && rfl_str_caseeq(rfl_str(host.data + host.len - parent.len,
-                                     parent.len),
-                             parent);
+    if (host.len <= parent.len) {
+        return 0;
+    }
+
+    host = rfl_str(host.data + host.len - parent.len, parent.len);
+
+    /* most have no dot there */
+
+    return host.data[0] == '.' && rfl_str_caseeq(host, parent);
 }
 
 

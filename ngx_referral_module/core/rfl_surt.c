@@ -116,7 +116,8 @@ static const uint32_t  rfl_surt_escaped[256] = {
 #define RFL_SURT_SLOW_FIRST  16
 #define RFL_SURT_SLOW        48
 
-#define RFL_SURT_BEHIND  16      /* written and read behind the end */
+#define RFL_SURT_SLASHES  256    /* looked at behind one, for more */
+#define RFL_SURT_BEHIND   16      /* written and read behind the end */
 
 
 #define RFL_SURT_NO_HEX  0x100
@@ -921,23 +922,49 @@ rfl_surt_has_dots(u_char *path, u_char *end)
 }
 
 
-/* The first "/" that a dot follows, encoded or not; or end. */
+/*
+ * The first "/" that a dot follows, encoded or not; or end.  Blocks where there
+ * are slashes, memchr() to the next ones where there are none.
+ */
 
 static const u_char *
 rfl_surt_find_dot(const u_char *p, const u_char *end)
 {
 #if (RFL_SURT_VECTORS)
-    unsigned  found;
+    unsigned       found;
+    const u_char  *until;
 
-    for ( /* void */ ; end - p >= 32 + 3; p += 32) {
+    while (end - p >= RFL_SURT_SLASHES + 3) {
 
-        if (rfl_vector_mask(_mm_or_si128(rfl_surt_maybe_dots16(p),
-                                         rfl_surt_maybe_dots16(p + 16))) == 0)
-        {
-            continue;
+        p = memchr(p, '/', (size_t) (end - p));
+
+        if (p == NULL || end - p < RFL_SURT_SLASHES + 3) {
+            break;
         }
 
-        found = rfl_surt_dots16(p) | rfl_surt_dots16(p + 16) << 16;
+        for (until = p + RFL_SURT_SLASHES; p < until; p += 32) {
+
+            if (rfl_vector_mask(_mm_or_si128(rfl_surt_maybe_dots16(p),
+                                             rfl_surt_maybe_dots16(p + 16)))
+                == 0)
+            {
+                continue;
+            }
+
+            found = rfl_surt_dots16(p) | rfl_surt_dots16(p + 16) << 16;
+
+            if (found != 0) {
+                return p + __builtin_ctz(found);
+            }
+        }
+    }
+
+    if (p == NULL) {
+        return end;
+    }
+
+    for ( /* void */ ; end - p >= 16 + 3; p += 16) {
+        found = rfl_surt_dots16(p);
 
         if (found != 0) {
             return p + __builtin_ctz(found);

@@ -442,7 +442,11 @@ rfl_url_rest(rfl_str_t text, rfl_url_t *url)
         n = rfl_str_find2(text, '?', '#');
         url->path = rfl_str(text.data, n);
 
-        if (n < text.len && text.data[n] == '?') {
+        if (n == text.len) {
+            return;
+        }
+
+        if (text.data[n] == '?') {
             text = rfl_str(text.data + n + 1, text.len - n - 1);
             n = rfl_str_find2(text, '#', '#');
 

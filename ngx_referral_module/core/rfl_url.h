@@ -68,18 +68,21 @@ rfl_rc_t rfl_url_parse_host(rfl_str_t text, rfl_url_t *url, const char **why);
 static inline rfl_str_t
 rfl_url_bare_host(rfl_str_t host)
 {
+    uint32_t  first;
+
     if (host.len > 0 && host.data[host.len - 1] == '.') {
         host.len--;
     }
 
-    if (host.len > 4
-        && host.data[3] == '.'
-        && rfl_lower(host.data[0]) == 'w'
-        && rfl_lower(host.data[1]) == 'w'
-        && rfl_lower(host.data[2]) == 'w')
-    {
-        host.data += 4;
-        host.len -= 4;
+    if (host.len > 4) {
+        memcpy(&first, host.data, 4);
+
+        /* "www.", in any case: only "W" and "w" become 0x77 */
+
+        if ((first | 0x00202020) == 0x2e777777) {
+            host.data += 4;
+            host.len -= 4;
+        }
     }
 
     return host;

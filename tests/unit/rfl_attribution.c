@@ -142,6 +142,11 @@ static const entry_t  entries[] = {
     /* 59 */ { HOST, "android-app://com.example.reader", "", NULL },
     /* 60 */ { EXACT, "android-app://com.example.mail/", "/a", NULL },
     /* 61 */ { EXACT, "android-app://com.example.mail/", "/b", NULL },
+
+    /* a target that is longer than those of the pages */
+
+    /* 62 */ { TAG, "", "/a-longer-one/than-the-pages-have", "wide" },
+    /* 63 */ { TAG, "", "/u", "wide" },
 };
 
 
@@ -234,6 +239,25 @@ static const row_t  rows[] = {
       "/x", MATCHED(PREFIX, 8) },
     { "https://root.example/any/page", "/x", MATCHED(PREFIX, 23) },
     { "https://root.example/", "/x", MATCHED(LANDING, 23) },
+
+    /* longer than what is registered, until it is shorter again */
+
+    { "https://forum.example/longer-than-any-of-it/../topics/42/reply", "/x",
+      MATCHED(EXACT, 10) },
+    { "https://forum.example/topics/42/reply/a-longer-one/..", "/x",
+      MATCHED(EXACT, 10) },
+    { "https://forum.example/topics/42/reply/a-longer-one/../..", "/x",
+      ELSEWHERE(PREFIX, 9) },
+    { "https://forum.example/topics/42/replys////", "/x",
+      ELSEWHERE(PREFIX, 9) },
+    { "https://forum.example/topics/42/reply////////////////", "/x",
+      MATCHED(EXACT, 10) },
+    { "https://forum.example/topics/42/reply?utm_source=x&gclid=y", "/x",
+      MATCHED(EXACT, 10) },
+    { "https://blog.example/", "/longer-than-any-target/../pricing",
+      MATCHED(LANDING, 0) },
+    { "https://q.example/", "/a-longer-one/than-the-pages-have?ref=wide",
+      MATCHED(TAG, 62) },
 
     /* of more dots and empty parameters than are dropped nobody has a link */
 

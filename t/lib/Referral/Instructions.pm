@@ -307,6 +307,7 @@ sub special {
 
     print $f "source,match_type,target,tag\n";
     print $f page($_) . ",exact,/landing,\n" for 0 .. 99;
+    print $f long($_) . 'p' x 179 . ",exact,/landing,\n" for 0 .. 99;
     print $f "https://two.example/page-$_,exact,/landing,\n" for 1 .. 2;
     print $f "https://many.example/page-$_,exact,/landing,\n" for 1 .. $n;
     print $f ",tag,,partner42\n";
@@ -445,10 +446,13 @@ sub hostile_long {
 }
 
 
-# On a host whose pages are known.
+# On a host of which a page is known whose SURT has 200 bytes: up to there it
+# has to be looked at.
+
+sub long { return sprintf 'https://www.long%07d.example/', $_[0] }
 
 sub hostile_registered {
-    my $url = sprintf 'https://www.blog%07d.example/', $_[0] % 100;
+    my $url = long($_[0] % 100);
 
     return $url . deep($_[0], 4096 - length $url);
 }
@@ -459,8 +463,7 @@ sub hostile_registered {
 sub hostile_of {
     my ($piece, $n, $mark) = @_;
 
-    my $url = sprintf 'https://www.blog%07d.example/%d%s', $n % 100, $n,
-                      $mark // '';
+    my $url = long($n % 100) . $n . ($mark // '');
 
     return $url . $piece x ((4096 - length $url) / length $piece);
 }
