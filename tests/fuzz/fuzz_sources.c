@@ -3,6 +3,7 @@
 #include "fuzz_sources.h"
 
 #include "fuzz.h"
+#include "rfl_states.h"
 
 
 typedef struct {
@@ -103,4 +104,34 @@ fuzz_put_sources(rfl_ledger_t *l, uint64_t now)
     fuzz_check(rfl_store_commit(rfl_ledger_store(l), &err) == RFL_OK);
 
     rfl_buf_free(&batch.records);
+}
+
+
+void
+fuzz_put_states(rfl_ledger_t *l, uint64_t now)
+{
+    int                  changed;
+    uint32_t             id;
+    rfl_error_t          err;
+    rfl_states_t         sums;
+    rfl_state_verdict_t  verdict;
+
+    fuzz_check(rfl_store_begin(rfl_ledger_store(l), 1, &err) == RFL_OK);
+    fuzz_check(rfl_states_begin_sums(l, &sums, &err) == RFL_OK);
+
+    /* each twice: a first judgement is no change */
+
+    for (id = 2; id < 12; id++) {
+        memset(&verdict, 0, sizeof(rfl_state_verdict_t));
+        verdict.state = id / 2 % RFL_STATES;
+        verdict.state = id % 2 ? RFL_STATE_SILENT : verdict.state;
+        verdict.since = (uint32_t) (now / RFL_STATE_DAY - id);
+
+        fuzz_check(rfl_states_put(l, &sums, id / 2, &verdict, now, &changed,
+                                  &err)
+                   == RFL_OK);
+    }
+
+    fuzz_check(rfl_states_put_sums(l, &sums, &err) == RFL_OK);
+    fuzz_check(rfl_store_commit(rfl_ledger_store(l), &err) == RFL_OK);
 }

@@ -1,4 +1,7 @@
-/* A ledger's table of sources, for targets that read one. */
+/*
+ * What a ledger has beside counts, for targets that read one: the table of
+ * sources, and the states of links.
+ */
 
 #ifndef FUZZ_SOURCES_H
 #define FUZZ_SOURCES_H
@@ -17,6 +20,10 @@ void fuzz_event(rfl_event_t *event, rfl_outcome_t outcome, unsigned status,
 /* Some rows, of hosts, a link and a group; and how far rings were read. */
 
 void fuzz_put_sources(rfl_ledger_t *l, uint64_t now);
+
+/* Those of links 1 to 5, some of which have changed. */
+
+void fuzz_put_states(rfl_ledger_t *l, uint64_t now);
 
 
 #endif /* FUZZ_SOURCES_H */

@@ -25,6 +25,7 @@ static void count_and_flush(void);
 static void check_query(const rfl_view_request_t *request);
 static void check_view(const rfl_view_request_t *request);
 static void check_feed(const rfl_view_request_t *request);
+static void leave_events(void);
 static void check_error(const rfl_query_error_t *error);
 
 
@@ -106,6 +107,7 @@ open_site(void)
     rfl_runtime_tick(&rt, NOW);
 
     fuzz_check(rt.registry != NULL && rt.counters != NULL);
+    fuzz_check(rfl_ring_open(rt.counters, 0, NULL) == RFL_OK);
 
     add_links();
     count_and_flush();
@@ -184,6 +186,7 @@ count_and_flush(void)
     }
 
     fuzz_put_sources(ledger, NOW);
+    fuzz_put_states(ledger, NOW);
     rfl_ledger_close(ledger);
 
     rt.keeps = 0;                        /* a worker has the ledger, too */
@@ -290,6 +293,7 @@ check_feed(const rfl_view_request_t *request)
     }
 
     for (steps = 0; steps < 3; steps++) {
+        leave_events();
         rc = rfl_feed_step(feed, NOW + steps, 1 + 1000 * steps, &b);
         fuzz_check(rc == RFL_OK || rc == RFL_BUSY);
     }
@@ -298,6 +302,30 @@ check_feed(const rfl_view_request_t *request)
 
     rfl_feed_close(feed);
     rfl_buf_free(&b);
+}
+
+
+/* What comes while somebody listens. */
+
+static void
+leave_events(void)
+{
+    size_t         i;
+    rfl_event_t    event;
+    rfl_outcome_t  outcome;
+
+    for (i = 0; i <= LINKS; i++) {
+        outcome = i == 0 ? RFL_OUTCOME_UNREGISTERED
+                  : i % 2 ? RFL_OUTCOME_MATCHED : RFL_OUTCOME_AMBIGUOUS;
+
+        fuzz_event(&event, outcome, i % 3 ? 200 : 404,
+                   rfl_cstr("a\"\xff.example"), rfl_cstr("/\n<a>"));
+        event.id = (uint32_t) i;
+        event.time_ms = NOW * UINT64_C(1000);
+
+        rfl_ring_write(rt.counters, 0, &event, rfl_event_source(&event),
+                       rfl_event_landing(&event));
+    }
 }
 
 

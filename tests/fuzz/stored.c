@@ -177,6 +177,7 @@ count(void)
 
     flush_ledger(ledger);
     fuzz_put_sources(ledger, NOW);
+    fuzz_put_states(ledger, NOW);
     rfl_ledger_close(ledger);
 }
 
