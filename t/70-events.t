@@ -120,6 +120,8 @@ is($stream->{head}{status}, 200, 'a stream');
 is($stream->{head}{headers}{'content-type'}, 'text/event-stream',
    'of events');
 is($stream->{head}{headers}{'cache-control'}, 'no-store', 'not to be stored');
+is($stream->{head}{headers}{'x-content-type-options'}, 'nosniff',
+   'nor to be guessed what it is');
 is($stream->{head}{headers}{'x-accel-buffering'}, 'no',
    'nor to be kept by a proxy');
 

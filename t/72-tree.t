@@ -337,9 +337,28 @@ for my $row (
 
 like($t->get('/all/main', Accept => $browser)->{headers}{'content-type'},
      qr{^text/html}, 'the page of one of several registries');
-like($t->get('/status', Accept => $browser)
-       ->{headers}{'content-security-policy'},
-     qr/default-src 'none'/, 'the page has its policy');
+my $page = $t->get('/status', Accept => $browser)->{headers};
+
+like($page->{'content-security-policy'}, qr/(?:^|; )$_(?:;|$)/,
+     "the page's policy: $_")
+    for q(default-src 'none'), q(script-src 'sha256-[\w+/=]+'),
+        q(connect-src 'self'), q(base-uri 'none'), q(form-action 'none'),
+        q(frame-ancestors 'none');
+
+is($page->{'referrer-policy'}, 'no-referrer', 'it tells no site where it is');
+
+# A browser takes nothing for a script or a page that does not say that it is.
+
+for my $what ('/status', '/status/links', '/status/links?format=csv',
+              '/status/metrics', '/status/sources?format=csv', '/status/none',
+              '/status/links?limit=x', '/all')
+{
+    for my $accept ($browser, '*/*') {
+        is($t->get($what, Accept => $accept)
+             ->{headers}{'x-content-type-options'}, 'nosniff',
+           "$what, $accept: nosniff");
+    }
+}
 
 $t->finish;
 done_testing;

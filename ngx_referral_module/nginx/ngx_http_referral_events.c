@@ -214,6 +214,9 @@ ngx_http_referral_events_header(ngx_http_request_t *r)
     r->headers_out.content_type_lowcase = NULL;
 
     if (ngx_http_referral_status_push(r, "Cache-Control", "no-store") == NULL
+        || ngx_http_referral_status_push(r, "X-Content-Type-Options",
+                                         "nosniff")
+           == NULL
         || ngx_http_referral_status_push(r, "X-Accel-Buffering", "no")
            == NULL)
     {
