@@ -1,10 +1,13 @@
 /*
  * An LMDB data file that somebody has written to.  What rfl_pages_check() finds
  * sound must not kill who reads and writes it through LMDB; what it does not
- * is refused before LMDB has seen it.
+ * is refused before LMDB has seen it.  And of one that is sound a key is found
+ * in the map as LMDB finds it.
  *
- * Input: patches: two bytes for the page, two for the offset, one for the
- * length, and the bytes.  A page of 0xffff cuts the file instead.
+ * Input: a byte that chooses the file, then patches: two bytes for the page, two
+ * for the offset, one for the length, and the bytes.  A page of 0xffff cuts the
+ * file instead.  Half of what the fuzzer tries is a field of a page, one more or
+ * less, or the same field's value elsewhere: noise seldom is nearly right.
  */
 
 #include "fuzz.h"
@@ -18,18 +21,34 @@
 
 
 #define ENTRIES  400
+#define FILES    2
+#define FREED    120                     /* large values: a list of pages that
+                                            has pages of its own */
 #define PAGE     4096
 #define MAP      ((size_t) 64 << 20)
 
 
-static void make_sound_file(void);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
+    unsigned seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
+
+static void make_sound_files(void);
+static void make_sound_file(unsigned number);
 static void fill(rfl_store_t *s, unsigned from, unsigned n);
 static void empty(rfl_store_t *s, unsigned from, unsigned n);
+static void fill_large(rfl_store_t *s);
+static void empty_large(rfl_store_t *s);
 static void make_file(fuzz_input_t *in);
 static int is_sound(void);
 static void read_all(rfl_store_t *s);
 static void read_table(rfl_store_t *s, unsigned dbi);
+static void check_found(rfl_store_t *s, rfl_str_t key, rfl_str_t wanted);
 static void write_some(rfl_store_t *s, unsigned n);
+static size_t choose_field(rfl_str_t file, uint64_t *random, size_t *len);
+static uint64_t change_field(rfl_str_t file, uint64_t *random, size_t at,
+    size_t len);
+static unsigned next(uint64_t *random);
+static unsigned u16(const u_char *p);
 
 
 enum {
@@ -47,7 +66,7 @@ static const rfl_store_dbi_t  dbis[DBIS] = {
 
 
 static char       dir[280], file[300], lock[300];
-static rfl_str_t  sound;
+static rfl_str_t  sounds[FILES];
 
 
 int
@@ -59,8 +78,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rfl_store_t  *s;
     fuzz_input_t  in;
 
-    if (sound.len == 0) {
-        make_sound_file();
+    if (sounds[0].len == 0) {
+        make_sound_files();
     }
 
     in = fuzz_input(data, size);
@@ -89,18 +108,32 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 
-/* Branches, large values, freed pages, an empty table. */
-
 static void
-make_sound_file(void)
+make_sound_files(void)
 {
-    unsigned      i;
-    rfl_error_t   err;
-    rfl_store_t  *s;
+    unsigned  i;
 
     (void) snprintf(dir, sizeof(dir), "%s/store", fuzz_dir());
     (void) snprintf(file, sizeof(file), "%s/data.mdb", dir);
     (void) snprintf(lock, sizeof(lock), "%s/lock.mdb", dir);
+
+    for (i = 0; i < FILES; i++) {
+        (void) unlink(file);
+        (void) unlink(lock);
+
+        make_sound_file(i);
+    }
+}
+
+
+/* Branches, large values, freed pages, an empty table. */
+
+static void
+make_sound_file(unsigned number)
+{
+    unsigned      i;
+    rfl_error_t   err;
+    rfl_store_t  *s;
 
     if (rfl_store_open(&s, dir, dbis, DBIS, RFL_STORE_CREATE, MAP, &err)
         != RFL_OK)
@@ -119,9 +152,14 @@ make_sound_file(void)
         fuzz_check(rfl_store_commit(s, &err) == RFL_OK);
     }
 
+    if (number == 1) {
+        fill_large(s);
+        empty_large(s);
+    }
+
     rfl_store_close(s);
 
-    sound = fuzz_read_file(file);
+    sounds[number] = fuzz_read_file(file);
 }
 
 
@@ -163,13 +201,50 @@ empty(rfl_store_t *s, unsigned from, unsigned n)
 
 
 static void
+fill_large(rfl_store_t *s)
+{
+    unsigned     i;
+    rfl_error_t  err;
+    static char  value[9000];
+
+    fuzz_check(rfl_store_begin(s, 1, &err) == RFL_OK);
+
+    for (i = 0; i < FREED; i++) {
+        fuzz_check(rfl_store_put_u32(s, SMALL, i, rfl_str(value, 9000), 0,
+                                     &err)
+                   == RFL_OK);
+    }
+
+    fuzz_check(rfl_store_commit(s, &err) == RFL_OK);
+}
+
+
+static void
+empty_large(rfl_store_t *s)
+{
+    uint32_t     i;
+    rfl_error_t  err;
+
+    fuzz_check(rfl_store_begin(s, 1, &err) == RFL_OK);
+
+    for (i = 0; i < FREED; i++) {
+        fuzz_check(rfl_store_del(s, SMALL, rfl_str(&i, sizeof(i)), &err)
+                   == RFL_OK);
+    }
+
+    fuzz_check(rfl_store_commit(s, &err) == RFL_OK);
+}
+
+
+static void
 make_file(fuzz_input_t *in)
 {
     size_t     at, len;
     unsigned   page;
     u_char    *bytes;
-    rfl_str_t  patch;
+    rfl_str_t  patch, sound;
 
+    sound = sounds[fuzz_byte(in) % FILES];
     bytes = (u_char *) fuzz_copy(sound).data;
     len = sound.len;
 
@@ -269,7 +344,11 @@ read_table(rfl_store_t *s, unsigned dbi)
                 memcpy(bytes, value.data, value.len);
             }
 
-            (void) rfl_store_get(s, dbi, key, &got);
+            fuzz_check(rfl_store_get(s, dbi, key, &got) == RFL_OK);
+
+            if (dbi == LARGE) {
+                check_found(s, key, got);
+            }
 
         } while (++n < 10 * ENTRIES
                  && rfl_cursor_next(cursor, &key, &value) == RFL_OK);
@@ -279,6 +358,29 @@ read_table(rfl_store_t *s, unsigned dbi)
     }
 
     rfl_cursor_close(cursor);
+}
+
+
+static void
+check_found(rfl_store_t *s, rfl_str_t key, rfl_str_t wanted)
+{
+    uint64_t   number;
+    rfl_str_t  found;
+
+    if (key.len != sizeof(number)) {
+        return;
+    }
+
+    memcpy(&number, key.data, sizeof(number));
+
+    fuzz_check(rfl_store_get_u64(s, LARGE, number, &found) == RFL_OK);
+    fuzz_check(found.data == wanted.data && found.len == wanted.len);
+
+    number++;
+
+    fuzz_check(rfl_store_get_u64(s, LARGE, number, &found)
+               == rfl_store_get(s, LARGE, rfl_str(&number, sizeof(number)),
+                                &wanted));
 }
 
 
@@ -324,4 +426,152 @@ write_some(rfl_store_t *s, unsigned n)
     } else {
         rfl_store_end(s);
     }
+}
+
+
+size_t
+LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+    size_t     at, len, page;
+    uint64_t   random, value;
+    rfl_str_t  sound;
+
+    random = seed;
+
+    if (size == 0 || size + 13 > max || next(&random) % 2 == 0) {
+        return LLVMFuzzerMutate(data, size, max);
+    }
+
+    if (sounds[0].len == 0) {
+        make_sound_files();
+    }
+
+    sound = sounds[data[0] % FILES];
+
+    at = choose_field(sound, &random, &len);
+    value = change_field(sound, &random, at, len);
+    page = at / PAGE;
+
+    data += size;
+    *data++ = (uint8_t) page;
+    *data++ = (uint8_t) (page >> 8);
+    *data++ = (uint8_t) (at % PAGE);
+    *data++ = (uint8_t) (at % PAGE >> 8);
+    *data++ = (uint8_t) (len - 1);
+    memcpy(data, &value, len);
+
+    return size + 5 + len;
+}
+
+
+/* See rfl_pages.c for the format. */
+
+static size_t
+choose_field(rfl_str_t file, uint64_t *random, size_t *len)
+{
+    size_t         start, nodes, node, i;
+    const u_char  *p;
+
+    static const struct {
+        uint8_t  at;
+        uint8_t  len;
+    } head[] = { { 0, 8 }, { 10, 2 }, { 12, 2 }, { 14, 2 }, { 12, 4 } },
+      of_node[] = { { 0, 2 }, { 2, 2 }, { 4, 2 }, { 6, 2 }, { 8, 8 },
+                    { 8, 1 }, { 16, 8 }, { 16, 1 } },
+      meta[] = { { 16, 4 }, { 20, 4 }, { 32, 8 }, { 40, 4 }, { 44, 2 },
+                 { 46, 2 }, { 48, 8 }, { 56, 8 }, { 64, 8 }, { 72, 8 },
+                 { 80, 8 }, { 92, 2 }, { 94, 2 }, { 96, 8 }, { 104, 8 },
+                 { 112, 8 }, { 120, 8 }, { 128, 8 }, { 136, 8 }, { 144, 8 } };
+
+    start = next(random) % (file.len / PAGE) * PAGE;
+    p = file.data + start;
+
+    if (next(random) % 16 == 0 || start < 2 * PAGE) {
+        i = next(random) % (sizeof(meta) / sizeof(meta[0]));
+        *len = meta[i].len;
+
+        return start % (2 * PAGE) + meta[i].at;
+    }
+
+    nodes = (u16(p + 12) - 16) / 2;
+
+    if (next(random) % 4 == 0 || !(p[10] & 3) || nodes == 0
+        || nodes > PAGE / 2)
+    {
+        i = next(random) % (sizeof(head) / sizeof(head[0]));
+        *len = head[i].len;
+
+        return start + head[i].at;
+    }
+
+    i = next(random) % nodes;
+
+    if (next(random) % 4 == 0) {
+        *len = 2;
+        return start + 16 + 2 * i;
+    }
+
+    node = u16(p + 16 + 2 * i);
+    i = next(random) % (sizeof(of_node) / sizeof(of_node[0]));
+    *len = of_node[i].len;
+
+    return node + of_node[i].at + *len <= PAGE ? start + node + of_node[i].at
+                                               : start;
+}
+
+
+static uint64_t
+change_field(rfl_str_t file, uint64_t *random, size_t at, size_t len)
+{
+    uint64_t  value;
+
+    value = 0;
+    memcpy(&value, file.data + at, len);
+
+    switch (next(random) % 8) {
+
+    case 0:
+        return value + 1;
+    case 1:
+        return value - 1;
+    case 2:
+        return value + 2;
+    case 3:
+        return value - 2;
+    case 4:
+        return value ^ (uint64_t) 1 << next(random) % (8 * len);
+    case 5:
+        return 0;
+    case 6:
+        return UINT64_MAX;
+
+    default:                             /* the same field of another page */
+        value = 0;
+        memcpy(&value, file.data + (at % PAGE + next(random)
+                                                % (file.len / PAGE) * PAGE),
+               len);
+
+        return value;
+    }
+}
+
+
+/* xorshift64* (Marsaglia, 2003; Vigna, 2016) */
+
+static unsigned
+next(uint64_t *random)
+{
+    *random += 0x9e3779b97f4a7c15u;
+    *random ^= *random >> 12;
+    *random ^= *random << 25;
+    *random ^= *random >> 27;
+
+    return (unsigned) (*random * 0x2545f4914f6cdd1du >> 33);
+}
+
+
+static unsigned
+u16(const u_char *p)
+{
+    return p[0] | (unsigned) p[1] << 8;
 }
