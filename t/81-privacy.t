@@ -70,8 +70,12 @@ is($summary->{clicks}{unregistered}, VISITS, 'strangers, too');
 
 ok(wait_until(sub { flushed() }, 30), 'and stored');
 
+ok(wait_until(sub { $t->get('/status/sources')->{body} =~ /other\.example/ },
+              30), 'and who else links here is known');
+
 my @said = map { $t->get("/status/$_")->{body} }
-           '', 'links?limit=all', 'hosts', 'history?unit=minute', 'metrics';
+           '', 'links?limit=all', 'hosts', 'history?unit=minute', 'metrics',
+           'sources', 'broken';
 
 $t->stop;
 
