@@ -151,9 +151,6 @@ portability: module cli build/plain/helpers  ## other nginxes, Debians, compiler
 model:  ## the counter file's protocols, in all orders of their steps
 	@tools/model
 
-model:  ## the counter file's protocols, in all orders of their steps
-	@tools/model
-
 fuzz: build/fuzz/all  ## looks for inputs that break something, FUZZ_SECONDS in all
 	@tools/fuzz long
 
