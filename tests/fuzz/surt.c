@@ -26,6 +26,7 @@ typedef struct {
 
 
 static void check_url(rfl_str_t text, const rfl_names_t *without);
+static void check_same_surt(const char *of);
 static void check_host(rfl_str_t text);
 static void check_target(rfl_str_t text, const rfl_names_t *without);
 static void check_landing(const rfl_url_t *url, const rfl_url_t *slow,
@@ -34,7 +35,7 @@ static void check_same_url(const rfl_url_t *url, const rfl_url_t *slow);
 static void check_same(const char *of, rfl_str_t text, rfl_str_t wanted);
 static void naive_host(rfl_str_t host, text_t *t);
 static int naive_path(rfl_str_t path, text_t *t);
-static void naive_query(rfl_str_t query, const rfl_names_t *without,
+static int naive_query(rfl_str_t query, const rfl_names_t *without,
     text_t *t);
 static void naive_encode(rfl_str_t text, text_t *t);
 static int hex(rfl_str_t text, size_t at);
@@ -84,6 +85,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 check_url(rfl_str_t text, const rfl_names_t *without)
 {
+    size_t       limit, whole;
     rfl_rc_t     rc;
     rfl_url_t    url, slow;
     const char  *why, *slow_why;
@@ -104,11 +106,18 @@ check_url(rfl_str_t text, const rfl_names_t *without)
     rfl_surt(&url, &surt);
     bytes_surt(&slow, &slow_surt);
 
-    check_same("a URL", rfl_str(surt.buf, surt.len),
-               rfl_str(slow_surt.buf, slow_surt.len));
-    fuzz_check(surt.host_len == slow_surt.host_len);
-    fuzz_check(surt.path_start == slow_surt.path_start);
-    fuzz_check(surt.path_len == slow_surt.path_len);
+    check_same_surt("a URL");
+
+    whole = surt.len;
+
+    for (limit = whole / 2; limit <= whole; limit += whole / 2) {
+        rfl_surt_begin(&url, &surt);
+        rfl_surt_finish(&url, limit, &surt);
+        bytes_surt_begin(&slow, &slow_surt);
+        bytes_surt_finish(&slow, limit, &slow_surt);
+
+        check_same_surt("a URL that is cut");
+    }
 
     if (url.scheme == RFL_SCHEME_ANDROID_APP) {
         return;
@@ -121,6 +130,18 @@ check_url(rfl_str_t text, const rfl_names_t *without)
     }
 
     check_landing(&url, &slow, without);
+}
+
+
+static void
+check_same_surt(const char *of)
+{
+    check_same(of, rfl_str(surt.buf, surt.len),
+               rfl_str(slow_surt.buf, slow_surt.len));
+    fuzz_check(surt.host_len == slow_surt.host_len);
+    fuzz_check(surt.path_start == slow_surt.path_start);
+    fuzz_check(surt.path_len == slow_surt.path_len);
+    fuzz_check(surt.is_cut == slow_surt.is_cut);
 }
 
 
@@ -165,38 +186,52 @@ check_target(rfl_str_t text, const rfl_names_t *without)
 }
 
 
-/* Path and query, by rules 5 to 9. */
+/* Path and query, by rules 5 to 10. */
 
 static void
 check_landing(const rfl_url_t *url, const rfl_url_t *slow,
     const rfl_names_t *without)
 {
-    size_t    path_len, len, slow_path_len, slow_len;
+    int       path_is_whole, is_whole;
+    size_t    path_len, len, slow_path_len, slow_len, naive_path_len;
     rfl_rc_t  rc;
 
-    rc = rfl_surt_landing(url, without, out, &path_len, &len);
+    rc = rfl_surt_landing(url, without, SIZE_MAX, out, &path_len, &len);
 
-    fuzz_check(bytes_surt_landing(slow, without, slow_out, &slow_path_len,
-                                  &slow_len)
+    fuzz_check(bytes_surt_landing(slow, without, SIZE_MAX, slow_out,
+                                  &slow_path_len, &slow_len)
                == rc);
+    fuzz_check(path_len == slow_path_len);
 
-    if (rc != RFL_OK) {
+    if (rc == RFL_OK) {
+        fuzz_check(len <= RFL_SURT_MAX && len == slow_len);
+    }
+
+    if (url->path.len + url->query.len > RFL_URL_MAX) {
+        fuzz_check(rc == RFL_FULL && path_len == 0);
         return;
     }
 
-    fuzz_check(len <= RFL_SURT_MAX);
-    check_same("a landing", rfl_str(out, len), rfl_str(slow_out, slow_len));
-    fuzz_check(path_len == slow_path_len);
-
     naive.len = 0;
+    path_is_whole = naive_path(url->path, &naive);
 
-    if (naive_path(url->path, &naive)) {
-        fuzz_check(path_len == naive.len);
-
-        naive_query(url->query, without, &naive);
-        check_same("a landing", rfl_str(out, len),
-                   rfl_str(naive.data, naive.len));
+    if (path_is_whole < 0) {
+        return;
     }
+
+    naive_path_len = naive.len;
+    is_whole = path_is_whole && naive_query(url->query, without, &naive);
+
+    fuzz_check((rc == RFL_OK) == is_whole);
+    fuzz_check(path_len == (path_is_whole ? naive_path_len : 0));
+
+    if (rc != RFL_OK) {
+        len = path_len;
+        naive.len = path_len;
+    }
+
+    check_same("a landing", rfl_str(out, len), rfl_str(slow_out, len));
+    check_same("a landing", rfl_str(out, len), rfl_str(naive.data, naive.len));
 }
 
 
@@ -275,12 +310,15 @@ naive_host(rfl_str_t host, text_t *t)
 }
 
 
-/* Rules 5 to 7: RFC 3986, 5.2.4, with segments on a stack. */
+/*
+ * Rules 5 to 7, and 10: RFC 3986, 5.2.4, with segments on a stack.  0: too many
+ * begin with a dot; -1: it is not known.
+ */
 
 static int
 naive_path(rfl_str_t path, text_t *t)
 {
-    size_t            i, n, start, end;
+    size_t            i, n, start, end, dots;
     rfl_str_t         segment;
     static rfl_str_t  segments[SEGMENTS];
 
@@ -288,6 +326,7 @@ naive_path(rfl_str_t path, text_t *t)
     naive_encode(path, &encoded);
 
     n = 0;
+    dots = 0;
 
     for (start = 1; start <= encoded.len; start = end + 1) {
 
@@ -298,6 +337,7 @@ naive_path(rfl_str_t path, text_t *t)
         }
 
         segment = rfl_str(encoded.data + start, end - start);
+        dots += (segment.len != 0 && segment.data[0] == '.');
 
         if (rfl_str_eq(segment, rfl_cstr(".."))) {
             n -= (n != 0);
@@ -305,7 +345,7 @@ naive_path(rfl_str_t path, text_t *t)
         } else if (!rfl_str_eq(segment, rfl_cstr("."))) {
 
             if (n == SEGMENTS) {
-                return 0;
+                return -1;
             }
 
             segments[n++] = segment;
@@ -330,24 +370,29 @@ naive_path(rfl_str_t path, text_t *t)
         add(t, '/');
     }
 
-    return 1;
+    return dots <= RFL_SURT_DROPPED_MAX;
 }
 
 
-/* Rules 5, 8 and 9. */
+/* Rules 5 and 8 to 10.  0: too much is left out. */
 
-static void
+static int
 naive_query(rfl_str_t query, const rfl_names_t *without, text_t *t)
 {
-    size_t     i, start, end, before;
+    size_t     i, start, end, before, dropped;
     rfl_str_t  name;
 
+    if (query.len == 0) {
+        return 1;
+    }
+
+    dropped = 0;
     encoded.len = 0;
     naive_encode(query, &encoded);
 
     before = t->len;
 
-    for (start = 0; start < encoded.len; start = end + 1) {
+    for (start = 0; start <= encoded.len; start = end + 1) {
 
         for (end = start; end < encoded.len && encoded.data[end] != '&';
              end++)
@@ -364,6 +409,7 @@ naive_query(rfl_str_t query, const rfl_names_t *without, text_t *t)
         if (end == start || rfl_surt_is_tracking(name)
             || (without != NULL && rfl_str_eq(name, without->names[0])))
         {
+            dropped++;
             continue;
         }
 
@@ -373,6 +419,8 @@ naive_query(rfl_str_t query, const rfl_names_t *without, text_t *t)
             add(t, encoded.data[i]);
         }
     }
+
+    return dropped <= RFL_SURT_DROPPED_MAX;
 }
 
 
