@@ -22,8 +22,8 @@ WARNINGS = -std=gnu11 -Wall -Wextra -Werror -Wpointer-arith \
 INCLUDES = -I ngx_referral_module/core -I ngx_referral_module/cli \
            -I tests/support
 LIBS = -llmdb -lpcre2-8 -lidn2 -ljansson -lpthread
-SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
-           -fno-omit-frame-pointer
+SANITIZE = -fsanitize=address,undefined,float-cast-overflow \
+           -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 # Variants of every object: build/plain/, build/sanitized/, build/fuzz/.
 

@@ -990,6 +990,7 @@ rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
 rfl_rc_t
 rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
 {
+    double         away;
     size_t         n, i;
     uint64_t       number, low, high;
     unsigned       level;
@@ -1021,9 +1022,10 @@ rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
         i = n;
 
         if (n > 1) {
-            i = (size_t) ((double) (int64_t) ((key - low) >> 1)
-                          * pages_density(n - 1, high - low));
-            i = rfl_pages_behind(page, 1, n, key, i + 1);
+            away = (double) (int64_t) ((key - low) >> 1)
+                   * pages_density(n - 1, high - low);
+            i = away < (double) (int64_t) n ? (size_t) away + 1 : n;
+            i = rfl_pages_behind(page, 1, n, key, i);
         }
 
         if (i > 1) {
@@ -1080,5 +1082,5 @@ pages_nodes(const rfl_pages_table_t *table, const u_char *page,
 static inline double
 pages_density(size_t nodes, uint64_t span)
 {
-    return (double) (int64_t) nodes / (double) (int64_t) ((span >> 1) + 1);
+    return (double) (int64_t) nodes / ((double) (int64_t) (span >> 1) + 1);
 }
