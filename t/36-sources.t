@@ -426,6 +426,38 @@ is_deeply(metrics(), [ scalar @{ sources() }, scalar keys %hosts,
                        scalar @{ answer('/broken?limit=1000')->{broken} } ],
           'the metrics agree with the lists');
 
+# -- the bound of what was forgotten, over restarts --------------------------
+
+strangers();
+
+my $bound = answer('/sources')->{forgotten_below};
+
+cmp_ok($bound, '>', 0, "more sources than rows: below $bound are forgotten");
+is(error_of('first.example'), 0, 'a new one is known to be new');
+
+$t->restart;
+
+is(error_of('second.example'), 0, 'so it is after a restart');
+is(error_of('f1.example'), 1, 'one that was forgotten is known to have come');
+
+$t->reload;
+
+is(error_of('third.example'), 0, 'so it is after a reload');
+is(error_of('f2.example'), 1, 'and of one that was forgotten');
+
+$t->kill_keeper;
+$bound = answer('/sources')->{forgotten_below};
+
+my $error = error_of('f3.example');
+
+cmp_ok($error, '>=', 1, 'after kill -9 less is known, but nothing untrue');
+cmp_ok($error, '<=', $bound, 'no more than was forgotten ever');
+
+$t->restart;
+
+is(error_of('fourth.example'), $error, 'nor is that known after a restart');
+like($t->ctl_ok('check'), qr/no fault was found/, 'check finds no fault');
+
 $t->expect_log(qr/exited on signal 9/);
 $t->finish;
 
@@ -505,6 +537,42 @@ sub post {
 
     return $t->request('POST', $path, Body => $body,
                        'Content-Type' => 'application/json', %header);
+}
+
+
+# More than there are rows, each once, and so few at a time that the ring has
+# room for them.
+
+sub strangers {
+    for my $from (map { $_ * 500 } 0 .. 5) {
+        my $before = answer('/sources')->{read};
+
+        my @requests = map { [ '/f', Referer => "https://f$_.example/" ] }
+                       $from .. $from + 499;
+
+        $t->load(requests => \@requests, count => 500, connections => 1,
+                 depth => 10);
+        wait_until(sub { answer('/sources')->{read} >= $before + 500 },
+                   PATIENCE);
+    }
+}
+
+
+# Of a source that comes three times now.
+
+sub error_of {
+    my ($host) = @_;
+
+    my $row;
+
+    visit(3, '/f', "https://$host/");
+    wait_until(sub {
+        ($row) = grep { $_->{host} eq $host && $_->{clicks} == 3 }
+                 @{ sources() };
+        return defined $row;
+    }, PATIENCE);
+
+    return $row->{error};
 }
 
 

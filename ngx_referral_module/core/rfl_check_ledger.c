@@ -79,6 +79,8 @@ static rfl_rc_t load_edges(walk_t *w);
 static rfl_rc_t check_sources(walk_t *w);
 static rfl_rc_t source_rows(walk_t *w, const rfl_ledger_sources_t *head,
     rfl_sources_t *table);
+static rfl_rc_t source_filter(walk_t *w, const rfl_ledger_sources_t *head,
+    rfl_sources_t *table);
 static rfl_rc_t check_zones(walk_t *w);
 static rfl_rc_t zone_rows(walk_t *w, rfl_cursor_t *cursor, rfl_zone_t *total,
     int *damaged);
@@ -262,7 +264,48 @@ check_sources(walk_t *w)
 
     rc = source_rows(w, &head, table);
 
+    if (rc == RFL_OK) {
+        rc = source_filter(w, &head, table);
+    }
+
     rfl_sources_free(table);
+
+    return rc;
+}
+
+
+/* There is one if the process that had the table ended in order. */
+
+static rfl_rc_t
+source_filter(walk_t *w, const rfl_ledger_sources_t *head,
+    rfl_sources_t *table)
+{
+    rfl_rc_t             rc;
+    rfl_ledger_filter_t  filter;
+
+    rc = rfl_ledger_get_filter(w->ledger, &filter);
+
+    if (rc == RFL_NOT_FOUND) {
+        return RFL_OK;
+    }
+
+    if (rc == RFL_OK) {
+        w->check->rows++;
+
+        if (filter.read != head->read || filter.start > head->floor) {
+            fault(w->check, "ledger/meta", "sources: the filter is not that "
+                  "of the rows");
+        }
+
+        rc = rfl_ledger_load_filter(w->ledger, &filter, table);
+    }
+
+    if (rc == RFL_DAMAGED || rc == RFL_BAD_VERSION) {
+        fault(w->check, "ledger/meta", "sources: the filter %s",
+              rc == RFL_BAD_VERSION ? "was written by another version"
+                                    : "makes no sense");
+        return RFL_OK;
+    }
 
     return rc;
 }

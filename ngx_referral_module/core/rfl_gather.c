@@ -75,6 +75,8 @@ static void rfl_gather_look(rfl_gather_t *g, const rfl_runtime_t *rt,
 static rfl_rc_t rfl_gather_load(rfl_gather_t *g, const rfl_runtime_t *rt,
     rfl_ledger_t *ledger, rfl_error_t *err);
 static rfl_rc_t rfl_gather_load_rows(rfl_gather_t *g, rfl_ledger_t *ledger);
+static int rfl_gather_get_filter(const rfl_gather_t *g, rfl_ledger_t *ledger,
+    rfl_ledger_filter_t *filter);
 static void rfl_gather_write_all(rfl_gather_t *g);
 static void rfl_gather_files(rfl_gather_t *g, const rfl_runtime_t *rt,
     rfl_ledger_t *ledger);
@@ -504,14 +506,19 @@ rfl_gather_load(rfl_gather_t *g, const rfl_runtime_t *rt,
 }
 
 
-/* A row that makes no sense is left out; its place is written over. */
+/*
+ * A row that makes no sense is left out; its place is written over.  What it
+ * had nobody knows: no more than was ever read.
+ */
 
 static rfl_rc_t
 rfl_gather_load_rows(rfl_gather_t *g, rfl_ledger_t *ledger)
 {
-    uint32_t      number;
-    rfl_rc_t      rc;
-    rfl_sources_entry_t  source;
+    int                   has_filter;
+    uint32_t              number;
+    rfl_rc_t              rc;
+    rfl_sources_entry_t   source;
+    rfl_ledger_filter_t   filter;
 
     rc = rfl_ledger_get_sources(ledger, &g->head);
 
@@ -520,6 +527,12 @@ rfl_gather_load_rows(rfl_gather_t *g, rfl_ledger_t *ledger)
 
     } else if (rc != RFL_OK) {
         return rc;
+    }
+
+    has_filter = rfl_gather_get_filter(g, ledger, &filter);
+
+    if (has_filter) {
+        rfl_sources_set_secret(g->table, &filter.secret);
     }
 
     for (number = 0; number < rfl_sources_max(g->table); number++) {
@@ -531,17 +544,37 @@ rfl_gather_load_rows(rfl_gather_t *g, rfl_ledger_t *ledger)
             break;
         }
 
-        if (rc == RFL_OK) {
-            (void) rfl_sources_load(g->table, number, &source);
-
-        } else if (rc != RFL_DAMAGED) {
+        if (rc != RFL_OK && rc != RFL_DAMAGED) {
             return rc;
+        }
+
+        if (rc == RFL_DAMAGED
+            || rfl_sources_load(g->table, number, &source) != RFL_OK)
+        {
+            g->head.floor = g->head.read;
+            has_filter = 0;
         }
     }
 
     rfl_sources_loaded(g->table, g->head.floor);
 
+    if (has_filter) {
+        (void) rfl_ledger_load_filter(ledger, &filter, g->table);
+    }
+
     return RFL_OK;
+}
+
+
+/* Without one of these very rows the table begins another. */
+
+static int
+rfl_gather_get_filter(const rfl_gather_t *g, rfl_ledger_t *ledger,
+    rfl_ledger_filter_t *filter)
+{
+    return rfl_ledger_get_filter(ledger, filter) == RFL_OK
+           && filter->read == g->head.read
+           && filter->start <= g->head.floor;
 }
 
 
@@ -907,4 +940,20 @@ rfl_gather_give_back(rfl_gather_t *g, rfl_rc_t rc)
     g->changed = 1;
 
     (void) pthread_mutex_unlock(&g->mutex);
+}
+
+
+int
+rfl_gather_has_filter(rfl_gather_t *g, rfl_ledger_t *ledger)
+{
+    return g->loaded && !g->refused && !g->changed
+           && memcmp(rfl_ledger_uuid(ledger), g->uuid, 16) == 0
+           && rfl_sources_has_filter(g->table);
+}
+
+
+rfl_rc_t
+rfl_gather_put_filter(rfl_gather_t *g, rfl_ledger_t *ledger, rfl_error_t *err)
+{
+    return rfl_ledger_put_filter(ledger, g->table, g->head.read, err);
 }

@@ -82,5 +82,15 @@ void rfl_gather_renew(rfl_gather_t *g);
 rfl_ledger_batch_t *rfl_gather_take(rfl_gather_t *g);
 void rfl_gather_give_back(rfl_gather_t *g, rfl_rc_t rc);
 
+/*
+ * Behind stop, when all that was taken is stored or stored by this write
+ * transaction: what the table knows of those it forgot, for the next process.
+ * has: there is such.
+ */
+
+int rfl_gather_has_filter(rfl_gather_t *g, rfl_ledger_t *ledger);
+rfl_rc_t rfl_gather_put_filter(rfl_gather_t *g, rfl_ledger_t *ledger,
+    rfl_error_t *err);
+
 
 #endif /* RFL_GATHER_H */

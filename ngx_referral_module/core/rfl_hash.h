@@ -20,7 +20,8 @@ rfl_hash_t rfl_hash(const void *data, size_t len);
 
 /*
  * For tables in memory whose keys strangers choose: the values of a secret
- * mean nothing to any other process, and must not be stored.
+ * mean nothing to any other process, and must not be stored, but with the
+ * secret and where nobody else reads it.
  */
 
 #define RFL_HASH_SECRET  192

@@ -717,11 +717,15 @@ rfl_keeper_gather(rfl_keeper_t *k)
 }
 
 
-/* What was not stored with the cells: others count there still. */
+/*
+ * What was not stored with the cells, as others count there still; and what no
+ * flush stores.
+ */
 
 static void
 rfl_keeper_last_sources(rfl_keeper_t *k)
 {
+    int                  has_filter;
     rfl_rc_t             rc;
     rfl_ledger_batch_t  *batch;
 
@@ -732,14 +736,23 @@ rfl_keeper_last_sources(rfl_keeper_t *k)
     }
 
     batch = rfl_gather_take(k->gather);
-    if (batch == NULL) {
+    has_filter = rfl_gather_has_filter(k->gather, k->ledger);
+
+    if (batch == NULL && !has_filter) {
         return;
     }
 
     rc = rfl_store_begin(rfl_ledger_store(k->ledger), 1, NULL);
 
     if (rc == RFL_OK) {
-        rc = rfl_ledger_put_sources(k->ledger, batch, NULL);
+
+        if (batch != NULL) {
+            rc = rfl_ledger_put_sources(k->ledger, batch, NULL);
+        }
+
+        if (rc == RFL_OK && has_filter) {
+            rc = rfl_gather_put_filter(k->gather, k->ledger, NULL);
+        }
 
         if (rc == RFL_OK) {
             rc = rfl_store_commit(rfl_ledger_store(k->ledger), NULL);
@@ -748,7 +761,9 @@ rfl_keeper_last_sources(rfl_keeper_t *k)
         rfl_ledger_end(k->ledger);
     }
 
-    rfl_gather_give_back(k->gather, rc);
+    if (batch != NULL) {
+        rfl_gather_give_back(k->gather, rc);
+    }
 }
 
 

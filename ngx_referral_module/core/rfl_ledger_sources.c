@@ -9,19 +9,33 @@
 
 
 #define RFL_LEDGER_SOURCES_VERSION  1
+#define RFL_LEDGER_FILTER_VERSION   1
 
 #define RFL_LEDGER_SOURCES_KEY   "sources"
 #define RFL_LEDGER_SOURCE_KEY    "source/"
 #define RFL_LEDGER_RING_KEY      "source-ring/"
+#define RFL_LEDGER_FILTER_KEY    "sources-filter"
+#define RFL_LEDGER_CHUNK_KEY     "source-filter/"
 
 #define RFL_LEDGER_SOURCES_NUMS  6
 #define RFL_LEDGER_KEY_MAX       (sizeof(RFL_LEDGER_RING_KEY) + 8)
+
+_Static_assert(sizeof(RFL_LEDGER_CHUNK_KEY) + 4 <= RFL_LEDGER_KEY_MAX,
+               "a key fits");
 
 
 static rfl_rc_t rfl_ledger_put_head(rfl_ledger_t *l,
     const rfl_ledger_sources_t *head, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_put_ring(rfl_ledger_t *l,
     const rfl_ledger_ring_t *ring, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_drop_filter(rfl_ledger_t *l, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_put_chunks(rfl_ledger_t *l,
+    const rfl_sources_t *table, rfl_buf_t *b, uint32_t *chunks,
+    rfl_error_t *err);
+static rfl_rc_t rfl_ledger_put_filter_head(rfl_ledger_t *l,
+    const rfl_ledger_filter_t *filter, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_load_chunks(rfl_ledger_t *l,
+    rfl_cursor_t *cursor, rfl_sources_t *table, uint32_t *chunks);
 static rfl_rc_t rfl_ledger_drop_rings(rfl_ledger_t *l, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_old_ring(rfl_ledger_t *l, u_char *buf,
     rfl_str_t *key);
@@ -46,6 +60,10 @@ rfl_ledger_put_sources(rfl_ledger_t *l, const rfl_ledger_batch_t *batch,
     store = rfl_ledger_store(l);
 
     rc = rfl_ledger_put_head(l, &batch->head, err);
+
+    if (rc == RFL_OK) {
+        rc = rfl_ledger_drop_filter(l, err);
+    }
 
     for (i = 0, at = 0; rc == RFL_OK && i < batch->nrows; i++) {
         key = rfl_ledger_key(buf, RFL_LEDGER_SOURCE_KEY, batch->numbers[i], 4);
@@ -105,6 +123,218 @@ rfl_ledger_put_ring(rfl_ledger_t *l, const rfl_ledger_ring_t *ring,
                          rfl_ledger_key(buf, RFL_LEDGER_RING_KEY,
                                         ring->file_id, 8),
                          rfl_str(value, (size_t) (p - value)), 0, err);
+}
+
+
+/* The table goes on.  The chunks stay: they will be written over. */
+
+static rfl_rc_t
+rfl_ledger_drop_filter(rfl_ledger_t *l, rfl_error_t *err)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  value;
+
+    rc = rfl_store_get(rfl_ledger_store(l), RFL_LEDGER_META,
+                       rfl_cstr(RFL_LEDGER_FILTER_KEY), &value);
+
+    return rc == RFL_NOT_FOUND
+           ? RFL_OK : rfl_store_del(rfl_ledger_store(l), RFL_LEDGER_META,
+                                    rfl_cstr(RFL_LEDGER_FILTER_KEY), err);
+}
+
+
+rfl_rc_t
+rfl_ledger_put_filter(rfl_ledger_t *l, const rfl_sources_t *table,
+    uint64_t read, rfl_error_t *err)
+{
+    rfl_rc_t             rc;
+    rfl_buf_t            b = rfl_buf_init;
+    rfl_ledger_filter_t  filter;
+
+    filter.read = read;
+    filter.start = rfl_sources_start(table);
+    filter.secret = *rfl_sources_secret(table);
+
+    rc = rfl_ledger_put_chunks(l, table, &b, &filter.chunks, err);
+
+    rfl_buf_free(&b);
+
+    return rc == RFL_OK ? rfl_ledger_put_filter_head(l, &filter, err) : rc;
+}
+
+
+/* One that is all zeroes now may have been stored before. */
+
+static rfl_rc_t
+rfl_ledger_put_chunks(rfl_ledger_t *l, const rfl_sources_t *table,
+    rfl_buf_t *b, uint32_t *chunks, rfl_error_t *err)
+{
+    u_char        buf[RFL_LEDGER_KEY_MAX];
+    uint32_t      i;
+    rfl_rc_t      rc;
+    rfl_str_t     key, old;
+    rfl_store_t  *store;
+
+    store = rfl_ledger_store(l);
+    *chunks = 0;
+
+    for (i = 0; i < RFL_SOURCES_CHUNKS; i++) {
+        key = rfl_ledger_key(buf, RFL_LEDGER_CHUNK_KEY, i, 4);
+
+        b->len = 0;
+        rfl_sources_put_chunk(table, i, b);
+
+        if (b->failed) {
+            return rfl_fail(err, RFL_NO_MEMORY, "no memory");
+        }
+
+        if (b->len != 0) {
+            rc = rfl_store_put(store, RFL_LEDGER_META, key,
+                               rfl_str(b->data, b->len), 0, err);
+            (*chunks)++;
+
+        } else {
+            rc = rfl_store_get(store, RFL_LEDGER_META, key, &old);
+
+            rc = rc == RFL_NOT_FOUND
+                 ? RFL_OK : rfl_store_del(store, RFL_LEDGER_META, key, err);
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_ledger_put_filter_head(rfl_ledger_t *l, const rfl_ledger_filter_t *filter,
+    rfl_error_t *err)
+{
+    u_char  value[1 + 3 * RFL_VARINT_MAX + RFL_HASH_SECRET], *p;
+
+    p = value;
+    *p++ = RFL_LEDGER_FILTER_VERSION;
+
+    p = rfl_varint_put(p, filter->read);
+    p = rfl_varint_put(p, filter->start);
+    p = rfl_varint_put(p, filter->chunks);
+
+    memcpy(p, filter->secret.bytes, RFL_HASH_SECRET);
+    p += RFL_HASH_SECRET;
+
+    return rfl_store_put(rfl_ledger_store(l), RFL_LEDGER_META,
+                         rfl_cstr(RFL_LEDGER_FILTER_KEY),
+                         rfl_str(value, (size_t) (p - value)), 0, err);
+}
+
+
+rfl_rc_t
+rfl_ledger_get_filter(rfl_ledger_t *l, rfl_ledger_filter_t *filter)
+{
+    size_t      i;
+    rfl_rc_t    rc;
+    uint64_t    chunks;
+    uint64_t   *numbers[3];
+    rfl_str_t   value;
+
+    rc = rfl_store_get(rfl_ledger_store(l), RFL_LEDGER_META,
+                       rfl_cstr(RFL_LEDGER_FILTER_KEY), &value);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    if (value.len == 0) {
+        return RFL_DAMAGED;
+    }
+
+    if (value.data[0] != RFL_LEDGER_FILTER_VERSION) {
+        return RFL_BAD_VERSION;
+    }
+
+    value.data++;
+    value.len--;
+
+    numbers[0] = &filter->read;
+    numbers[1] = &filter->start;
+    numbers[2] = &chunks;
+
+    for (i = 0; i < 3; i++) {
+        rc = rfl_varint_get(&value, numbers[i]);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    if (value.len != RFL_HASH_SECRET || chunks > RFL_SOURCES_CHUNKS) {
+        return RFL_DAMAGED;
+    }
+
+    filter->chunks = (uint32_t) chunks;
+    memcpy(filter->secret.bytes, value.data, RFL_HASH_SECRET);
+
+    return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_ledger_load_filter(rfl_ledger_t *l, const rfl_ledger_filter_t *filter,
+    rfl_sources_t *table)
+{
+    uint32_t       chunks;
+    rfl_rc_t       rc;
+    rfl_cursor_t  *cursor;
+
+    chunks = 0;
+
+    rc = rfl_cursor_open(rfl_ledger_store(l), RFL_LEDGER_META, &cursor);
+
+    if (rc == RFL_OK) {
+        rc = rfl_ledger_load_chunks(l, cursor, table, &chunks);
+        rfl_cursor_close(cursor);
+    }
+
+    if (rc == RFL_OK && chunks != filter->chunks) {
+        rc = RFL_DAMAGED;
+    }
+
+    if (rc != RFL_OK) {
+        rfl_sources_drop_filter(table);
+        return rc;
+    }
+
+    rfl_sources_set_start(table, filter->start);
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_ledger_load_chunks(rfl_ledger_t *l, rfl_cursor_t *cursor,
+    rfl_sources_t *table, uint32_t *chunks)
+{
+    u_char     buf[RFL_LEDGER_KEY_MAX];
+    rfl_rc_t   rc;
+    rfl_str_t  found, value;
+
+    for (rc = rfl_cursor_seek(cursor, rfl_ledger_key(buf, RFL_LEDGER_CHUNK_KEY,
+                                                     0, 4), &found, &value);
+         rc == RFL_OK && rfl_ledger_key_is(found, RFL_LEDGER_CHUNK_KEY, 4);
+         rc = rfl_cursor_next(cursor, &found, &value))
+    {
+        rc = rfl_sources_load_chunk(table,
+                               (uint32_t) rfl_ledger_key_number(found, 4),
+                               value);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        (*chunks)++;
+    }
+
+    return rc == RFL_NOT_FOUND ? RFL_OK : rc;
 }
 
 

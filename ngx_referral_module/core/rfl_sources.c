@@ -28,10 +28,18 @@
 #define RFL_SOURCE_VERSION   1
 
 #define RFL_SOURCES_ROWS_MIN 16
-#define RFL_SOURCES_DEPTH    4           /* rows of the filter */
 #define RFL_SOURCES_CELL_MAX UINT16_MAX  /* and above: it does not know */
 
 #define RFL_SOURCES_NONE     UINT32_MAX
+
+/* A chunk's first byte: cells that are not 0, as pairs of distance and number;
+ * or a half byte for each, and numbers of 15 and above behind them. */
+
+#define RFL_SOURCES_SPARSE   1
+#define RFL_SOURCES_DENSE    2
+
+#define RFL_SOURCES_NIBBLES  (RFL_SOURCES_CHUNK / 2)
+#define RFL_SOURCES_NIBBLE   15
 
 
 enum {
@@ -107,6 +115,11 @@ static void rfl_sources_filter_raise(rfl_sources_t *t, rfl_hash_t hash,
     uint64_t n);
 static uint16_t *rfl_sources_cell(const rfl_sources_t *t, rfl_hash_t hash,
     unsigned row);
+static void rfl_sources_put_sparse(const uint16_t *cells, rfl_buf_t *b);
+static void rfl_sources_put_dense(const uint16_t *cells, rfl_buf_t *b);
+static rfl_rc_t rfl_sources_get_sparse(uint16_t *cells, rfl_str_t rest);
+static rfl_rc_t rfl_sources_get_dense(uint16_t *cells, rfl_str_t rest);
+static void rfl_sources_clear_filter(rfl_sources_t *t);
 static void rfl_sources_link_young(rfl_sources_t *t, uint32_t i);
 static void rfl_sources_unlink_young(rfl_sources_t *t, uint32_t i);
 static void rfl_sources_index_add(rfl_sources_t *t, uint32_t i);
@@ -214,8 +227,15 @@ rfl_sources_clear(rfl_sources_t *t)
     memset(t->dirty, 0, t->max);
     memset(t->index, 0, ((size_t) t->index_mask + 1) * sizeof(uint32_t));
 
-    /* memory that was never touched takes none */
+    rfl_sources_clear_filter(t);
+}
 
+
+/* Memory that was never touched takes none. */
+
+static void
+rfl_sources_clear_filter(rfl_sources_t *t)
+{
     if (t->filtered) {
         memset(t->filter, 0, (size_t) RFL_SOURCES_DEPTH * RFL_SOURCES_CELLS
                              * sizeof(uint16_t));
@@ -903,6 +923,222 @@ rfl_sources_loaded(rfl_sources_t *t, uint64_t floor)
             rfl_sources_promote(t, i);
         }
     }
+}
+
+
+int
+rfl_sources_has_filter(const rfl_sources_t *t)
+{
+    return t->filtered;
+}
+
+
+uint64_t
+rfl_sources_start(const rfl_sources_t *t)
+{
+    return t->start;
+}
+
+
+const rfl_hash_secret_t *
+rfl_sources_secret(const rfl_sources_t *t)
+{
+    return &t->secret;
+}
+
+
+void
+rfl_sources_set_secret(rfl_sources_t *t, const rfl_hash_secret_t *secret)
+{
+    t->secret = *secret;
+}
+
+
+void
+rfl_sources_set_start(rfl_sources_t *t, uint64_t start)
+{
+    t->start = start;
+}
+
+
+void
+rfl_sources_drop_filter(rfl_sources_t *t)
+{
+    rfl_sources_clear_filter(t);
+    t->start = t->floor;
+}
+
+
+void
+rfl_sources_put_chunk(const rfl_sources_t *t, uint32_t i, rfl_buf_t *b)
+{
+    size_t           k, used;
+    const uint16_t  *cells;
+
+    cells = &t->filter[(size_t) i * RFL_SOURCES_CHUNK];
+
+    for (k = 0, used = 0; k < RFL_SOURCES_CHUNK; k++) {
+        used += cells[k] != 0;
+    }
+
+    if (used == 0) {
+        return;
+    }
+
+    /* a pair takes two bytes at least */
+
+    if (used < RFL_SOURCES_NIBBLES / 2) {
+        rfl_sources_put_sparse(cells, b);
+
+    } else {
+        rfl_sources_put_dense(cells, b);
+    }
+}
+
+
+static void
+rfl_sources_put_sparse(const uint16_t *cells, rfl_buf_t *b)
+{
+    size_t   k, next;
+    u_char   pair[2 * RFL_VARINT_MAX], *p;
+
+    rfl_buf_char(b, RFL_SOURCES_SPARSE);
+
+    for (k = 0, next = 0; k < RFL_SOURCES_CHUNK; k++) {
+
+        if (cells[k] == 0) {
+            continue;
+        }
+
+        p = rfl_varint_put(pair, k - next);
+        p = rfl_varint_put(p, cells[k]);
+        rfl_buf_add(b, pair, (size_t) (p - pair));
+
+        next = k + 1;
+    }
+}
+
+
+static void
+rfl_sources_put_dense(const uint16_t *cells, rfl_buf_t *b)
+{
+    size_t    k;
+    u_char    number[RFL_VARINT_MAX], pair[2];
+    unsigned  half;
+
+    rfl_buf_char(b, RFL_SOURCES_DENSE);
+
+    for (k = 0; k < RFL_SOURCES_CHUNK; k += 2) {
+
+        for (half = 0; half < 2; half++) {
+            pair[half] = cells[k + half] < RFL_SOURCES_NIBBLE
+                         ? (u_char) cells[k + half] : RFL_SOURCES_NIBBLE;
+        }
+
+        rfl_buf_char(b, (u_char) (pair[0] | pair[1] << 4));
+    }
+
+    for (k = 0; k < RFL_SOURCES_CHUNK; k++) {
+        if (cells[k] >= RFL_SOURCES_NIBBLE) {
+            rfl_buf_add(b, number,
+                        (size_t) (rfl_varint_put(number, cells[k]) - number));
+        }
+    }
+}
+
+
+rfl_rc_t
+rfl_sources_load_chunk(rfl_sources_t *t, uint32_t i, rfl_str_t chunk)
+{
+    uint16_t  *cells;
+    unsigned   form;
+
+    if (i >= RFL_SOURCES_CHUNKS || chunk.len < 2) {
+        return RFL_DAMAGED;
+    }
+
+    cells = &t->filter[(size_t) i * RFL_SOURCES_CHUNK];
+    t->filtered = 1;
+
+    form = *chunk.data++;
+    chunk.len--;
+
+    return form == RFL_SOURCES_SPARSE ? rfl_sources_get_sparse(cells, chunk)
+           : form == RFL_SOURCES_DENSE ? rfl_sources_get_dense(cells, chunk)
+           : RFL_BAD_VERSION;
+}
+
+
+static rfl_rc_t
+rfl_sources_get_sparse(uint16_t *cells, rfl_str_t rest)
+{
+    rfl_rc_t  rc;
+    uint64_t  k, skip, n;
+
+    for (k = 0; rest.len != 0; k++) {
+
+        rc = rfl_varint_get(&rest, &skip);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        rc = rfl_varint_get(&rest, &n);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        if (skip >= RFL_SOURCES_CHUNK || k + skip >= RFL_SOURCES_CHUNK
+            || n == 0 || n > RFL_SOURCES_CELL_MAX)
+        {
+            return RFL_DAMAGED;
+        }
+
+        k += skip;
+        cells[k] = (uint16_t) n;
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+rfl_sources_get_dense(uint16_t *cells, rfl_str_t rest)
+{
+    size_t    k;
+    rfl_rc_t  rc;
+    uint64_t  n;
+
+    if (rest.len < RFL_SOURCES_NIBBLES) {
+        return RFL_DAMAGED;
+    }
+
+    for (k = 0; k < RFL_SOURCES_CHUNK; k += 2) {
+        cells[k] = rest.data[k / 2] & 0x0f;
+        cells[k + 1] = rest.data[k / 2] >> 4;
+    }
+
+    rest.data += RFL_SOURCES_NIBBLES;
+    rest.len -= RFL_SOURCES_NIBBLES;
+
+    for (k = 0; k < RFL_SOURCES_CHUNK; k++) {
+
+        if (cells[k] != RFL_SOURCES_NIBBLE) {
+            continue;
+        }
+
+        rc = rfl_varint_get(&rest, &n);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        if (n < RFL_SOURCES_NIBBLE || n > RFL_SOURCES_CELL_MAX) {
+            return RFL_DAMAGED;
+        }
+
+        cells[k] = (uint16_t) n;
+    }
+
+    return rest.len == 0 ? RFL_OK : RFL_DAMAGED;
 }
 
 

@@ -33,7 +33,8 @@
  * numbers.  The bound: whatever is in no row had floor clicks at most, the most
  * that a row ever had (with its own before) when it was forgotten; and no more
  * than each of its four numbers says, beyond the floor of when the filter
- * began.  The filter is not stored: it begins with a restart.
+ * began (start).  The filter is stored when its process ends, in chunks, with
+ * its secret; a process that could not begins a new one with the floor.
  *
  * Memory: rfl_sources_create() allocates all there will ever be, 9 MiB with
  * 2,000 rows: 8 of it are the filter, which is touched when something is
@@ -45,12 +46,21 @@
 #ifndef RFL_SOURCES_H
 #define RFL_SOURCES_H
 
+#include "rfl_buf.h"
+#include "rfl_hash.h"
 #include "rfl_ring.h"
 
 
 #define RFL_SOURCES_ROWS   2000
 #define RFL_SOURCES_SHOWN  3             /* clicks from which a row is shown */
 #define RFL_SOURCES_CELLS  (1u << 20)    /* of a row of the filter */
+#define RFL_SOURCES_DEPTH  4             /* rows of the filter */
+
+/* The filter in pieces, as it is stored. */
+
+#define RFL_SOURCES_CHUNK   32768        /* cells */
+#define RFL_SOURCES_CHUNKS                                                    \
+    (RFL_SOURCES_DEPTH * RFL_SOURCES_CELLS / RFL_SOURCES_CHUNK)
 
 /* Host and landing, and the marks where they were cut. */
 
@@ -173,6 +183,29 @@ void rfl_sources_clear(rfl_sources_t *t);
 rfl_rc_t rfl_sources_load(rfl_sources_t *t, uint32_t i,
     const rfl_sources_entry_t *source);
 void rfl_sources_loaded(rfl_sources_t *t, uint64_t floor);
+
+
+/*
+ * The filter, for who stores it.  has: something was forgotten, else there is
+ * nothing to be stored.  put: a chunk, behind what b has; nothing of one that
+ * is all zeroes.
+ *
+ * Who reads it sets the secret of an empty table, before any row is loaded;
+ * then, behind rfl_sources_loaded(), loads the chunks that were stored, and
+ * sets start.  A chunk may be RFL_DAMAGED or RFL_BAD_VERSION: without all of
+ * them the filter says too little, and is to be dropped.
+ */
+
+int rfl_sources_has_filter(const rfl_sources_t *t);
+uint64_t rfl_sources_start(const rfl_sources_t *t);
+const rfl_hash_secret_t *rfl_sources_secret(const rfl_sources_t *t);
+void rfl_sources_put_chunk(const rfl_sources_t *t, uint32_t i, rfl_buf_t *b);
+
+void rfl_sources_set_secret(rfl_sources_t *t, const rfl_hash_secret_t *secret);
+rfl_rc_t rfl_sources_load_chunk(rfl_sources_t *t, uint32_t i,
+    rfl_str_t chunk);
+void rfl_sources_set_start(rfl_sources_t *t, uint64_t start);
+void rfl_sources_drop_filter(rfl_sources_t *t);
 
 
 /*

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "rfl_ledger_parts.h"
+#include "rfl_ledger_sources.h"
 
 
 #define MAP_SIZE   ((size_t) 64 << 20)
@@ -81,6 +82,62 @@ count(fixture_t *f, uint32_t id, uint64_t n)
 }
 
 
+/* A table of sources, two rows and a filter, as a keeper leaves it. */
+
+static void
+put_sources(fixture_t *f)
+{
+    u_char               record[RFL_SOURCE_RECORD_MAX];
+    size_t               lengths[2];
+    uint32_t             i, numbers[2];
+    rfl_sources_t       *table;
+    rfl_ledger_batch_t   batch;
+    rfl_sources_entry_t  source;
+
+    memset(&batch, 0, sizeof(rfl_ledger_batch_t));
+    memset(&source, 0, sizeof(rfl_sources_entry_t));
+
+    batch.head.began = NOW;
+    batch.head.read = 5;
+    batch.head.floor = 1;
+    batch.head.rows = RFL_SOURCES_ROWS;
+    batch.head.used = 2;
+    batch.numbers = numbers;
+    batch.lengths = lengths;
+    batch.nrows = 2;
+
+    for (i = 0; i < 2; i++) {
+        source.n[RFL_ENDED_OK] = 2;
+        source.rank = 2;
+        source.first = NOW;
+        source.last = NOW;
+        source.host_len = 1;
+        source.landing_len = 1;
+        source.text[0] = (u_char) ('a' + i);
+        source.text[1] = '/';
+
+        numbers[i] = i;
+        lengths[i] = rfl_source_encode(&source, record);
+        rfl_buf_add(&batch.records, record, lengths[i]);
+    }
+
+    table = rfl_sources_create(16);
+    assert_non_null(table);
+    assert_int_equal(rfl_sources_load_chunk(table, 3,
+                                            rfl_str("\1\7\1", 3)), RFL_OK);
+
+    assert_int_equal(rfl_store_begin(f->store, 1, &f->err), RFL_OK);
+    assert_int_equal(rfl_ledger_put_sources(f->ledger, &batch, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_ledger_put_filter(f->ledger, table, 5, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_store_commit(f->store, &f->err), RFL_OK);
+
+    rfl_sources_free(table);
+    rfl_buf_free(&batch.records);
+}
+
+
 static int
 setup(void **state)
 {
@@ -122,6 +179,8 @@ setup(void **state)
             fail_msg("%s", f->err.text);
         }
     }
+
+    put_sources(f);
 
     *state = f;
 
@@ -266,6 +325,97 @@ meta_of_noise(fixture_t *f)
 {
     damage_put(f->store, RFL_LEDGER_META, rfl_cstr("ledger"),
                rfl_str("\x01", 1));
+}
+
+
+static rfl_str_t
+source_key(const char *name, uint32_t number)
+{
+    size_t  len;
+
+    static u_char  key[32];
+
+    len = strlen(name);
+    memcpy(key, name, len);
+    memset(key + len, 0, 3);
+    key[len + 3] = (u_char) number;
+
+    return rfl_str(key, len + 4);
+}
+
+
+static void
+sources_of_noise(fixture_t *f)
+{
+    damage_put(f->store, RFL_LEDGER_META, rfl_cstr("sources"),
+               rfl_str("\x01", 1));
+}
+
+
+static void
+source_missing(fixture_t *f)
+{
+    damage_del(f->store, RFL_LEDGER_META, source_key("source/", 1));
+}
+
+
+static void
+source_of_noise(fixture_t *f)
+{
+    damage_put(f->store, RFL_LEDGER_META, source_key("source/", 1),
+               rfl_str("\x01", 1));
+}
+
+
+static void
+source_twice(fixture_t *f)
+{
+    rfl_str_t  value;
+
+    value = damage_get(f->store, RFL_LEDGER_META, source_key("source/", 0));
+    damage_put(f->store, RFL_LEDGER_META, source_key("source/", 1), value);
+}
+
+
+static void
+filter_of_noise(fixture_t *f)
+{
+    damage_put(f->store, RFL_LEDGER_META, rfl_cstr("sources-filter"),
+               rfl_str("\x01\x05", 2));
+}
+
+
+static void
+filter_of_another_version(fixture_t *f)
+{
+    damage_put(f->store, RFL_LEDGER_META, rfl_cstr("sources-filter"),
+               rfl_str("\x7f", 1));
+}
+
+
+static void
+filter_of_other_rows(fixture_t *f)
+{
+    rfl_str_t  value;
+
+    value = damage_get(f->store, RFL_LEDGER_META, rfl_cstr("sources-filter"));
+    ((u_char *) value.data)[1] = 4;
+    damage_put(f->store, RFL_LEDGER_META, rfl_cstr("sources-filter"), value);
+}
+
+
+static void
+filter_without_its_chunk(fixture_t *f)
+{
+    damage_del(f->store, RFL_LEDGER_META, source_key("source-filter/", 3));
+}
+
+
+static void
+chunk_of_noise(fixture_t *f)
+{
+    damage_put(f->store, RFL_LEDGER_META, source_key("source-filter/", 3),
+               rfl_str("\x01\x00\x00", 3));
 }
 
 
@@ -497,6 +647,25 @@ static const row_t  rows[] = {
 
     row(no_meta, "ledger/meta: it is missing or makes no sense"),
     row(meta_of_noise, "ledger/meta: it is missing or makes no sense"),
+
+    row(sources_of_noise,
+        "ledger/meta: sources: what is said of the table makes no sense"),
+    row(source_missing,
+        "ledger/meta: sources: it says 2 rows, there are 1"),
+    row(source_of_noise,
+        "ledger/meta: source 1: its row makes no sense"),
+    row(source_twice,
+        "ledger/meta: source 1: another row is of the same source and *"),
+    row(filter_of_noise,
+        "ledger/meta: sources: the filter makes no sense"),
+    row(filter_of_another_version,
+        "ledger/meta: sources: the filter was written by another version"),
+    row(filter_of_other_rows,
+        "ledger/meta: sources: the filter is not that of the rows"),
+    row(filter_without_its_chunk,
+        "ledger/meta: sources: the filter makes no sense"),
+    row(chunk_of_noise,
+        "ledger/meta: sources: the filter makes no sense"),
 
     row(no_file,
         "ledger/zones: there is no counter file 1 of this number",

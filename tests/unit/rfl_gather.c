@@ -5,6 +5,7 @@
  */
 
 #include "rfl_gather.h"
+#include "rfl_ledger_parts.h"
 #include "rfl_view.h"
 #include "site.h"
 
@@ -319,6 +320,211 @@ test_failed_flush(void **state)
     rfl_gather_free(g);
 
     assert_int_equal(clicks_of(f, "a.example"), 60);
+}
+
+
+/* More hosts than the table has rows, each once. */
+
+#define STRANGERS  3000
+
+static void
+flood(fixture_t *f, rfl_gather_t *g)
+{
+    char      host[32];
+    unsigned  n;
+
+    for (n = 0; n < STRANGERS; n++) {
+        (void) snprintf(host, sizeof(host), "f%u.example", n);
+        leave(f, host, 1);
+
+        if (n % 500 == 499) {
+            settle(f, g);
+        }
+    }
+}
+
+
+/* As the keeper does when it leaves. */
+
+static void
+stop_in_order(fixture_t *f, rfl_gather_t *g)
+{
+    rfl_store_t  *s;
+
+    rfl_gather_stop(g);
+    store(f, g, RFL_OK);
+
+    assert_true(rfl_gather_has_filter(g, f->ledger));
+
+    s = rfl_ledger_store(f->ledger);
+
+    assert_int_equal(rfl_store_begin(s, 1, NULL), RFL_OK);
+    assert_int_equal(rfl_gather_put_filter(g, f->ledger, NULL), RFL_OK);
+    assert_int_equal(rfl_store_commit(s, NULL), RFL_OK);
+    rfl_store_end(s);
+
+    rfl_gather_free(g);
+}
+
+
+static uint64_t
+before_of(fixture_t *f, const char *host)
+{
+    uint32_t      number;
+    uint64_t      before;
+    rfl_sources_entry_t  source;
+
+    assert_int_equal(rfl_ledger_begin(f->ledger, NULL), RFL_OK);
+
+    for (number = 0, before = UINT64_MAX;
+         rfl_ledger_next_source(f->ledger, &number, &source) == RFL_OK;
+         number++)
+    {
+        if (rfl_str_eq(rfl_source_host(&source), rfl_cstr(host))) {
+            before = source.before;
+        }
+    }
+
+    rfl_ledger_end(f->ledger);
+
+    assert_true(before != UINT64_MAX);
+
+    return before;
+}
+
+
+/* One click on a new host, in a process that goes on from what is stored. */
+
+static rfl_gather_t *
+go_on(fixture_t *f, const char *host)
+{
+    rfl_gather_t  *g;
+
+    g = start(f);
+    leave(f, host, 1);
+    settle(f, g);
+
+    return g;
+}
+
+
+static void
+put(fixture_t *f, const char *name, uint32_t number, rfl_str_t value)
+{
+    size_t        len;
+    u_char        key[32];
+    rfl_store_t  *s;
+
+    len = strlen(name);
+    memcpy(key, name, len);
+    key[len++] = 0;
+    key[len++] = 0;
+    key[len++] = (u_char) (number >> 8);
+    key[len++] = (u_char) number;
+
+    s = rfl_ledger_store(f->ledger);
+
+    assert_int_equal(rfl_store_begin(s, 1, NULL), RFL_OK);
+    assert_int_equal(rfl_store_put(s, RFL_LEDGER_META, rfl_str(key, len),
+                                   value, 0, NULL), RFL_OK);
+    assert_int_equal(rfl_store_commit(s, NULL), RFL_OK);
+    rfl_store_end(s);
+}
+
+
+static void
+test_filter_is_carried_over(void **state)
+{
+    fixture_t *f = *state;
+
+    uint64_t              floor;
+    rfl_gather_t         *g;
+    rfl_ledger_filter_t   filter;
+
+    g = start(f);
+    flood(f, g);
+    assert_true(head_of(f).floor >= 1);
+    assert_false(head_of(f).missed);
+    stop_in_order(f, g);
+
+    /* what is new is known to be new, what was forgotten to have been there */
+
+    g = go_on(f, "new.example");
+    leave(f, "f0.example", 1);
+    settle(f, g);
+    assert_int_equal(before_of(f, "new.example"), 0);
+    assert_int_equal(before_of(f, "f0.example"), 1);
+    stop_in_order(f, g);
+
+    /* once more, and then it is killed: the filter was that of a time before */
+
+    g = go_on(f, "newer.example");
+    assert_int_equal(before_of(f, "newer.example"), 0);
+
+    assert_int_equal(rfl_ledger_begin(f->ledger, NULL), RFL_OK);
+    assert_int_equal(rfl_ledger_get_filter(f->ledger, &filter),
+                     RFL_NOT_FOUND);
+    rfl_ledger_end(f->ledger);
+
+    rfl_gather_free(g);
+    floor = head_of(f).floor;
+
+    g = go_on(f, "newest.example");
+    assert_int_equal(before_of(f, "newest.example"), floor);
+    rfl_gather_free(g);
+}
+
+
+static void
+test_damaged_filter(void **state)
+{
+    fixture_t *f = *state;
+
+    uint64_t       floor;
+    rfl_gather_t  *g;
+
+    g = start(f);
+    flood(f, g);
+    stop_in_order(f, g);
+
+    put(f, "source-filter/", 7, rfl_str("\1\0", 2));
+    floor = head_of(f).floor;
+    assert_true(floor >= 1);
+
+    g = go_on(f, "new.example");
+    assert_int_equal(before_of(f, "new.example"), floor);
+    flood(f, g);
+    stop_in_order(f, g);
+
+    put(f, "source-filter/", RFL_SOURCES_CHUNKS, rfl_str("\1\0\1", 3));
+    floor = head_of(f).floor;
+
+    g = go_on(f, "newer.example");
+    assert_int_equal(before_of(f, "newer.example"), floor);
+    rfl_gather_free(g);
+}
+
+
+/* Nobody knows what it had: not more than was read. */
+
+static void
+test_damaged_row(void **state)
+{
+    fixture_t *f = *state;
+
+    rfl_gather_t  *g;
+
+    g = start(f);
+    leave(f, "a.example", 30);
+    settle(f, g);
+    rfl_gather_free(g);
+
+    put(f, "source/", 0, rfl_str("\1", 1));
+
+    g = go_on(f, "a.example");
+    assert_int_equal(clicks_of(f, "a.example"), 1);
+    assert_int_equal(before_of(f, "a.example"), 30);
+    rfl_gather_free(g);
 }
 
 
@@ -711,6 +917,10 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failed_flush, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_filter_is_carried_over, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_filter, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_row, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lock_of_a_stranger, setup,
                                         teardown),

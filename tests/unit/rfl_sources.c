@@ -25,6 +25,9 @@ static void set_text(rfl_event_t *event, rfl_str_t source,
     rfl_str_t landing);
 
 
+static void load_filter(rfl_sources_t *copy, const rfl_sources_t *t);
+
+
 static uint64_t  seed = 88172645463325252;
 
 
@@ -479,8 +482,10 @@ check_all(rfl_sources_t *t, const uint64_t *exact)
 }
 
 
+/* As a process leaves it to the next one: with the filter, or killed. */
+
 static rfl_sources_t *
-reload(rfl_sources_t *t, uint32_t rows)
+reload(rfl_sources_t *t, uint32_t rows, int in_order)
 {
     u_char               record[RFL_SOURCE_RECORD_MAX];
     size_t               len;
@@ -491,6 +496,10 @@ reload(rfl_sources_t *t, uint32_t rows)
 
     copy = rfl_sources_create(rows);
     assert_non_null(copy);
+
+    if (in_order) {
+        rfl_sources_set_secret(copy, rfl_sources_secret(t));
+    }
 
     for (i = 0; i < rfl_sources_max(t); i++) {
         row = rfl_sources_get(t, i);
@@ -508,9 +517,40 @@ reload(rfl_sources_t *t, uint32_t rows)
     }
 
     rfl_sources_loaded(copy, rfl_sources_floor(t));
+
+    if (in_order) {
+        load_filter(copy, t);
+    }
+
     rfl_sources_free(t);
 
     return copy;
+}
+
+
+static void
+load_filter(rfl_sources_t *copy, const rfl_sources_t *t)
+{
+    uint32_t   i;
+    rfl_buf_t  b = rfl_buf_init;
+
+    for (i = 0; i < RFL_SOURCES_CHUNKS; i++) {
+        b.len = 0;
+        rfl_sources_put_chunk(t, i, &b);
+        assert_false(b.failed);
+
+        if (b.len != 0) {
+            assert_int_equal(rfl_sources_load_chunk(copy, i,
+                                                    rfl_str(b.data, b.len)),
+                             RFL_OK);
+        }
+    }
+
+    rfl_sources_set_start(copy, rfl_sources_start(t));
+    assert_int_equal(rfl_sources_has_filter(copy),
+                     rfl_sources_has_filter(t));
+
+    rfl_buf_free(&b);
 }
 
 
@@ -544,8 +584,8 @@ test_bounds(void **state)
             if (n % 4000 == 3999) {
                 check_all(t, exact);
 
-                if (round % 2) {
-                    t = reload(t, 16 + 8 * round);
+                if (round % 3) {
+                    t = reload(t, 16 + 8 * round, round % 3 == 1);
                     check_all(t, exact);
                 }
             }
@@ -553,6 +593,209 @@ test_bounds(void **state)
 
         rfl_sources_free(t);
     }
+}
+
+
+/*
+ * A site with more sources than rows, and a restart a day: who comes anew is
+ * known to have come never before, as without restarts, and who was forgotten
+ * is known to have come.  With processes that are killed less is known each
+ * time.
+ */
+
+#define DAYS     12
+#define STRANGERS  3000
+
+static uint64_t
+days(int in_order, unsigned *doubted)
+{
+    char            host[32];
+    unsigned        day, n;
+    uint64_t        floor;
+    rfl_sources_t  *t;
+    const rfl_sources_entry_t  *row;
+
+    t = rfl_sources_create(RFL_SOURCES_ROWS);
+    assert_non_null(t);
+
+    *doubted = 0;
+
+    for (day = 0; day < DAYS; day++) {
+
+        for (n = 0; n < STRANGERS; n++) {
+            (void) snprintf(host, sizeof(host), "d%u-h%u.example", day, n);
+            add(t, host, "/", 200, day * STRANGERS + n);
+            *doubted += find(t, host, "/")->before != 0;
+        }
+
+        t = reload(t, RFL_SOURCES_ROWS, in_order);
+    }
+
+    add(t, "d0-h0.example", "/", 200, DAYS * STRANGERS);
+
+    row = find(t, "d0-h0.example", "/");
+    assert_int_equal(rfl_source_clicks(row), 1);
+    assert_true(row->before >= 1);
+
+    floor = rfl_sources_floor(t);
+
+    rfl_sources_free(t);
+
+    return floor;
+}
+
+
+static void
+test_filter_outlives_a_restart(void **state)
+{
+    unsigned  doubted;
+    uint64_t  floor;
+
+    (void) state;
+
+    floor = days(1, &doubted);
+    assert_true(floor <= 2);
+    assert_true(doubted <= DAYS * STRANGERS / 1000);
+
+    floor = days(0, &doubted);
+    assert_true(floor >= DAYS - 1);
+    assert_true(doubted > DAYS * STRANGERS / 2);
+}
+
+
+/* Both forms of a chunk, and bytes that are none. */
+
+static void
+must_load(rfl_sources_t *t, rfl_str_t chunk, rfl_rc_t wanted)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_sources_load_chunk(t, RFL_SOURCES_CHUNKS - 1, chunk);
+
+    if (rc != wanted) {
+        fail_msg("%u %u ..., %zu bytes: %d", chunk.data[0], chunk.data[1],
+                 chunk.len, rc);
+    }
+
+    if (rc != RFL_OK) {
+        rfl_sources_drop_filter(t);
+        assert_false(rfl_sources_has_filter(t));
+    }
+}
+
+
+#define must_refuse(t, bytes, rc)                                             \
+    must_load(t, rfl_str(bytes, sizeof(bytes) - 1), rc)
+
+static void
+test_chunks(void **state)
+{
+    size_t          i, len;
+    u_char         *sparse;
+    unsigned        n, every, k;
+    rfl_buf_t       a = rfl_buf_init, b = rfl_buf_init;
+    rfl_sources_t  *t, *copy;
+
+    (void) state;
+
+    t = rfl_sources_create(16);
+    copy = rfl_sources_create(16);
+    sparse = malloc(1 + 4 * RFL_SOURCES_CHUNK);
+
+    assert_non_null(t);
+    assert_non_null(copy);
+    assert_non_null(sparse);
+
+    /* each so many cells, of all sizes; the last ones are stored densely */
+
+    for (every = 100; every > 0; every = every * 2 / 3) {
+        len = 0;
+        sparse[len++] = 1;
+
+        for (k = 0, n = 0; k + every <= RFL_SOURCES_CHUNK; k += every, n++) {
+            sparse[len++] = (u_char) (every - 1);
+
+            if (n % 3 == 0) {
+                sparse[len++] = (u_char) (1 + n % 40);
+
+            } else {
+                sparse[len++] = (u_char) (0x80 | n % 0x80);
+                sparse[len++] = (u_char) (1 + n % 0x7f);
+            }
+        }
+
+        rfl_sources_drop_filter(t);
+        rfl_sources_drop_filter(copy);
+
+        must_load(t, rfl_str(sparse, len), RFL_OK);
+
+        a.len = 0;
+        rfl_sources_put_chunk(t, RFL_SOURCES_CHUNKS - 1, &a);
+
+        if (every > 4) {
+            assert_int_equal(a.len, len);
+            assert_memory_equal(a.data, sparse, len);
+
+        } else {
+            assert_int_equal(a.data[0], 2);
+        }
+
+        must_load(copy, rfl_str(a.data, a.len), RFL_OK);
+
+        b.len = 0;
+        rfl_sources_put_chunk(copy, RFL_SOURCES_CHUNKS - 1, &b);
+        assert_int_equal(a.len, b.len);
+        assert_memory_equal(a.data, b.data, a.len);
+
+        /* its neighbours are not touched */
+
+        b.len = 0;
+        rfl_sources_put_chunk(copy, RFL_SOURCES_CHUNKS - 2, &b);
+        assert_int_equal(b.len, 0);
+    }
+
+    /* cut off */
+
+    for (i = 0; i < a.len; i += 1 + i / 3) {
+        must_load(copy, rfl_str(a.data, i), RFL_DAMAGED);
+    }
+
+    must_load(copy, rfl_str(a.data, a.len - 1), RFL_DAMAGED);
+
+    assert_int_equal(rfl_sources_load_chunk(copy, RFL_SOURCES_CHUNKS,
+                                            rfl_str("\1\0\1", 3)),
+                     RFL_DAMAGED);
+
+    must_load(t, rfl_str("\1\0\1", 3), RFL_OK);
+    must_load(t, rfl_str("\1\xff\xff\1\1", 5), RFL_OK);     /* the last */
+    must_refuse(t, "\1\x80\x80\2\1", RFL_DAMAGED);         /* behind it */
+    must_refuse(t, "\1\xff\xff\1\1\0\1", RFL_DAMAGED);
+    must_refuse(t, "\1\0", RFL_DAMAGED);
+    must_refuse(t, "\1\0\0", RFL_DAMAGED);
+    must_refuse(t, "\1\0\x80\x80\4", RFL_DAMAGED);         /* 65536 */
+    must_load(t, rfl_str("\1\0\xff\xff\3", 5), RFL_OK);    /* 65535 */
+    must_refuse(t, "\0\0\1", RFL_BAD_VERSION);
+    must_refuse(t, "\3\0\1", RFL_BAD_VERSION);
+
+    /* of any bytes */
+
+    for (n = 0; n < 2000; n++) {
+        len = 2 + random_number() % 30;
+
+        for (i = 0; i < len; i++) {
+            sparse[i] = (u_char) random_number();
+        }
+
+        sparse[0] = (u_char) (1 + n % 2);
+        (void) rfl_sources_load_chunk(t, n % RFL_SOURCES_CHUNKS,
+                                      rfl_str(sparse, len));
+    }
+
+    rfl_buf_free(&a);
+    rfl_buf_free(&b);
+    free(sparse);
+    rfl_sources_free(t);
+    rfl_sources_free(copy);
 }
 
 
@@ -654,6 +897,8 @@ main(void)
         cmocka_unit_test(test_persistent),
         cmocka_unit_test(test_greedy_owner),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_filter_outlives_a_restart),
+        cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_dirty)
     };
