@@ -70,8 +70,14 @@ fuzz_put_sources(rfl_ledger_t *l, uint64_t now)
     size_t               lengths[VISITS];
     rfl_event_t          event;
     rfl_error_t          err;
+    rfl_sources_t       *table;
     rfl_ledger_batch_t   batch;
     rfl_sources_entry_t  source;
+
+    table = rfl_sources_create(16);
+    fuzz_check(table != NULL);
+    fuzz_check(rfl_sources_load_chunk(table, 9, rfl_str("\1\5\2", 3))
+               == RFL_OK);
 
     memset(&batch, 0, sizeof(rfl_ledger_batch_t));
     batch.numbers = numbers;
@@ -101,9 +107,12 @@ fuzz_put_sources(rfl_ledger_t *l, uint64_t now)
 
     fuzz_check(rfl_store_begin(rfl_ledger_store(l), 1, &err) == RFL_OK);
     fuzz_check(rfl_ledger_put_sources(l, &batch, &err) == RFL_OK);
+    fuzz_check(rfl_ledger_put_filter(l, table, batch.head.read, &err)
+               == RFL_OK);
     fuzz_check(rfl_store_commit(rfl_ledger_store(l), &err) == RFL_OK);
 
     rfl_buf_free(&batch.records);
+    rfl_sources_free(table);
 }
 
 

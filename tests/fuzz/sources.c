@@ -2,8 +2,9 @@
  * The table of sources that strangers fill, against one that forgets nothing:
  * no row has clicks of another, what is told of its earlier ones bounds them,
  * and so does the floor of what is in no row; all that still after it was
- * stored and loaded.  Records that somebody has written are damaged, or read
- * and written again as they were.
+ * stored and loaded, with its filter or without.  Records that somebody has
+ * written are damaged, or read and written again as they were; and so is a
+ * chunk of the filter.
  *
  * Input: a byte; an odd one, then a record; else one for the room, and visits
  * of three bytes each: who, where, how often.
@@ -23,11 +24,15 @@
 
 
 static void check_record(rfl_str_t record);
+static void check_chunk(rfl_str_t chunk);
 static void check_table(fuzz_input_t *in);
 static void visit(unsigned name, unsigned often, unsigned how);
 static int make(unsigned name, unsigned how, rfl_sources_entry_t *source);
 static void check_rows(void);
-static void store_and_load(void);
+static void store_and_load(int in_order);
+static void put_filter(rfl_buf_t *b, size_t *lengths);
+static void load_filter(const rfl_buf_t *b, const size_t *lengths);
+static void use_table(uint32_t rows);
 
 
 static rfl_sources_t  *tables[ROWS_MAX + 1], *table;
@@ -44,6 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (fuzz_byte(&in) & 1) {
         check_record(fuzz_rest(&in));
+        check_chunk(fuzz_rest(&in));
 
     } else {
         check_table(&in);
@@ -100,13 +106,8 @@ check_record(rfl_str_t record)
 
 
 static void
-check_table(fuzz_input_t *in)
+use_table(uint32_t rows)
 {
-    unsigned  who, where, how;
-    uint32_t  rows;
-
-    rows = 16 + fuzz_byte(in) % 3 * 16;
-
     if (tables[rows] == NULL) {
         tables[rows] = rfl_sources_create(rows);
         fuzz_check(tables[rows] != NULL);
@@ -114,6 +115,49 @@ check_table(fuzz_input_t *in)
 
     table = tables[rows];
     rfl_sources_clear(table);
+}
+
+
+/* What is read is written so that it reads the same. */
+
+static void
+check_chunk(rfl_str_t chunk)
+{
+    rfl_rc_t   rc;
+    rfl_buf_t  once = rfl_buf_init, twice = rfl_buf_init;
+
+    use_table(16);
+
+    rc = rfl_sources_load_chunk(table, 1, chunk);
+    fuzz_check(rc == RFL_OK || rc == RFL_DAMAGED || rc == RFL_BAD_VERSION);
+
+    if (rc == RFL_OK) {
+        rfl_sources_put_chunk(table, 1, &once);
+        rfl_sources_drop_filter(table);
+
+        fuzz_check(rfl_sources_load_chunk(table, 1,
+                                          rfl_str(once.data, once.len))
+                   == RFL_OK);
+        rfl_sources_put_chunk(table, 1, &twice);
+
+        fuzz_check(once.len == twice.len
+                   && memcmp(once.data, twice.data, once.len) == 0);
+    }
+
+    rfl_sources_drop_filter(table);
+    rfl_buf_free(&once);
+    rfl_buf_free(&twice);
+}
+
+
+static void
+check_table(fuzz_input_t *in)
+{
+    unsigned  who, where, how;
+    uint32_t  rows;
+
+    rows = 16 + fuzz_byte(in) % 3 * 16;
+    use_table(rows);
 
     memset(exact, 0, sizeof(exact));
     now = NOW;
@@ -124,7 +168,7 @@ check_table(fuzz_input_t *in)
         how = fuzz_byte(in);
 
         if (who == 0xff) {
-            store_and_load();
+            store_and_load(where & 1);
 
         } else if (who == 0xfe) {        /* a crowd that comes once each */
 
@@ -229,14 +273,16 @@ check_rows(void)
 }
 
 
-/* As the ledger would have it. */
+/* As the ledger would have it; in_order: with what was forgotten. */
 
 static void
-store_and_load(void)
+store_and_load(int in_order)
 {
     size_t                      lengths[ROWS_MAX];
     uint32_t                    i, rows;
-    uint64_t                    floor;
+    uint64_t                    floor, start;
+    rfl_buf_t                   chunks = rfl_buf_init;
+    static size_t               of_chunks[RFL_SOURCES_CHUNKS];
     const rfl_sources_entry_t  *row;
     rfl_sources_entry_t         source;
     static u_char               records[ROWS_MAX][RFL_SOURCE_RECORD_MAX];
@@ -249,8 +295,16 @@ store_and_load(void)
         lengths[i] = row != NULL ? rfl_source_encode(row, records[i]) : 0;
     }
 
+    start = rfl_sources_start(table);
+    in_order = in_order && rfl_sources_has_filter(table);
+
+    if (in_order) {
+        put_filter(&chunks, of_chunks);
+    }
+
     rfl_sources_clear(table);
     fuzz_check(rfl_sources_used(table) == 0);
+    fuzz_check(!rfl_sources_has_filter(table));
 
     for (i = 0; i < rows; i++) {
 
@@ -264,4 +318,43 @@ store_and_load(void)
     }
 
     rfl_sources_loaded(table, floor);
+
+    if (in_order) {
+        load_filter(&chunks, of_chunks);
+        rfl_sources_set_start(table, start);
+    }
+
+    rfl_buf_free(&chunks);
+}
+
+
+static void
+put_filter(rfl_buf_t *b, size_t *lengths)
+{
+    size_t    len;
+    uint32_t  i;
+
+    for (i = 0; i < RFL_SOURCES_CHUNKS; i++) {
+        len = b->len;
+        rfl_sources_put_chunk(table, i, b);
+        fuzz_check(!b->failed);
+        lengths[i] = b->len - len;
+    }
+}
+
+
+static void
+load_filter(const rfl_buf_t *b, const size_t *lengths)
+{
+    size_t    at;
+    uint32_t  i;
+
+    for (i = 0, at = 0; i < RFL_SOURCES_CHUNKS; at += lengths[i++]) {
+        if (lengths[i] != 0) {
+            fuzz_check(rfl_sources_load_chunk(table, i,
+                                              rfl_str(b->data + at,
+                                                      lengths[i]))
+                       == RFL_OK);
+        }
+    }
 }
