@@ -4,7 +4,8 @@
  * shares nothing with it but the list of tracking parameters.
  *
  * Input: a URL, which is taken for a host and for a request's target, too; on a
- * second line the name of an argument that is left out.
+ * second line the name of an argument that is left out; then bytes, each a
+ * limit.
  */
 
 #include "fuzz.h"
@@ -25,18 +26,36 @@ typedef struct {
 } text_t;
 
 
-static void check_url(rfl_str_t text, const rfl_names_t *without);
-static void check_same_surt(const char *of);
+/* What the rules make of a path and a query. */
+
+typedef struct {
+    text_t    text;
+    size_t    path_len;
+    unsigned  path_cut:1;                /* rule 10 */
+    unsigned  query_cut:1;
+} landing_t;
+
+
+static void check_url(rfl_str_t text, const rfl_names_t *without,
+    rfl_str_t limits);
 static void check_host(rfl_str_t text);
-static void check_target(rfl_str_t text, const rfl_names_t *without);
+static void check_target(rfl_str_t text, const rfl_names_t *without,
+    rfl_str_t limits);
+static void check_surt(const rfl_url_t *url, const rfl_url_t *slow,
+    size_t limit);
+static void check_landings(const rfl_url_t *url, const rfl_url_t *slow,
+    const rfl_names_t *without, rfl_str_t limits);
 static void check_landing(const rfl_url_t *url, const rfl_url_t *slow,
-    const rfl_names_t *without);
+    const rfl_names_t *without, size_t limit);
 static void check_same_url(const rfl_url_t *url, const rfl_url_t *slow);
 static void check_same(const char *of, rfl_str_t text, rfl_str_t wanted);
 static void naive_host(rfl_str_t host, text_t *t);
-static int naive_path(rfl_str_t path, text_t *t);
-static int naive_query(rfl_str_t query, const rfl_names_t *without,
-    text_t *t);
+static int naive_landing(const rfl_url_t *url, const rfl_names_t *without,
+    landing_t *landing);
+static int naive_path(rfl_str_t path, landing_t *landing);
+static void naive_query(rfl_str_t query, const rfl_names_t *without,
+    landing_t *landing);
+static size_t naive_cut(const landing_t *landing, size_t limit);
 static void naive_encode(rfl_str_t text, text_t *t);
 static int hex(rfl_str_t text, size_t at);
 static int is_unreserved(unsigned c);
@@ -47,12 +66,13 @@ static void add_escape(text_t *t, unsigned c);
 static rfl_surt_t  surt, slow_surt;
 static u_char     *out, *slow_out, *host_out;
 static text_t      encoded, naive;
+static landing_t   rules;
 
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    rfl_str_t     text, name;
+    rfl_str_t     text, name, limits;
     rfl_names_t   without;
     fuzz_input_t  in;
 
@@ -68,13 +88,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     in = fuzz_input(data, size);
     text = fuzz_line(&in);
     name = fuzz_line(&in);
+    limits = fuzz_rest(&in);
 
     without.names = &name;
     without.n = 1;
 
-    check_url(text, name.len != 0 ? &without : NULL);
+    check_url(text, name.len != 0 ? &without : NULL, limits);
     check_host(text);
-    check_target(text, name.len != 0 ? &without : NULL);
+    check_target(text, name.len != 0 ? &without : NULL, limits);
 
     fuzz_free();
 
@@ -83,9 +104,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 
 static void
-check_url(rfl_str_t text, const rfl_names_t *without)
+check_url(rfl_str_t text, const rfl_names_t *without, rfl_str_t limits)
 {
-    size_t       limit, whole;
+    size_t       i;
     rfl_rc_t     rc;
     rfl_url_t    url, slow;
     const char  *why, *slow_why;
@@ -102,46 +123,65 @@ check_url(rfl_str_t text, const rfl_names_t *without)
     }
 
     check_same_url(&url, &slow);
+    check_surt(&url, &slow, SIZE_MAX);
 
-    rfl_surt(&url, &surt);
-    bytes_surt(&slow, &slow_surt);
-
-    check_same_surt("a URL");
-
-    whole = surt.len;
-
-    for (limit = whole / 2; limit <= whole; limit += whole / 2) {
-        rfl_surt_begin(&url, &surt);
-        rfl_surt_finish(&url, limit, &surt);
-        bytes_surt_begin(&slow, &slow_surt);
-        bytes_surt_finish(&slow, limit, &slow_surt);
-
-        check_same_surt("a URL that is cut");
+    for (i = 0; i < limits.len; i++) {
+        check_surt(&url, &slow, limits.data[i]);
     }
 
-    if (url.scheme == RFL_SCHEME_ANDROID_APP) {
-        return;
+    if (url.scheme != RFL_SCHEME_ANDROID_APP) {
+        check_landings(&url, &slow, without, limits);
     }
-
-    if (url.host_kind == RFL_HOST_NAME) {
-        naive_host(url.host, &naive);
-        check_same("a host", rfl_str(surt.buf, surt.host_len),
-                   rfl_str(naive.data, naive.len));
-    }
-
-    check_landing(&url, &slow, without);
 }
 
 
 static void
-check_same_surt(const char *of)
+check_surt(const rfl_url_t *url, const rfl_url_t *slow, size_t limit)
 {
-    check_same(of, rfl_str(surt.buf, surt.len),
+    size_t     len;
+    rfl_str_t  host;
+
+    rfl_surt_begin(url, &surt);
+    rfl_surt_finish(url, limit, &surt);
+
+    bytes_surt_begin(slow, &slow_surt);
+    bytes_surt_finish(slow, limit, &slow_surt);
+
+    check_same("a URL", rfl_str(surt.buf, surt.len),
                rfl_str(slow_surt.buf, slow_surt.len));
     fuzz_check(surt.host_len == slow_surt.host_len);
     fuzz_check(surt.path_start == slow_surt.path_start);
     fuzz_check(surt.path_len == slow_surt.path_len);
     fuzz_check(surt.is_cut == slow_surt.is_cut);
+
+    if (url->scheme == RFL_SCHEME_ANDROID_APP) {
+        return;
+    }
+
+    host = rfl_str(surt.buf, surt.host_len);
+
+    if (url->host_kind == RFL_HOST_NAME) {
+        naive_host(url->host, &naive);
+        check_same("a host", host, rfl_str(naive.data, naive.len));
+    }
+
+    if (!naive_landing(url, NULL, &rules)) {
+        return;
+    }
+
+    /* of the whole, or no more than its path's first slash */
+
+    limit = limit == SIZE_MAX ? SIZE_MAX
+            : limit > host.len + 1 ? limit - host.len - 1 : 0;
+    len = naive_cut(&rules, limit);
+
+    check_same("a SURT", rfl_str(surt.buf + surt.path_start,
+                                 surt.len - surt.path_start),
+               rfl_str(rules.text.data, len));
+    fuzz_check(surt.is_cut == (rules.path_cut || rules.query_cut
+                               || rules.text.len > limit));
+    fuzz_check(surt.path_len == (len < rules.path_len ? len
+                                                      : rules.path_len));
 }
 
 
@@ -170,7 +210,7 @@ check_host(rfl_str_t text)
 
 
 static void
-check_target(rfl_str_t text, const rfl_names_t *without)
+check_target(rfl_str_t text, const rfl_names_t *without, rfl_str_t limits)
 {
     rfl_url_t  url, slow;
 
@@ -182,56 +222,77 @@ check_target(rfl_str_t text, const rfl_names_t *without)
     check_same("the path alone", rfl_url_target_path(text), url.path);
     check_same("the path alone", bytes_url_target_path(text), url.path);
 
-    check_landing(&url, &slow, without);
+    check_landings(&url, &slow, without, limits);
 }
 
 
-/* Path and query, by rules 5 to 10. */
+/* Path and query, by rules 5 to 11, and where the limit is met exactly. */
+
+static void
+check_landings(const rfl_url_t *url, const rfl_url_t *slow,
+    const rfl_names_t *without, rfl_str_t limits)
+{
+    size_t  i, path_len, len;
+
+    check_landing(url, slow, without, SIZE_MAX);
+
+    for (i = 0; i < limits.len; i++) {
+        check_landing(url, slow, without, limits.data[i]);
+    }
+
+    if (rfl_surt_landing(url, without, SIZE_MAX, out, &path_len, &len)
+        != RFL_OK)
+    {
+        return;
+    }
+
+    check_landing(url, slow, without, len);
+    check_landing(url, slow, without, len - 1);
+    check_landing(url, slow, without, path_len);
+    check_landing(url, slow, without, path_len - 1);
+}
+
 
 static void
 check_landing(const rfl_url_t *url, const rfl_url_t *slow,
-    const rfl_names_t *without)
+    const rfl_names_t *without, size_t limit)
 {
-    int       path_is_whole, is_whole;
-    size_t    path_len, len, slow_path_len, slow_len, naive_path_len;
+    size_t    path_len, len, slow_path_len, slow_len;
     rfl_rc_t  rc;
 
-    rc = rfl_surt_landing(url, without, SIZE_MAX, out, &path_len, &len);
+    path_len = 0;
+    slow_path_len = 0;
 
-    fuzz_check(bytes_surt_landing(slow, without, SIZE_MAX, slow_out,
+    rc = rfl_surt_landing(url, without, limit, out, &path_len, &len);
+
+    fuzz_check(bytes_surt_landing(slow, without, limit, slow_out,
                                   &slow_path_len, &slow_len)
                == rc);
     fuzz_check(path_len == slow_path_len);
 
-    if (rc == RFL_OK) {
-        fuzz_check(len <= RFL_SURT_MAX && len == slow_len);
+    if (rc != RFL_OK) {
+        len = path_len;
+        slow_len = path_len;
     }
+
+    fuzz_check(len <= limit && len <= RFL_SURT_MAX);
+    check_same("a landing", rfl_str(out, len), rfl_str(slow_out, slow_len));
 
     if (url->path.len + url->query.len > RFL_URL_MAX) {
         fuzz_check(rc == RFL_FULL && path_len == 0);
         return;
     }
 
-    naive.len = 0;
-    path_is_whole = naive_path(url->path, &naive);
-
-    if (path_is_whole < 0) {
+    if (!naive_landing(url, without, &rules)) {
         return;
     }
 
-    naive_path_len = naive.len;
-    is_whole = path_is_whole && naive_query(url->query, without, &naive);
-
-    fuzz_check((rc == RFL_OK) == is_whole);
-    fuzz_check(path_len == (path_is_whole ? naive_path_len : 0));
-
-    if (rc != RFL_OK) {
-        len = path_len;
-        naive.len = path_len;
-    }
-
-    check_same("a landing", rfl_str(out, len), rfl_str(slow_out, len));
-    check_same("a landing", rfl_str(out, len), rfl_str(naive.data, naive.len));
+    fuzz_check((rc == RFL_FULL) == (rules.path_cut || rules.query_cut
+                                    || rules.text.len > limit));
+    fuzz_check(path_len == (rules.path_cut || rules.path_len > limit
+                            ? 0 : rules.path_len));
+    check_same("a landing", rfl_str(out, len), rfl_str(rules.text.data, len));
+    fuzz_check(rc != RFL_OK || len == rules.text.len);
 }
 
 
@@ -310,13 +371,32 @@ naive_host(rfl_str_t host, text_t *t)
 }
 
 
-/*
- * Rules 5 to 7, and 10: RFC 3986, 5.2.4, with segments on a stack.  0: too many
- * begin with a dot; -1: it is not known.
- */
+static int
+naive_landing(const rfl_url_t *url, const rfl_names_t *without,
+    landing_t *landing)
+{
+    landing->text.len = 0;
+    landing->path_cut = 0;
+    landing->query_cut = 0;
+
+    if (!naive_path(url->path, landing)) {
+        return 0;
+    }
+
+    landing->path_len = landing->text.len;
+
+    if (!landing->path_cut) {
+        naive_query(url->query, without, landing);
+    }
+
+    return 1;
+}
+
+
+/* Rules 5 to 7 and 10: RFC 3986, 5.2.4, with segments on a stack. */
 
 static int
-naive_path(rfl_str_t path, text_t *t)
+naive_path(rfl_str_t path, landing_t *landing)
 {
     size_t            i, n, start, end, dots;
     rfl_str_t         segment;
@@ -345,11 +425,16 @@ naive_path(rfl_str_t path, text_t *t)
         } else if (!rfl_str_eq(segment, rfl_cstr("."))) {
 
             if (n == SEGMENTS) {
-                return -1;
+                return 0;
             }
 
             segments[n++] = segment;
         }
+    }
+
+    if (dots > RFL_SURT_DROPPED_MAX) {
+        landing->path_cut = 1;
+        n = 0;
     }
 
     /* what is empty at the end is a slash that is dropped */
@@ -359,38 +444,39 @@ naive_path(rfl_str_t path, text_t *t)
     }
 
     for (i = 0; i < n; i++) {
-        add(t, '/');
+        add(&landing->text, '/');
 
         for (start = 0; start < segments[i].len; start++) {
-            add(t, segments[i].data[start]);
+            add(&landing->text, segments[i].data[start]);
         }
     }
 
     if (n == 0) {
-        add(t, '/');
+        add(&landing->text, '/');
     }
 
-    return dots <= RFL_SURT_DROPPED_MAX;
+    return 1;
 }
 
 
-/* Rules 5 and 8 to 10.  0: too much is left out. */
+/* Rules 5 and 8 to 10. */
 
-static int
-naive_query(rfl_str_t query, const rfl_names_t *without, text_t *t)
+static void
+naive_query(rfl_str_t query, const rfl_names_t *without, landing_t *landing)
 {
-    size_t     i, start, end, before, dropped;
+    size_t     i, start, end, dropped;
+    text_t    *t;
     rfl_str_t  name;
 
     if (query.len == 0) {
-        return 1;
+        return;
     }
 
-    dropped = 0;
     encoded.len = 0;
     naive_encode(query, &encoded);
 
-    before = t->len;
+    t = &landing->text;
+    dropped = 0;
 
     for (start = 0; start <= encoded.len; start = end + 1) {
 
@@ -413,14 +499,40 @@ naive_query(rfl_str_t query, const rfl_names_t *without, text_t *t)
             continue;
         }
 
-        add(t, t->len == before ? '?' : '&');
+        add(t, t->len == landing->path_len ? '?' : '&');
 
         for (i = start; i < end; i++) {
             add(t, encoded.data[i]);
         }
     }
 
-    return dropped <= RFL_SURT_DROPPED_MAX;
+    if (dropped > RFL_SURT_DROPPED_MAX) {
+        landing->query_cut = 1;
+        t->len = landing->path_len;
+    }
+}
+
+
+/* Rule 11: how much of it is within the limit. */
+
+static size_t
+naive_cut(const landing_t *landing, size_t limit)
+{
+    size_t  len;
+
+    if (landing->text.len <= limit) {
+        return landing->text.len;
+    }
+
+    if (landing->path_len <= limit) {
+        return landing->path_len;
+    }
+
+    for (len = limit; len > 1 && landing->text.data[len] != '/'; len--) {
+        /* to the end of a segment */
+    }
+
+    return len > 1 ? len : 1;
 }
 
 
