@@ -67,7 +67,7 @@ my $metrics;
 
 ok(wait_until(sub {
     $metrics = $t->get('/status/metrics')->{body};
-    return $metrics =~ /referral_link_states/ && $metrics =~ /errors_4xx/
+    return $metrics =~ /^referral_link_states\{/m && $metrics =~ /errors_4xx/
            && $metrics =~ /referral_flush_age_seconds\{/;
 }, 30), 'there is something to alert of');
 
