@@ -292,8 +292,11 @@ SKIP: {
                   my $asked = $backend->accept;
 
                   $c->send(taken_back(1));
+
+                  # not before: a backend that is gone would be a 502
+                  wait_until(sub { $t->read_file('v.log') =~ m{/slow 499} },
+                             30);
                   close $asked;
-                  wait_until(sub { $t->read_file('v.log') =~ m{/slow 499} }, 5);
                   $c->close;
               }), { matched => 1, exact => 1, other => 1 },
               'HTTP/2: a stream that is cancelled (499)');

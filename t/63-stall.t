@@ -14,21 +14,22 @@ use Time::HiRes qw(sleep time);
 
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(summary);
-use Referral::Test qw(wait_until);
+use Referral::Test qw(wait_until SLOWER);
 
 
 use constant {
     LINKS => 100_000,
     ROUNDS => 3,
     ATTEMPTS => 5,
-    IDLE => 1.5,                 # seconds
+    IDLE => 1.5 * SLOWER,        # seconds
     FSYNC => 250,                # milliseconds
-    LIMIT => 2,                  # milliseconds
+    LIMIT => 2 * SLOWER,         # milliseconds
+    LEAST => 2000 / SLOWER,      # requests that make a figure
     REQUEST => 256,              # bytes
 };
 
 # Long enough to dirty all links between two flushes.
-my $flush_every = exists $ENV{ASAN_OPTIONS} ? '30s' : '6s';
+my $flush_every = 6 * SLOWER . 's';
 
 my $t = Referral::Test->new(preload => 1, http => <<"CONF");
     referral_registry main %%DIR%%/referral counters=%%SHM%%/main.counters
@@ -220,7 +221,7 @@ sub between {
     my @found = map { $_->[1] * 1000 }
                 grep { $_->[0] >= $from && $_->[0] <= $to } @$samples;
 
-    die 'only ' . @found . " requests: that is no figure\n" if @found < 2000;
+    die 'only ' . @found . " requests: that is no figure\n" if @found < LEAST;
 
     return \@found;
 }

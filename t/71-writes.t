@@ -15,11 +15,11 @@ use Time::HiRes qw(sleep time);
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(counters_of settled summary);
 use Referral::Hold;
-use Referral::Test qw(nginx_has wait_until);
+use Referral::Test qw(nginx_has wait_until SLOWER);
 
 
 use constant {
-    DELAY => 1,                  # seconds a held lock may cost others
+    DELAY => SLOWER,             # seconds a held lock may cost others
     EXIT => 2.5,                 # seconds; nginx kills after about 3.15
     QUEUE => 16,
 };

@@ -15,7 +15,7 @@ use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(settled);
 use Referral::Load;
 use Referral::Stall qw(quantile steps stream);
-use Referral::Test;
+use Referral::Test qw(SLOWER);
 
 
 my $sanitized = exists $ENV{ASAN_OPTIONS};
@@ -24,7 +24,7 @@ use constant {
     ROUNDS => 3,
     ATTEMPTS => 4,
     WINDOW => 0.8,               # seconds
-    SAMPLES => 500,              # at least, of all rounds
+    SAMPLES => 500 / SLOWER,     # at least, of all rounds
     NEVER => 1e6,                # milliseconds
     MEMORY => 2048,              # KB
     REQUEST => 256,              # bytes

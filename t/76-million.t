@@ -14,7 +14,7 @@ use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(settled);
 use Referral::Load;
 use Referral::Stall qw(quantile steps stream);
-use Referral::Test;
+use Referral::Test qw(SLOWER);
 
 
 my $sanitized = exists $ENV{ASAN_OPTIONS};
@@ -22,7 +22,7 @@ my $sanitized = exists $ENV{ASAN_OPTIONS};
 use constant {
     VISITED => 10,               # one of so many links
     ATTEMPTS => 4,
-    SAMPLES => 500,              # at least
+    SAMPLES => 500 / SLOWER,     # at least
     NEVER => 1e6,                # milliseconds
     MEMORY => 2048,              # KB
     LINK => 400,                 # bytes, at least

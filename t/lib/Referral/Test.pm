@@ -72,10 +72,13 @@ use Referral::Watcher;
 
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(wait_until root_dir nginx_has nginx_without);
+our @EXPORT_OK = qw(wait_until root_dir nginx_has nginx_without SLOWER);
 
-# How long a sanitized nginx on a busy machine may take for anything.
+# How long a sanitized nginx on a busy machine may take for anything, and how
+# many times as long for what is timed; of what is counted there may be so much
+# less.
 use constant PATIENCE => 30;
+use constant SLOWER => exists $ENV{ASAN_OPTIONS} ? 5 : 1;
 
 my %live;        # tests that have not finished, for END
 
@@ -360,6 +363,8 @@ sub start {
     my ($self) = @_;
 
     for my $try (1 .. 5) {
+        my $said = (-s "$self->{dir}/stderr") // 0;
+
         $self->{log_start} = (-s "$self->{dir}/error.log") // 0;
         $self->write_conf;
         $self->spawn;
@@ -374,6 +379,7 @@ sub start {
         }
 
         truncate "$self->{dir}/error.log", $self->{log_start};
+        truncate "$self->{dir}/stderr", $said;
         $self->choose_ports;
     }
 
