@@ -154,7 +154,7 @@ model:  ## the counter file's protocols, in all orders of their steps
 fuzz: build/fuzz/all  ## looks for inputs that break something, FUZZ_SECONDS in all
 	@tools/fuzz long
 
-analyze:  ## gcc -fanalyzer, clang-tidy and cppcheck over core and command
+analyze: module  ## gcc -fanalyzer, clang-tidy and cppcheck over all of it
 	@tools/analyze
 
 coverage:  ## which lines the tests of core and t/ run

@@ -44,6 +44,17 @@ rfl_buf_reserve(rfl_buf_t *b, size_t len)
 static inline void
 rfl_buf_add(rfl_buf_t *b, const void *data, size_t len)
 {
+#ifdef RFL_ANALYZE
+
+    /* what is not empty has bytes, and room is memory: gcc 12 loses sight of
+       it where loops end */
+
+    if (data == NULL || (b->data == NULL && !rfl_buf_grow(b, len))) {
+        return;
+    }
+
+#endif
+
     if (len != 0 && rfl_buf_reserve(b, len)) {
         memcpy(b->data + b->len, data, len);
         b->len += len;

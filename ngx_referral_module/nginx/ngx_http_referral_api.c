@@ -543,7 +543,7 @@ ngx_http_referral_api_copy_body(ngx_http_request_t *r, rfl_write_t *write)
         write->body_len += ngx_buf_size(cl->buf);
     }
 
-    if (write->body_len == 0
+    if (bufs == NULL || write->body_len == 0
         || write->body_len > NGX_HTTP_REFERRAL_BODY_MAX)
     {
         return NGX_OK;
