@@ -14,12 +14,12 @@ use Time::HiRes qw(sleep time);
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(counters_of settled sum summary);
 use Referral::Hold;
-use Referral::Test qw(wait_until);
+use Referral::Test qw(wait_until SLOWER);
 
 
 use constant {
-    DELAY => 1,                  # seconds a writer may cost at the most
-    EXIT => 2.5,                 # seconds; nginx kills after about 3.15
+    DELAY => SLOWER,             # seconds a writer may cost at the most
+    EXIT => 2.5 * SLOWER,        # seconds; nginx kills after about 3.15
 };
 
 my $t = Referral::Test->new(workers => 2, keep_ports => 1, http => <<'CONF');

@@ -13,14 +13,14 @@ use Time::HiRes qw(sleep);
 
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(sum);
-use Referral::Test qw(wait_until);
+use Referral::Test qw(wait_until SLOWER);
 use Referral::Trouble qw(link_clicks look overwrite put_back troubles
                          visit_now);
 
 
 use constant {
     LAYOUT_AT => 8,              # in rfl_counters_header_t
-    SHARED_S => 2.5,             # a flush, and a tick to see that it is gone
+    SHARED_S => 2.5 * SLOWER,    # a flush, and a tick to see that it is gone
 };
 
 my @of_counters = (part => 'counters', says => qr/counter/);

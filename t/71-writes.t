@@ -20,7 +20,7 @@ use Referral::Test qw(nginx_has wait_until SLOWER);
 
 use constant {
     DELAY => SLOWER,             # seconds a held lock may cost others
-    EXIT => 2.5,                 # seconds; nginx kills after about 3.15
+    EXIT => 2.5 * SLOWER,        # seconds; nginx kills after about 3.15
     QUEUE => 16,
 };
 

@@ -33,7 +33,7 @@ use constant {
     WORKERS => 2,
     CONNECTIONS => 3,
     PAUSE => 0.001,              # the machine is not ours alone
-    LOAD => exists $ENV{ASAN_OPTIONS} ? 100 : 500,      # answers at least
+    LOAD => exists $ENV{ASAN_OPTIONS} ? 50 : 500,       # answers at least
 };
 
 
