@@ -1,8 +1,8 @@
 /*
  * One key of a table of 64-bit keys, as the request path finds it in the map,
- * against LMDB's own way.  On sound files both say the same of every key, its
- * neighbours and keys that nobody put there; over pages of noise it ends, and
- * what it calls a value lies where a page could have it.
+ * against LMDB's own way; and many keys at once.  On sound files all say the
+ * same of every key, its neighbours and keys that nobody put there; over pages
+ * of noise it ends, and what it calls a value begins where a page could have it.
  *
  * Input: a byte; an even one, then operations on a table, four bytes each:
  * what, how many, and two that say where; else a table and pages of noise.
@@ -18,7 +18,7 @@
 
 
 #define MAP       ((size_t) 64 << 20)
-#define KEYS_MAX  16384
+#define KEYS_MAX  4096
 #define COMMIT    600                    /* keys of one transaction */
 
 #define PAGE      4096
@@ -48,7 +48,9 @@ static void change(fuzz_input_t *in);
 static uint64_t make_key(operation_t what, uint64_t seed, size_t i);
 static void check_all(void);
 static void check_key(uint64_t key);
+static void check_many(const uint64_t *wanted, size_t n);
 static void check_noise(fuzz_input_t *in);
+static void check_value(rfl_rc_t rc, rfl_str_t value);
 static uint64_t mix(uint64_t n);
 
 
@@ -226,6 +228,11 @@ check_all(void)
     check_key(0);
     check_key(UINT64_MAX);
 
+    for (i = 0; i < nkeys; i += RFL_PAGES_MANY) {
+        check_many(&keys[i], nkeys - i < RFL_PAGES_MANY ? nkeys - i
+                                                        : RFL_PAGES_MANY);
+    }
+
     rfl_store_end(s);
 }
 
@@ -249,6 +256,49 @@ check_key(uint64_t key)
 }
 
 
+/* Half of them are there, or were. */
+
+static void
+check_many(const uint64_t *wanted, size_t n)
+{
+    size_t             i;
+    uint64_t           asked[RFL_PAGES_MANY], key;
+    rfl_rc_t           rc;
+    rfl_str_t          values[RFL_PAGES_MANY], value;
+    rfl_pages_place_t  places[RFL_PAGES_MANY];
+
+    for (i = 0; i < n; i++) {
+        asked[i] = i % 2 ? wanted[i] : wanted[i] + i - 4;
+    }
+
+    fuzz_check(rfl_store_get_many(s, 0, asked, n, values) == RFL_OK);
+    rfl_store_places(s, 0, asked, n, places);
+
+    for (i = 0; i < n; i++) {
+        rc = rfl_store_get(s, 0, rfl_str(&asked[i], sizeof(key)), &value);
+        fuzz_check((rc == RFL_OK) == (values[i].data != NULL));
+
+        if (rc == RFL_OK) {
+            fuzz_check(rfl_str_eq(values[i], value));
+        }
+
+        if (places[i].leaf == NULL) {
+            continue;
+        }
+
+        rc = rfl_pages_at(&places[i], &key, &value);
+        fuzz_check(rc == RFL_NOT_FOUND || key >= asked[i]);
+
+        if (rc != RFL_NOT_FOUND && places[i].at != 0) {
+            places[i].at--;
+            fuzz_check(rfl_pages_at(&places[i], &key, &value)
+                       != RFL_NOT_FOUND);
+            fuzz_check(key < asked[i]);
+        }
+    }
+}
+
+
 /* The table's record is noise as well. */
 
 static void
@@ -256,10 +306,10 @@ check_noise(fuzz_input_t *in)
 {
     void               *block;
     size_t              i, n;
-    rfl_rc_t            rc;
-    uint64_t            wanted[4];
+    uint64_t            wanted[4], key;
     rfl_str_t           noise, value;
     rfl_pages_table_t   table;
+    rfl_pages_place_t   places[4];
 
     if (map == NULL) {
         fuzz_check(posix_memalign(&block, PAGE, PAGES * PAGE + BEHIND) == 0);
@@ -268,6 +318,7 @@ check_noise(fuzz_input_t *in)
 
     memset(map, 0, PAGES * PAGE + BEHIND);
 
+    memset(&table, 0, sizeof(rfl_pages_table_t));
     table.map = map;
     table.page_size = PAGE;
     table.pages = 1 + fuzz_byte(in) % PAGES;
@@ -290,17 +341,26 @@ check_noise(fuzz_input_t *in)
         memcpy(map + i % (PAGES * PAGE), noise.data, noise.len);
     }
 
+    rfl_pages_places(&table, sizeof(uint64_t), wanted, 4, places);
+
     for (i = 0; i < 4; i++) {
-        rc = rfl_pages_find(&table, wanted[i], &value);
+        check_value(rfl_pages_find(&table, wanted[i], &value), value);
 
-        fuzz_check(rc == RFL_OK || rc == RFL_NOT_FOUND || rc == RFL_ERROR);
-
-        if (rc == RFL_OK) {
-            fuzz_check(value.len <= PAGE);
-            fuzz_check(value.data >= map);
-            fuzz_check(value.data + value.len
-                       <= map + PAGES * PAGE + BEHIND);
+        if (places[i].leaf != NULL) {
+            check_value(rfl_pages_at(&places[i], &key, &value), value);
         }
+    }
+}
+
+
+static void
+check_value(rfl_rc_t rc, rfl_str_t value)
+{
+    fuzz_check(rc == RFL_OK || rc == RFL_NOT_FOUND || rc == RFL_ERROR);
+
+    if (rc == RFL_OK) {
+        fuzz_check(value.data >= map);
+        fuzz_check(value.data <= map + PAGES * PAGE + BEHIND);
     }
 }
 
