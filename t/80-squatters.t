@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 
 # Another user of the machine, where he may make files: in a directory for
-# everybody, under the name that nginx will want.  nginx does not write into what
-# is his, follows no link of his and waits for nothing; it counts in memory that
-# its processes share until the name is free.  It is the same while he changes
-# what lies there as fast as he can, in a directory like /tmp.
+# everybody, under the name that nginx will want.  nginx does not write into
+# what is his, follows no link of his and waits for nothing; it counts in memory
+# that its processes share until the name is free.  It is the same while he
+# changes what lies there as fast as he can, in a directory like /tmp.
 
 use strict;
 use warnings;

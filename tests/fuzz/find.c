@@ -2,7 +2,8 @@
  * One key of a table of 64-bit keys, as the request path finds it in the map,
  * against LMDB's own way; and many keys at once.  On sound files all say the
  * same of every key, its neighbours and keys that nobody put there; over pages
- * of noise it ends, and what it calls a value begins where a page could have it.
+ * of noise it ends, and what it calls a value begins where a page could have
+ * it.
  *
  * Input: a byte; an even one, then operations on a table, four bytes each:
  * what, how many, and two that say where; else a table and pages of noise.

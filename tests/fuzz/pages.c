@@ -4,10 +4,11 @@
  * is refused before LMDB has seen it.  And of one that is sound a key is found
  * in the map as LMDB finds it.
  *
- * Input: a byte that chooses the file, then patches: two bytes for the page, two
- * for the offset, one for the length, and the bytes.  A page of 0xffff cuts the
- * file instead.  Half of what the fuzzer tries is a field of a page, one more or
- * less, or the same field's value elsewhere: noise seldom is nearly right.
+ * Input: a byte that chooses the file, then patches: two bytes for the page,
+ * two for the offset, one for the length, and the bytes.  A page of 0xffff cuts
+ * the file instead.  Half of what the fuzzer tries is a field of a page, one
+ * more or less, or the same field's value elsewhere: noise seldom is nearly
+ * right.
  */
 
 #include "fuzz.h"
