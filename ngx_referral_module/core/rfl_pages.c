@@ -80,6 +80,15 @@
 #define PAGES_DEPTH_MAX   32
 #define PAGES_NUMBER      0xffffffffffffu        /* of a branch's node */
 
+/*
+ * So much of a page are offsets: by two bytes for each node of 16 in a branch,
+ * of about 36 in a leaf.
+ */
+
+#define PAGES_OFFSETS_OF_BRANCH  (2. / 18)
+#define PAGES_OFFSETS_OF_LEAF    (2. / 38)
+#define PAGES_AROUND             32
+
 #define PAGES_KEY_MAX     511
 
 
@@ -166,7 +175,11 @@ static ssize_t pages_pread(int fd, u_char *data, size_t size, off_t offset);
 static rfl_rc_t pages_fault(rfl_pages_t *p, uint64_t page, const char *what);
 static inline size_t pages_nodes(const rfl_pages_table_t *table,
     const u_char *page, uint16_t flags);
-static inline double pages_density(size_t nodes, uint64_t span);
+static inline double pages_half(uint64_t n);
+static inline double pages_scale(uint64_t span);
+static inline double pages_part(uint64_t away, double scale);
+static inline void pages_fetch(const u_char *page, size_t page_size,
+    double part, double offsets);
 
 
 rfl_rc_t
@@ -990,8 +1003,8 @@ rfl_pages_table(rfl_str_t tree, size_t page_size, uint64_t last_page,
 rfl_rc_t
 rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
 {
-    double         away;
     size_t         n, i;
+    double         scale, part;
     uint64_t       number, low, high;
     unsigned       level;
     const u_char  *page;
@@ -1013,6 +1026,10 @@ rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
         }
 
         page = table->map + number * table->page_size;
+        part = pages_part(key - low, pages_scale(high - low));
+
+        pages_fetch(page, table->page_size, part, PAGES_OFFSETS_OF_BRANCH);
+
         n = pages_nodes(table, page, PAGE_BRANCH);
 
         if (n == 0) {
@@ -1022,10 +1039,8 @@ rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
         i = n;
 
         if (n > 1) {
-            away = (double) (int64_t) ((key - low) >> 1)
-                   * pages_density(n - 1, high - low);
-            i = away < (double) (int64_t) n ? (size_t) away + 1 : n;
-            i = rfl_pages_behind(page, 1, n, key, i);
+            i = (size_t) (part * (double) (int64_t) (n - 1));
+            i = rfl_pages_behind(page, 1, n, key, i + 1);
         }
 
         if (i > 1) {
@@ -1044,6 +1059,11 @@ rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
     }
 
     page = table->map + number * table->page_size;
+    scale = pages_scale(high - low);
+    part = pages_part(key - low, scale);
+
+    pages_fetch(page, table->page_size, part, PAGES_OFFSETS_OF_LEAF);
+
     n = pages_nodes(table, page, PAGE_LEAF);
 
     if (n == 0 || low >= high) {
@@ -1054,7 +1074,7 @@ rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
     table->nodes = n;
     table->low = low;
     table->span = high - low;
-    table->density = pages_density(n, high - low);
+    table->density = (double) (int64_t) n * scale;
     table->last = low;
     table->at = 0;
 
@@ -1080,7 +1100,51 @@ pages_nodes(const rfl_pages_table_t *table, const u_char *page,
 /* Signed numbers are converted in one instruction, hence the half. */
 
 static inline double
-pages_density(size_t nodes, uint64_t span)
+pages_half(uint64_t n)
 {
-    return (double) (int64_t) nodes / ((double) (int64_t) (span >> 1) + 1);
+    return (double) (int64_t) (n >> 1);
+}
+
+
+static inline double
+pages_scale(uint64_t span)
+{
+    return 1 / (pages_half(span) + 1);
+}
+
+
+/* Keys out of order, in a damaged page, may be beyond the end. */
+
+static inline double
+pages_part(uint64_t away, double scale)
+{
+    double  part;
+
+    part = pages_half(away) * scale;
+
+    return part < 1 ? part : 1;
+}
+
+
+/*
+ * What will be read of a page may be far away: its head, the offset of the
+ * node that lies at this part of it, and that node.  They are asked for at
+ * once, not one when the other has come; 15 % of a probe among 1,000,000
+ * links.  Nodes that came in order, as those of an import, lie from the end
+ * on; where they do not, this was for nothing.
+ */
+
+static inline void
+pages_fetch(const u_char *page, size_t page_size, double part,
+    double offsets)
+{
+    size_t  at, offset;
+
+    at = (size_t) (int64_t) (part * (double) (int64_t) page_size);
+    offset = (size_t) (int64_t) (part * offsets
+                                 * (double) (int64_t) page_size);
+
+    __builtin_prefetch(page);
+    __builtin_prefetch(page + PAGE_HEAD + offset);
+    __builtin_prefetch(page + page_size - PAGES_AROUND - (at - offset));
 }
