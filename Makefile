@@ -302,7 +302,7 @@ wrapped = malloc calloc realloc strdup mmap open fstat stat lstat statfs mkdir \
           mdb_env_open mdb_env_get_fd mdb_env_stat mdb_env_info \
           mdb_env_copyfd2 mdb_reader_check mdb_txn_begin mdb_txn_renew \
           mdb_txn_commit mdb_dbi_open mdb_dbi_flags mdb_stat mdb_get mdb_put \
-          mdb_del mdb_cursor_open mdb_cursor_get \
+          mdb_del mdb_cursor_del mdb_cursor_open mdb_cursor_get \
           pcre2_match_context_create_8 pcre2_match_data_create_8 \
           pcre2_compile_8 pcre2_jit_compile_8 pcre2_pattern_info_8 \
           pcre2_match_8 json_loadb idn2_to_ascii_8z

@@ -221,11 +221,25 @@ rfl_bulk_begin(rfl_bulk_t *b, rfl_error_t *err)
 {
     rfl_rc_t  rc;
 
+    rc = rfl_bulk_begin_slots(b, err);
+
+    return rc == RFL_OK ? rfl_bulk_begin_sources(b, err) : rc;
+}
+
+
+rfl_rc_t
+rfl_bulk_begin_slots(rfl_bulk_t *b, rfl_error_t *err)
+{
     b->at_end = 0;
 
-    rc = rfl_sort_begin(b->slots, err);
+    return rfl_sort_begin(b->slots, err);
+}
 
-    return rc == RFL_OK ? rfl_sort_begin(b->sources, err) : rc;
+
+rfl_rc_t
+rfl_bulk_begin_sources(rfl_bulk_t *b, rfl_error_t *err)
+{
+    return rfl_sort_begin(b->sources, err);
 }
 
 

@@ -1,7 +1,7 @@
 /*
- * What a bulk registration has still to write: keys, slots and sources of
- * many links, to be put into the order of their tables before they are
- * written.
+ * What a bulk registration has still to write, or a removal of many to take
+ * away: keys, slots and sources of many links, to be put into the order of
+ * their tables before that.
  *
  * Keys and slots are hashes, so links come to their B-trees at random.  A
  * random put costs four times one in order (1,400 ns and 340, at three million
@@ -59,7 +59,7 @@ rfl_bulk_t *rfl_bulk_create(const char *dir);
 void rfl_bulk_free(rfl_bulk_t *b);       /* NULL is allowed */
 
 /*
- * A key only once, a source of at most RFL_STORE_KEY_MAX bytes.  Errors are
+ * A key only once, a source of at most RFL_SORT_ITEM_MAX bytes.  Errors are
  * those of rfl_sort_add(), and RFL_NO_MEMORY.
  */
 
@@ -74,12 +74,15 @@ rfl_rc_t rfl_bulk_slot(rfl_bulk_t *b, const rfl_bulk_slot_t *slot,
 uint32_t rfl_bulk_find(const rfl_bulk_t *b, uint64_t key);
 
 /*
- * begin: no more slots and sources are added; keys may be.  next: b->slot, by
+ * begin: no more slots and sources are added (or those alone); keys may be.
+ * next: b->slot, by
  * hash, then by id, until b->at_end; a source, as memcmp() has them, until
  * RFL_NOT_FOUND.
  */
 
 rfl_rc_t rfl_bulk_begin(rfl_bulk_t *b, rfl_error_t *err);
+rfl_rc_t rfl_bulk_begin_slots(rfl_bulk_t *b, rfl_error_t *err);
+rfl_rc_t rfl_bulk_begin_sources(rfl_bulk_t *b, rfl_error_t *err);
 rfl_rc_t rfl_bulk_next_slot(rfl_bulk_t *b, rfl_error_t *err);
 rfl_rc_t rfl_bulk_next_source(rfl_bulk_t *b, rfl_str_t *source,
     rfl_error_t *err);

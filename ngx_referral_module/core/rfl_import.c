@@ -53,7 +53,8 @@ static rfl_rc_t change_labels(rfl_import_t *im, const rfl_row_t *row,
     rfl_str_t want, unsigned before, rfl_error_t *err);
 static rfl_str_t marked(rfl_str_t labels, unsigned marks, u_char *out);
 static void put_label(u_char *out, size_t *len, rfl_str_t label);
-static rfl_rc_t remove_link(rfl_import_t *im, uint64_t key, rfl_error_t *err);
+static int is_named(void *data, uint32_t id);
+static rfl_rc_t may_go_on(void *data, rfl_error_t *err);
 static unsigned mark_bits(unsigned marks);
 static unsigned seen(const rfl_import_t *im, uint32_t id);
 static rfl_rc_t see(rfl_import_t *im, uint32_t id, unsigned bits,
@@ -576,58 +577,36 @@ put_label(u_char *out, size_t *len, rfl_str_t label)
 rfl_rc_t
 rfl_import_remove_others(rfl_import_t *im, rfl_error_t *err)
 {
-    rfl_rc_t    rc;
-    uint64_t    key;
-    rfl_link_t  link;
+    rfl_rc_t                rc;
+    uint64_t                removed;
+    rfl_registry_others_t   others;
 
-    key = 0;
+    others.keeps = is_named;
+    others.may_go_on = im->may_go_on != NULL ? may_go_on : NULL;
+    others.data = im;
 
-    for ( ;; ) {
-        rc = rfl_registry_next_key(im->registry, key, &link);
+    rc = rfl_registry_remove_others(im->registry, &others, &removed, err);
 
-        if (rc == RFL_NOT_FOUND) {
-            return RFL_OK;
-        }
+    im->counts.removed += removed;
+    im->changed |= removed != 0;
 
-        if (rc != RFL_OK) {
-            return rfl_fail(err, rc, "a registered link cannot be read");
-        }
+    return rc;
+}
 
-        key = link.key;
 
-        if (seen(im, link.id) == 0) {
-            rc = remove_link(im, key, err);
-            if (rc != RFL_OK) {
-                return rc;
-            }
-        }
-
-        if (key == UINT64_MAX) {
-            return RFL_OK;
-        }
-
-        key++;
-    }
+static int
+is_named(void *data, uint32_t id)
+{
+    return seen(data, id) != 0;
 }
 
 
 static rfl_rc_t
-remove_link(rfl_import_t *im, uint64_t key, rfl_error_t *err)
+may_go_on(void *data, rfl_error_t *err)
 {
-    rfl_rc_t  rc;
+    rfl_import_t *im = data;
 
-    rc = im->may_go_on != NULL ? im->may_go_on(im->data, err) : RFL_OK;
-
-    if (rc == RFL_OK) {
-        rc = rfl_registry_remove(im->registry, key, err);
-    }
-
-    if (rc == RFL_OK) {
-        im->counts.removed++;
-        im->changed = 1;
-    }
-
-    return rc;
+    return im->may_go_on(im->data, err);
 }
 
 

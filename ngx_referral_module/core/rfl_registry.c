@@ -61,6 +61,14 @@
 
 #define RFL_BULK_DIRTY_MAX    ((size_t) 32 << 20)
 
+/* Of a removal, in turns between which it is asked whether to go on. */
+
+#define RFL_REMOVAL_TURN      1024
+
+/* Behind a source that is removed: its link's match type, its host's length. */
+
+#define RFL_REMOVAL_TAIL      3
+
 /* Keys, those of removed links too, that are looked at for the next links. */
 
 #define RFL_REGISTRY_LOOKED   256
@@ -96,6 +104,30 @@ typedef struct {
     uint64_t         keys[RFL_PAGES_MANY];
     uint64_t         ids[RFL_PAGES_MANY];
 } registry_ahead_t;
+
+
+/*
+ * Links that are removed together.  What a table loses is put into its order
+ * first: a slot of bulk's is a link's that leaves it, with the group it may
+ * have there (0: none) as info; without an id it is a host without pages.
+ */
+
+typedef struct {
+    const rfl_registry_others_t
+                    *others;
+    rfl_bulk_t      *bulk;
+    u_char          *members;            /* a bit for each id; NULL: there are
+                                            none in any group */
+    size_t           ids;                /* that it has bits for */
+    unsigned         turns;
+    uint64_t         removed;
+
+    /* of sources: whether the last host is to be looked at, and its SURT */
+
+    unsigned         is_swept:1;
+    size_t           host_len;
+    u_char           host[RFL_STORE_KEY_MAX];
+} registry_removal_t;
 
 
 struct rfl_registry_s {
@@ -199,6 +231,45 @@ static rfl_rc_t registry_collect_slots(rfl_registry_t *r, uint64_t low,
     int is_new, rfl_slot_list_t *list, rfl_error_t *err);
 static rfl_rc_t registry_collect_slot(rfl_registry_t *r,
     rfl_slot_list_t *list, rfl_error_t *err);
+static rfl_rc_t removal_find_members(rfl_registry_t *r,
+    registry_removal_t *x, rfl_error_t *err);
+static rfl_rc_t removal_note_member(void *data, uint32_t group,
+    uint32_t link_id);
+static rfl_rc_t removal_run(rfl_registry_t *r, registry_removal_t *x,
+    rfl_error_t *err);
+static rfl_rc_t removal_pass(rfl_registry_t *r, registry_removal_t *x,
+    unsigned dbi,
+    rfl_rc_t (*pass)(rfl_registry_t *r, registry_removal_t *x,
+                     rfl_error_t *err),
+    rfl_error_t *err);
+static rfl_rc_t removal_turn(registry_removal_t *x, rfl_error_t *err);
+static rfl_rc_t removal_may_go_on(registry_removal_t *x, rfl_error_t *err);
+static rfl_rc_t removal_records(rfl_registry_t *r, registry_removal_t *x,
+    rfl_error_t *err);
+static rfl_rc_t removal_record(rfl_registry_t *r, registry_removal_t *x,
+    uint32_t id, rfl_str_t record, rfl_error_t *err);
+static rfl_rc_t removal_source(rfl_registry_t *r, registry_removal_t *x,
+    const rfl_link_t *link, rfl_error_t *err);
+static rfl_rc_t removal_slots_of(rfl_registry_t *r, registry_removal_t *x,
+    const rfl_link_t *link, rfl_error_t *err);
+static rfl_rc_t removal_sources(rfl_registry_t *r, registry_removal_t *x,
+    rfl_error_t *err);
+static rfl_rc_t removal_drop_source(rfl_registry_t *r, registry_removal_t *x,
+    rfl_str_t item, rfl_error_t *err);
+static rfl_rc_t removal_sweep(rfl_registry_t *r, registry_removal_t *x,
+    rfl_error_t *err);
+static rfl_rc_t removal_slots(rfl_registry_t *r, registry_removal_t *x,
+    rfl_error_t *err);
+static rfl_rc_t removal_slot(rfl_registry_t *r, registry_removal_t *x,
+    rfl_slot_list_t *list, rfl_error_t *err);
+static rfl_rc_t removal_leave(rfl_registry_t *r, registry_removal_t *x,
+    rfl_slot_entry_t *entry, int *is_swept, rfl_error_t *err);
+static rfl_rc_t removal_forget(rfl_registry_t *r, uint32_t group_id,
+    uint32_t link_id, rfl_error_t *err);
+static rfl_rc_t removal_group(rfl_registry_t *r, rfl_slot_entry_t *entry,
+    uint32_t left, rfl_error_t *err);
+static rfl_rc_t removal_keys(rfl_registry_t *r, registry_removal_t *x,
+    rfl_error_t *err);
 static int registry_bulk_is_at(const rfl_bulk_t *b,
     const rfl_bulk_slot_t *slot);
 static rfl_rc_t registry_collect_group(rfl_registry_t *r,
@@ -248,6 +319,8 @@ static rfl_rc_t registry_save_patterns(rfl_registry_t *r, rfl_hash_t hash,
 
 static rfl_rc_t slot_load(rfl_registry_t *r, rfl_hash_t hash,
     rfl_slot_list_t *list);
+static rfl_rc_t slot_parse(rfl_str_t value, uint64_t high,
+    rfl_slot_list_t *list);
 static size_t slot_index(const rfl_slot_list_t *list, uint64_t high);
 static rfl_rc_t slot_save(rfl_registry_t *r, rfl_hash_t hash,
     const rfl_slot_list_t *list, rfl_error_t *err);
@@ -257,6 +330,7 @@ static rfl_rc_t slot_widen(rfl_slot_list_t *list, size_t host,
     const rfl_bounds_t *bounds);
 static rfl_rc_t slot_drop(rfl_registry_t *r, rfl_hash_t hash,
     rfl_slot_list_t *list, rfl_error_t *err);
+static void slot_cut(rfl_slot_list_t *list);
 static rfl_rc_t slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
     const rfl_slot_entry_t *entry, rfl_error_t *err);
 static int slot_kind_has_page(rfl_slot_kind_t kind);
@@ -287,6 +361,10 @@ static rfl_rc_t group_join(rfl_registry_t *r, uint32_t id, uint32_t link_id,
 static rfl_rc_t group_leave(rfl_registry_t *r, rfl_slot_entry_t *entry,
     uint32_t link_id, rfl_error_t *err);
 static rfl_rc_t group_forget(rfl_registry_t *r, rfl_slot_kind_t kind,
+    uint32_t link_id, rfl_error_t *err);
+static rfl_rc_t group_end(rfl_registry_t *r, rfl_slot_entry_t *entry,
+    rfl_error_t *err);
+static rfl_rc_t group_put_to_sleep(rfl_registry_t *r, rfl_group_t *group,
     uint32_t link_id, rfl_error_t *err);
 static rfl_rc_t group_put_member(rfl_registry_t *r, uint32_t id,
     uint32_t link_id, rfl_error_t *err);
@@ -2644,6 +2722,700 @@ registry_retire(rfl_registry_t *r, const rfl_link_t *link, size_t record_len,
 }
 
 
+/*
+ * The records come first: they say what the other tables have to lose.  Whose
+ * removal failed half-way is not to be committed.
+ */
+
+rfl_rc_t
+rfl_registry_remove_others(rfl_registry_t *r,
+    const rfl_registry_others_t *others, uint64_t *removed, rfl_error_t *err)
+{
+    rfl_rc_t             rc;
+    registry_removal_t  *x;
+
+    *removed = 0;
+
+    rc = registry_may_write(r, err);
+
+    if (rc == RFL_OK) {
+        rc = rfl_registry_settle(r, err);
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    x = calloc(1, sizeof(registry_removal_t));
+    if (x == NULL) {
+        return rfl_fail(err, RFL_NO_MEMORY, "out of memory");
+    }
+
+    x->others = others;
+    x->bulk = rfl_bulk_create(r->dir);
+
+    rc = x->bulk != NULL ? removal_find_members(r, x, err)
+                         : rfl_fail(err, RFL_NO_MEMORY, "out of memory");
+
+    if (rc == RFL_OK) {
+        rc = removal_run(r, x, err);
+
+        if (rc != RFL_OK) {
+            r->failed = rc;
+        }
+    }
+
+    *removed = x->removed;
+
+    rfl_bulk_free(x->bulk);
+    free(x->members);
+    free(x);
+
+    return rc;
+}
+
+
+/* Who is in no group has none to be forgotten by: most links are in none. */
+
+static rfl_rc_t
+removal_find_members(rfl_registry_t *r, registry_removal_t *x,
+    rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    x->ids = r->meta.next_id;
+
+    rc = rfl_registry_walk_members(r, removal_note_member, x);
+
+    if (rc == RFL_NO_MEMORY) {
+        return rfl_fail(err, rc, "out of memory");
+    }
+
+    return rc == RFL_OK ? RFL_OK : registry_damaged(r, err, rc, "members", 0);
+}
+
+
+static rfl_rc_t
+removal_note_member(void *data, uint32_t group, uint32_t link_id)
+{
+    registry_removal_t *x = data;
+
+    if (x->members == NULL) {
+        x->members = calloc(1, x->ids / 8 + 1);
+        if (x->members == NULL) {
+            return RFL_NO_MEMORY;
+        }
+    }
+
+    if (link_id >= x->ids) {
+        return RFL_DAMAGED;
+    }
+
+    x->members[link_id / 8] |= (u_char) (1u << link_id % 8);
+
+    return RFL_OK;
+}
+
+
+/* A host without pages is known behind its sources, and leaves its slot. */
+
+static rfl_rc_t
+removal_run(rfl_registry_t *r, registry_removal_t *x, rfl_error_t *err)
+{
+    size_t    i;
+    rfl_rc_t  rc;
+
+    static const struct {
+        unsigned    dbi;
+        rfl_rc_t  (*pass)(rfl_registry_t *r, registry_removal_t *x,
+                          rfl_error_t *err);
+    } passes[] = {
+        { RFL_DBI_RECORDS, removal_records },
+        { RFL_DBI_SOURCES, removal_sources },
+        { RFL_DBI_SLOTS,   removal_slots },
+        { RFL_DBI_KEYS,    removal_keys }
+    };
+
+    rc = RFL_OK;
+
+    for (i = 0; rc == RFL_OK && i < sizeof(passes) / sizeof(passes[0]); i++) {
+
+        rc = removal_pass(r, x, passes[i].dbi, passes[i].pass, err);
+
+        if (x->removed == 0) {
+            break;
+        }
+    }
+
+    return rc;
+}
+
+
+static rfl_rc_t
+removal_pass(rfl_registry_t *r, registry_removal_t *x, unsigned dbi,
+    rfl_rc_t (*pass)(rfl_registry_t *r, registry_removal_t *x,
+                     rfl_error_t *err),
+    rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_cursor_open(r->store, dbi, &r->cursor);
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "%s: no cursor can be had", r->dir);
+    }
+
+    rc = pass(r, x, err);
+
+    rfl_cursor_close(r->cursor);
+    r->cursor = NULL;
+
+    return rc;
+}
+
+
+static rfl_rc_t
+removal_turn(registry_removal_t *x, rfl_error_t *err)
+{
+    return x->turns++ % RFL_REMOVAL_TURN == 0 ? removal_may_go_on(x, err)
+                                              : RFL_OK;
+}
+
+
+static rfl_rc_t
+removal_may_go_on(registry_removal_t *x, rfl_error_t *err)
+{
+    return x->others->may_go_on != NULL
+           ? x->others->may_go_on(x->others->data, err) : RFL_OK;
+}
+
+
+static rfl_rc_t
+removal_records(rfl_registry_t *r, registry_removal_t *x, rfl_error_t *err)
+{
+    uint32_t   id;
+    rfl_rc_t   rc;
+    rfl_str_t  found, record;
+
+    rc = rfl_cursor_seek(r->cursor, rfl_str(NULL, 0), &found, &record);
+
+    while (rc == RFL_OK) {
+
+        if (found.len != sizeof(id) || record.len == 0) {
+            return registry_damaged(r, err, RFL_DAMAGED, "record", 0);
+        }
+
+        memcpy(&id, found.data, sizeof(id));
+
+        rc = RFL_OK;
+
+        if (record.data[0] == RFL_STATE_LINK
+            && !x->others->keeps(x->others->data, id))
+        {
+            rc = removal_record(r, x, id, record, err);
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        rc = rfl_cursor_next(r->cursor, &found, &record);
+    }
+
+    return rc == RFL_NOT_FOUND ? RFL_OK
+                               : registry_damaged(r, err, rc, "records", 0);
+}
+
+
+/* A removed link's record is the same, but for its state. */
+
+static rfl_rc_t
+removal_record(rfl_registry_t *r, registry_removal_t *x, uint32_t id,
+    rfl_str_t record, rfl_error_t *err)
+{
+    rfl_rc_t    rc;
+    rfl_str_t   host;
+    rfl_link_t  link;
+
+    if (record.len > RFL_LINK_RECORD_MAX + 1) {
+        return registry_damaged(r, err, RFL_DAMAGED, "record", id);
+    }
+
+    memcpy(r->record, record.data, record.len);
+    r->record[0] = RFL_STATE_RETIRED;
+
+    rc = rfl_link_decode(rfl_str(r->record + 1, record.len - 1), &link);
+
+    if (rc != RFL_OK || link.id != id) {
+        return registry_damaged(r, err, rc != RFL_OK ? rc : RFL_DAMAGED,
+                                "record", id);
+    }
+
+    rc = removal_may_go_on(x, err);
+
+    if (rc == RFL_OK) {
+        rc = rfl_identity(&link, &r->identity, err);
+    }
+
+    if (rc == RFL_OK) {
+        rc = registry_put_in_order(r, rfl_str(&id, sizeof(id)),
+                                   rfl_str(r->record, record.len), 0, err);
+    }
+
+    if (rc == RFL_OK) {
+        rc = rfl_bulk_key(x->bulk, link.key, id, err);
+    }
+
+    if (rc == RFL_OK) {
+        rc = removal_source(r, x, &link, err);
+    }
+
+    if (rc == RFL_OK) {
+        rc = removal_slots_of(r, x, &link, err);
+    }
+
+    if (rc == RFL_OK && link.match_type == RFL_MATCH_REGEX) {
+        host = rfl_str(r->identity.source.buf, r->identity.source.host_len);
+        rc = registry_drop_pattern(r, host, id, err);
+    }
+
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    x->removed++;
+
+    r->meta.links--;
+    r->meta.domain_links -= (link.match_type == RFL_MATCH_DOMAIN);
+    r->meta_dirty = 1;
+
+    return RFL_OK;
+}
+
+
+/* The length of its host: 0 where that has no flags. */
+
+static rfl_rc_t
+removal_source(rfl_registry_t *r, registry_removal_t *x,
+    const rfl_link_t *link, rfl_error_t *err)
+{
+    size_t  len, host_len;
+    u_char  item[RFL_STORE_KEY_MAX + RFL_REMOVAL_TAIL];
+
+    len = rfl_registry_source_key(&r->identity, link, item);
+
+    host_len = link->match_type != RFL_MATCH_TAG ? r->identity.source.host_len
+                                                 : 0;
+
+    item[len] = (u_char) link->match_type;
+    item[len + 1] = (u_char) (host_len >> 8);
+    item[len + 2] = (u_char) host_len;
+
+    return rfl_bulk_source(x->bulk, rfl_str(item, len + RFL_REMOVAL_TAIL),
+                           err);
+}
+
+
+static rfl_rc_t
+removal_slots_of(rfl_registry_t *r, registry_removal_t *x,
+    const rfl_link_t *link, rfl_error_t *err)
+{
+    size_t           i, n;
+    rfl_rc_t         rc;
+    rfl_hash_t       hash;
+    rfl_group_t      group;
+    rfl_bulk_slot_t  slot;
+    rfl_slot_name_t  names[RFL_LINK_SLOTS_MAX];
+
+    n = rfl_registry_slot_names(&r->identity, link->match_type, names);
+
+    for (i = 0; i < n; i++) {
+        hash = rfl_registry_slot_hash(&names[i]);
+
+        slot.low = hash.low;
+        slot.high = hash.high;
+        slot.id = link->id;
+        slot.info = 0;
+        slot.bits = 0;
+        slot.longest = 0;
+
+        if (x->members != NULL
+            && (x->members[link->id / 8] >> link->id % 8 & 1) != 0)
+        {
+            slot_text(r, &names[i]);
+
+            rc = group_find(r, names[i].kind, &group, err);
+
+            if (rc == RFL_OK) {
+                slot.info = group.id;    /* NOLINT: group is found */
+
+            } else if (rc != RFL_NOT_FOUND) {
+                return rc;
+            }
+        }
+
+        rc = rfl_bulk_slot(x->bulk, &slot, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+removal_sources(rfl_registry_t *r, registry_removal_t *x, rfl_error_t *err)
+{
+    rfl_rc_t   rc;
+    rfl_str_t  item;
+
+    rc = rfl_bulk_begin_sources(x->bulk, err);
+
+    while (rc == RFL_OK) {
+        rc = rfl_bulk_next_source(x->bulk, &item, err);
+
+        if (rc == RFL_NOT_FOUND) {
+            return removal_sweep(r, x, err);
+        }
+
+        if (rc == RFL_OK) {
+            rc = removal_turn(x, err);
+        }
+
+        if (rc == RFL_OK) {
+            rc = removal_drop_source(r, x, item, err);
+        }
+    }
+
+    return rc;
+}
+
+
+/* A host's sources lie side by side. */
+
+static rfl_rc_t
+removal_drop_source(rfl_registry_t *r, registry_removal_t *x, rfl_str_t item,
+    rfl_error_t *err)
+{
+    size_t            host_len;
+    rfl_rc_t          rc;
+    rfl_str_t         found, value, source;
+    rfl_match_type_t  type;
+
+    source = rfl_str(item.data, item.len - RFL_REMOVAL_TAIL);
+    type = (rfl_match_type_t) item.data[source.len];
+    host_len = (size_t) item.data[source.len + 1] << 8
+               | item.data[source.len + 2];
+
+    if (host_len != x->host_len
+        || memcmp(x->host, source.data, host_len) != 0)
+    {
+        rc = removal_sweep(r, x, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        memcpy(x->host, source.data, host_len);
+        x->host_len = host_len;
+    }
+
+    x->is_swept |= (type == RFL_MATCH_HOST || rfl_registry_is_page(type));
+
+    rc = rfl_cursor_seek(r->cursor, source, &found, &value);
+
+    if (rc == RFL_OK && !rfl_str_eq(found, source)) {
+        rc = RFL_NOT_FOUND;
+    }
+
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "source of a link of", 0);
+    }
+
+    rc = rfl_cursor_del(r->cursor, err);
+
+    return rc == RFL_OK ? registry_dirtied(r, source.len + RFL_NODE_SIZE, err)
+                        : rc;
+}
+
+
+/* As registry_sweep_host(): what is left is for the pass over the slots. */
+
+static rfl_rc_t
+removal_sweep(rfl_registry_t *r, registry_removal_t *x, rfl_error_t *err)
+{
+    rfl_rc_t         rc;
+    rfl_str_t        host;
+    rfl_hash_t       hash;
+    rfl_bulk_slot_t  slot;
+
+    if (!x->is_swept) {
+        return RFL_OK;
+    }
+
+    x->is_swept = 0;
+    host = rfl_str(x->host, x->host_len);
+
+    rc = registry_host_has_pages(r, host);
+
+    if (rc != RFL_NOT_FOUND) {
+        return rc == RFL_OK ? RFL_OK
+                            : registry_damaged(r, err, rc, "sources", 0);
+    }
+
+    hash = registry_host_hash(host);
+
+    slot.low = hash.low;
+    slot.high = hash.high;
+    slot.id = 0;
+    slot.info = 0;
+    slot.bits = 0;
+    slot.longest = 0;
+
+    return rfl_bulk_slot(x->bulk, &slot, err);
+}
+
+
+/* The slots of one low half are one row of the table. */
+
+static rfl_rc_t
+removal_slots(rfl_registry_t *r, registry_removal_t *x, rfl_error_t *err)
+{
+    u_char           value[RFL_SLOT_ENTRIES_MAX * RFL_SLOT_ENTRY_SIZE];
+    uint64_t         low;
+    rfl_rc_t         rc;
+    rfl_str_t        key, found, stored;
+    rfl_slot_list_t  list;
+
+    key = rfl_str(&low, sizeof(low));
+
+    rc = rfl_bulk_begin_slots(x->bulk, err);
+
+    if (rc == RFL_OK) {
+        rc = rfl_bulk_next_slot(x->bulk, err);
+    }
+
+    while (rc == RFL_OK && !x->bulk->at_end) {
+
+        low = x->bulk->slot.low;
+
+        rc = rfl_cursor_seek(r->cursor, key, &found, &stored);
+
+        if (rc == RFL_OK) {
+            rc = rfl_str_eq(found, key) ? slot_parse(stored, 0, &list)
+                                        : RFL_DAMAGED;
+        }
+
+        if (rc != RFL_OK) {
+            return registry_damaged(r, err, rc, "slot", low);
+        }
+
+        rc = removal_turn(x, err);
+
+        while (rc == RFL_OK && !x->bulk->at_end && x->bulk->slot.low == low) {
+            rc = removal_slot(r, x, &list, err);
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        if (list.n != 0) {
+            rc = registry_put_in_order(r, key, slot_write(&list, value), 0,
+                                       err);
+            continue;
+        }
+
+        rc = rfl_cursor_del(r->cursor, err);
+
+        if (rc == RFL_OK) {
+            rc = registry_dirtied(r, stored.len + RFL_NODE_SIZE, err);
+        }
+    }
+
+    return rc;
+}
+
+
+/* A host's entry stays for its pages, and goes when it is swept. */
+
+static rfl_rc_t
+removal_slot(rfl_registry_t *r, registry_removal_t *x, rfl_slot_list_t *list,
+    rfl_error_t *err)
+{
+    int                is_swept;
+    rfl_rc_t           rc;
+    rfl_slot_kind_t    kind;
+    rfl_slot_entry_t  *entry;
+
+    list->found = slot_index(list, x->bulk->slot.high);
+
+    if (list->found == list->n) {
+        return registry_damaged(r, err, RFL_DAMAGED, "slot",
+                                x->bulk->slot.low);
+    }
+
+    entry = &list->entries[list->found];
+
+    rc = removal_leave(r, x, entry, &is_swept, err);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    kind = (rfl_slot_kind_t) (entry->info >> RFL_SLOT_KIND_SHIFT
+                              & RFL_SLOT_KIND_MASK);
+
+    if (entry->id == 0 && (is_swept || kind != RFL_SLOT_HOST)) {
+        slot_cut(list);
+    }
+
+    return RFL_OK;
+}
+
+
+/* All that leave one slot. */
+
+static rfl_rc_t
+removal_leave(rfl_registry_t *r, registry_removal_t *x,
+    rfl_slot_entry_t *entry, int *is_swept, rfl_error_t *err)
+{
+    uint32_t         left;
+    rfl_rc_t         rc;
+    rfl_bulk_slot_t  slot;
+
+    left = 0;
+    *is_swept = 0;
+    slot = x->bulk->slot;
+
+    while (registry_bulk_is_at(x->bulk, &slot)) {
+
+        slot = x->bulk->slot;
+        rc = RFL_OK;
+
+        if (slot.id == 0) {
+            *is_swept = 1;
+
+        } else if (entry->info & RFL_SLOT_GROUP) {
+            left++;
+            rc = rfl_store_del_u64(r->store, RFL_DBI_MEMBERS,
+                                   rfl_member_key(entry->id, slot.id), err);
+
+        } else if (entry->id == slot.id) {
+            entry->id = 0;
+            entry->info &= ~RFL_SLOT_HAS_TARGET;
+            rc = slot.info != 0 ? removal_forget(r, slot.info, slot.id, err)
+                                : RFL_OK;
+
+        } else {
+            rc = RFL_DAMAGED;
+        }
+
+        if (rc == RFL_NOT_FOUND || rc == RFL_DAMAGED) {
+            return registry_damaged(r, err, rc, "slot", slot.low);
+        }
+
+        if (rc == RFL_OK) {
+            rc = rfl_bulk_next_slot(x->bulk, err);
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return left != 0 ? removal_group(r, entry, left, err) : RFL_OK;
+}
+
+
+/* As group_forget(), of a group that is known. */
+
+static rfl_rc_t
+removal_forget(rfl_registry_t *r, uint32_t group_id, uint32_t link_id,
+    rfl_error_t *err)
+{
+    rfl_rc_t     rc;
+    rfl_group_t  group;
+
+    rc = group_load(r, group_id, &group);
+
+    if (rc != RFL_OK) {
+        return registry_damaged(r, err, rc, "group", group_id);
+    }
+
+    return group.links != 0 ? group_put_to_sleep(r, &group, link_id, err)
+                            : RFL_OK;
+}
+
+
+/* As group_leave(), of so many at once; all of them may be gone. */
+
+static rfl_rc_t
+removal_group(rfl_registry_t *r, rfl_slot_entry_t *entry, uint32_t left,
+    rfl_error_t *err)
+{
+    rfl_rc_t     rc;
+    rfl_group_t  group;
+
+    rc = group_load(r, entry->id, &group);
+
+    if (rc != RFL_OK || group.links < 2 || group.links < left) {
+        return registry_damaged(r, err, rc != RFL_OK ? rc : RFL_DAMAGED,
+                                "group", entry->id);
+    }
+
+    group.links -= left;
+
+    rc = group_save(r, &group, 0, err);
+
+    if (rc != RFL_OK || group.links > 1) {
+        return rc;
+    }
+
+    if (group.links == 1) {
+        return group_end(r, entry, err);
+    }
+
+    entry->id = 0;
+    entry->info &= ~RFL_SLOT_GROUP;
+
+    r->meta.groups--;
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+removal_keys(rfl_registry_t *r, registry_removal_t *x, rfl_error_t *err)
+{
+    u_char                 value[RFL_KEY_VALUE_SIZE];
+    size_t                 i;
+    uint64_t               key;
+    rfl_rc_t               rc;
+    const rfl_bulk_key_t  *place;
+
+    rfl_bulk_sort_keys(x->bulk);
+
+    for (i = 0; i < x->bulk->nkeys; i++) {
+        place = &x->bulk->keys[i];
+        key = rfl_bulk_key_of(place);
+
+        registry_key_value(value, place->id, RFL_STATE_RETIRED);
+
+        rc = removal_turn(x, err);
+
+        if (rc == RFL_OK) {
+            rc = registry_put_in_order(r, rfl_str(&key, sizeof(key)),
+                                       rfl_str(value, sizeof(value)), 0, err);
+        }
+
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
+    return RFL_OK;
+}
+
+
 /* The slots of the old tag (r->stored) for those of the new (r->identity). */
 
 static rfl_rc_t
@@ -3270,7 +4042,6 @@ slot_text(rfl_registry_t *r, const rfl_slot_name_t *name)
 static rfl_rc_t
 slot_load(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list)
 {
-    size_t     i;
     rfl_rc_t   rc;
     rfl_str_t  value;
 
@@ -3283,9 +4054,16 @@ slot_load(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list)
         return RFL_OK;
     }
 
-    if (rc != RFL_OK) {
-        return rc;
-    }
+    return rc == RFL_OK ? slot_parse(value, hash.high, list) : rc;
+}
+
+
+/* high: of the entry that is looked for. */
+
+static rfl_rc_t
+slot_parse(rfl_str_t value, uint64_t high, rfl_slot_list_t *list)
+{
+    size_t  i;
 
     list->n = value.len / RFL_SLOT_ENTRY_SIZE;
 
@@ -3300,7 +4078,7 @@ slot_load(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list)
                             &list->entries[i]);
     }
 
-    list->found = slot_index(list, hash.high);
+    list->found = slot_index(list, high);
 
     return RFL_OK;
 }
@@ -3422,11 +4200,20 @@ slot_widen(rfl_slot_list_t *list, size_t host, const rfl_bounds_t *bounds)
 }
 
 
-/* With the entry go the bounds behind it; others stay behind theirs. */
-
 static rfl_rc_t
 slot_drop(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list,
     rfl_error_t *err)
+{
+    slot_cut(list);
+
+    return slot_save(r, hash, list, err);
+}
+
+
+/* With the entry go the bounds behind it; others stay behind theirs. */
+
+static void
+slot_cut(rfl_slot_list_t *list)
 {
     size_t             n;
     rfl_slot_entry_t  *entry;
@@ -3438,8 +4225,6 @@ slot_drop(rfl_registry_t *r, rfl_hash_t hash, rfl_slot_list_t *list,
     list->n -= n;
     memmove(entry, entry + n, (list->n - list->found)
                               * sizeof(rfl_slot_entry_t));
-
-    return slot_save(r, hash, list, err);
 }
 
 
@@ -3838,9 +4623,8 @@ static rfl_rc_t
 group_leave(rfl_registry_t *r, rfl_slot_entry_t *entry, uint32_t link_id,
     rfl_error_t *err)
 {
-    uint32_t     id, rest;
+    uint32_t     id;
     rfl_rc_t     rc;
-    rfl_link_t   link;
     rfl_group_t  group;
 
     id = entry->id;
@@ -3865,15 +4649,24 @@ group_leave(rfl_registry_t *r, rfl_slot_entry_t *entry, uint32_t link_id,
         return rc;
     }
 
-    if (group.links > 1) {
-        return RFL_OK;
-    }
+    return group.links == 1 ? group_end(r, entry, err) : RFL_OK;
+}
+
+
+/* One member is left: the slot is its own. */
+
+static rfl_rc_t
+group_end(rfl_registry_t *r, rfl_slot_entry_t *entry, rfl_error_t *err)
+{
+    uint32_t    rest;
+    rfl_rc_t    rc;
+    rfl_link_t  link;
 
     rest = 0;
 
-    rc = rfl_registry_next_member(r, id, &rest);
+    rc = rfl_registry_next_member(r, entry->id, &rest);
     if (rc != RFL_OK) {
-        return registry_damaged(r, err, rc, "last member of group", id);
+        return registry_damaged(r, err, rc, "last member of group", entry->id);
     }
 
     rc = rfl_registry_link(r, rest, &link);
@@ -3911,17 +4704,27 @@ group_forget(rfl_registry_t *r, rfl_slot_kind_t kind, uint32_t link_id,
         return rc;
     }
 
-    group.links = 0;
+    return group_put_to_sleep(r, &group, link_id, err);
+}
 
-    rc = group_save(r, &group, 0, err);
+
+static rfl_rc_t
+group_put_to_sleep(rfl_registry_t *r, rfl_group_t *group, uint32_t link_id,
+    rfl_error_t *err)
+{
+    rfl_rc_t  rc;
+
+    group->links = 0;
+
+    rc = group_save(r, group, 0, err);
     if (rc != RFL_OK) {
         return rc;
     }
 
     rc = rfl_store_del_u64(r->store, RFL_DBI_MEMBERS,
-                           rfl_member_key(group.id, link_id), err);
+                           rfl_member_key(group->id, link_id), err);
     if (rc != RFL_OK) {
-        return registry_damaged(r, err, rc, "member of group", group.id);
+        return registry_damaged(r, err, rc, "member of group", group->id);
     }
 
     return RFL_OK;

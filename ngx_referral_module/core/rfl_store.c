@@ -1815,6 +1815,22 @@ rfl_cursor_put(rfl_cursor_t *c, rfl_str_t key, rfl_str_t value,
 }
 
 
+rfl_rc_t
+rfl_cursor_del(rfl_cursor_t *c, rfl_error_t *err)
+{
+    int  rc;
+
+    if (!c->store->writing) {
+        return rfl_fail(err, RFL_ERROR, "%s: a deletion outside of a write "
+                        "transaction", c->store->dir);
+    }
+
+    rc = mdb_cursor_del(c->cursor, 0);
+
+    return rc == 0 ? RFL_OK : store_fail(c->store, err, rc, "deleting");
+}
+
+
 /*
  * LMDB has no call for it, but does it before a put it takes for too large for
  * the room that is left.  This one looks as if it wrote 4 GB to the record

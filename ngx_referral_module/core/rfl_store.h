@@ -215,6 +215,10 @@ rfl_rc_t rfl_cursor_last(rfl_cursor_t *c, rfl_str_t *found, rfl_str_t *value);
 rfl_rc_t rfl_cursor_put(rfl_cursor_t *c, rfl_str_t key, rfl_str_t value,
     unsigned flags, rfl_error_t *err);
 
+/* The entry that was found last; seek before anything else. */
+
+rfl_rc_t rfl_cursor_del(rfl_cursor_t *c, rfl_error_t *err);
+
 
 /*
  * Writes what the write transaction has changed so far, but for the pages of

@@ -259,6 +259,8 @@ WRAP(int, mdb_put, (MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data,
      unsigned flags), (txn, dbi, key, data, flags), MDB_MAP_FULL, 0)
 WRAP(int, mdb_del, (MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data),
      (txn, dbi, key, data), ENOMEM, 0)
+WRAP(int, mdb_cursor_del, (MDB_cursor *cursor, unsigned flags), (cursor, flags),
+     ENOMEM, 0)
 WRAP(int, mdb_cursor_open, (MDB_txn *txn, MDB_dbi dbi, MDB_cursor **cursor),
      (txn, dbi, cursor), ENOMEM, 0)
 WRAP(int, mdb_cursor_get, (MDB_cursor *cursor, MDB_val *key, MDB_val *data,

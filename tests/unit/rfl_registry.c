@@ -2763,6 +2763,76 @@ model_step(fixture_t *f)
 }
 
 
+/* All but some at random, none or all included. */
+
+typedef struct {
+    uint64_t  salt;
+    unsigned  kept;              /* of 8 */
+    unsigned  asked;
+} model_kept_t;
+
+
+static int
+model_keeps(void *data, uint32_t id)
+{
+    uint64_t       z;
+    model_kept_t  *k = data;
+
+    z = (id ^ k->salt) * 0xbf58476d1ce4e5b9u;
+
+    return (z >> 32) % 8 < k->kept;
+}
+
+
+static rfl_rc_t
+model_may_go_on(void *data, rfl_error_t *err)
+{
+    ((model_kept_t *) data)->asked++;
+
+    return RFL_OK;
+}
+
+
+static void
+model_remove_others(fixture_t *f)
+{
+    unsigned               i;
+    uint64_t               removed, wanted;
+    model_kept_t           kept;
+    rfl_registry_others_t  others = { model_keeps, model_may_go_on, &kept };
+
+    if (model_in_bulk) {
+        assert_int_equal(rfl_registry_settle(f->registry, &f->err), RFL_OK);
+        model_settle(f);
+    }
+
+    kept.salt = (uint64_t) random_below(UINT32_MAX) << 20;
+    kept.kept = random_below(9);
+    kept.asked = 0;
+    wanted = 0;
+
+    /* one after the other, as rfl_registry_remove() would */
+
+    for (i = 0; i < model.nlinks; i++) {
+        if (model.links[i].registered && !model_keeps(&kept, model.links[i].id))
+        {
+            model.links[i].registered = 0;
+            model_settle(f);
+            wanted++;
+        }
+    }
+
+    if (rfl_registry_remove_others(f->registry, &others, &removed, &f->err)
+        != RFL_OK)
+    {
+        fail_msg("%s", f->err.text);
+    }
+
+    assert_int_equal(removed, wanted);
+    assert_true(kept.asked >= wanted);
+}
+
+
 static void
 check_random_operations(void **state, int bulk)
 {
@@ -2799,6 +2869,14 @@ check_random_operations(void **state, int bulk)
 
             for (steps = random_below(30); steps > 0; steps--) {
                 model_step(f);
+            }
+
+            if (random_below(12) == 0) {
+                model_remove_others(f);
+
+                for (steps = random_below(4); steps > 0; steps--) {
+                    model_step(f);
+                }
             }
 
             if (model_in_bulk) {
@@ -2845,6 +2923,83 @@ static void
 random_operations_in_bulk_agree_with_it_too(void **state)
 {
     check_random_operations(state, 1);
+}
+
+
+/* Of none, of those that stay, and of one that says no; then not committed. */
+
+static rfl_rc_t
+no_more(void *data, rfl_error_t *err)
+{
+    return rfl_fail(err, RFL_BUSY, "enough");
+}
+
+
+static int
+keeps_all(void *data, uint32_t id)
+{
+    return 1;
+}
+
+
+static void
+removing_others_that_is_stopped_is_not_committed(void **state)
+{
+    unsigned     i;
+    uint64_t     removed;
+    fixture_t   *f;
+    rfl_link_t   link;
+    model_kept_t           kept = { 0, 0, 0 };
+    rfl_registry_others_t  others = { model_keeps, NULL, &kept };
+
+    f = *state;
+
+    begin(f, 1);
+    assert_int_equal(rfl_registry_remove_others(f->registry, &others, &removed,
+                                                &f->err), RFL_OK);
+    assert_int_equal(removed, 0);
+
+    link = must_add(f, RFL_MATCH_HOST, "one.example", "");
+    commit(f);
+
+    begin(f, 1);
+    others.keeps = keeps_all;
+    assert_int_equal(rfl_registry_remove_others(f->registry, &others, &removed,
+                                                &f->err), RFL_OK);
+    assert_int_equal(removed, 0);
+    commit(f);
+
+    others.keeps = model_keeps;
+    others.may_go_on = no_more;
+
+    begin(f, 1);
+    assert_int_equal(rfl_registry_remove_others(f->registry, &others, &removed,
+                                                &f->err), RFL_BUSY);
+    assert_int_equal(rfl_registry_remove(f->registry, link.key, &f->err),
+                     RFL_BUSY);
+    assert_int_not_equal(rfl_registry_commit(f->registry, &f->err), RFL_OK);
+
+    begin(f, 0);
+    assert_int_equal(rfl_registry_by_key(f->registry, link.key, &link),
+                     RFL_OK);
+    assert_int_equal(rfl_registry_remove_others(f->registry, &others, &removed,
+                                                &f->err), RFL_ERROR);
+    rfl_registry_end(f->registry);
+
+    /* removed and registered again, each has its id */
+
+    others.may_go_on = NULL;
+
+    for (i = 0; i < 2; i++) {
+        begin(f, 1);
+        assert_int_equal(rfl_registry_remove_others(f->registry, &others,
+                                                    &removed, &f->err),
+                         RFL_OK);
+        assert_int_equal(removed, 1);
+        assert_int_equal(must_add(f, RFL_MATCH_HOST, "one.example", "").id,
+                         link.id);
+        commit(f);
+    }
 }
 
 
@@ -3002,6 +3157,7 @@ main(void)
         test(a_reader_sees_what_another_process_commits),
         test(random_operations_agree_with_a_naive_model),
         test(random_operations_in_bulk_agree_with_it_too),
+        test(removing_others_that_is_stopped_is_not_committed),
         test(a_tag_that_changes_in_bulk_moves_its_slot),
         test(more_links_than_memory_sorts_are_all_there)
     };
