@@ -16,7 +16,8 @@
 #define RFL_U64_DIGITS   20
 
 
-static u_char *rfl_buf_two(u_char *p, unsigned n, u_char next);
+static inline const char *rfl_buf_pair(uint64_t n);
+static inline u_char *rfl_buf_two(u_char *p, unsigned n, u_char next);
 static void rfl_buf_date(uint64_t days, unsigned *year, unsigned *month,
     unsigned *day);
 
@@ -51,16 +52,25 @@ rfl_buf_text(rfl_buf_t *b, const char *text)
 
 
 void
-rfl_buf_u64(rfl_buf_t *b, uint64_t n)
+rfl_buf_digits(rfl_buf_t *b, uint64_t n)
 {
     u_char  digits[RFL_U64_DIGITS], *p;
 
     p = digits + RFL_U64_DIGITS;
 
-    do {
-        *--p = (u_char) ('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
+    while (n >= 100) {
+        p -= 2;
+        memcpy(p, rfl_buf_pair(n % 100), 2);
+        n /= 100;
+    }
+
+    if (n >= 10) {
+        p -= 2;
+        memcpy(p, rfl_buf_pair(n), 2);
+
+    } else {
+        *--p = (u_char) ('0' + n);
+    }
 
     rfl_buf_add(b, p, (size_t) (digits + RFL_U64_DIGITS - p));
 }
@@ -115,9 +125,8 @@ rfl_buf_time(rfl_buf_t *b, uint64_t seconds)
 
     p = b->data + b->len;
 
-    p = rfl_buf_two(p, year / 100, (u_char) ('0' + year % 100 / 10));
-    *p++ = (u_char) ('0' + year % 10);
-    *p++ = '-';
+    memcpy(p, rfl_buf_pair(year / 100), 2);
+    p = rfl_buf_two(p + 2, year % 100, '-');
     p = rfl_buf_two(p, month, '-');
     p = rfl_buf_two(p, day, 'T');
     p = rfl_buf_two(p, second / 3600, ':');
@@ -128,16 +137,30 @@ rfl_buf_time(rfl_buf_t *b, uint64_t seconds)
 }
 
 
+/* The two digits of a number below 100. */
+
+static inline const char *
+rfl_buf_pair(uint64_t n)
+{
+    static const char  pairs[] = "00010203040506070809101112131415161718192021"
+                                 "22232425262728293031323334353637383940414243"
+                                 "44454647484950515253545556575859606162636465"
+                                 "66676869707172737475767778798081828384858687"
+                                 "888990919293949596979899";
+
+    return pairs + 2 * n;
+}
+
+
 /* Two digits and what follows them. */
 
-static u_char *
+static inline u_char *
 rfl_buf_two(u_char *p, unsigned n, u_char next)
 {
-    *p++ = (u_char) ('0' + n / 10);
-    *p++ = (u_char) ('0' + n % 10);
-    *p++ = next;
+    memcpy(p, rfl_buf_pair(n), 2);
+    p[2] = next;
 
-    return p;
+    return p + 3;
 }
 
 

@@ -73,7 +73,22 @@ rfl_buf_char(rfl_buf_t *b, u_char c)
 
 void rfl_buf_str(rfl_buf_t *b, rfl_str_t s);
 void rfl_buf_text(rfl_buf_t *b, const char *text);
-void rfl_buf_u64(rfl_buf_t *b, uint64_t n);
+void rfl_buf_digits(rfl_buf_t *b, uint64_t n);
+
+/* Most counters have one digit. */
+
+static inline void
+rfl_buf_u64(rfl_buf_t *b, uint64_t n)
+{
+    if (n < 10) {
+        rfl_buf_char(b, (u_char) ('0' + n));
+
+    } else {
+        rfl_buf_digits(b, n);
+    }
+}
+
+
 void rfl_buf_fmt(rfl_buf_t *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -6,12 +6,23 @@
 
 #include "rfl_json.h"
 #include "rfl_utf8.h"
+#include "rfl_vector.h"
 
 
-static size_t rfl_json_plain(rfl_str_t s, size_t pos);
+#define RFL_JSON_BLOCK  16
+
+
+static size_t rfl_json_plain(rfl_buf_t *b, rfl_str_t s, size_t pos);
 static size_t rfl_json_escape(rfl_buf_t *b, rfl_str_t s, size_t pos);
 static void rfl_json_ascii(rfl_buf_t *b, u_char c);
 
+
+#if RFL_VECTORS
+
+static inline size_t rfl_json_block(u_char *out, const u_char *data,
+    size_t left);
+
+#else
 
 /* Bytes that are not copied as they are: 1. */
 
@@ -21,20 +32,19 @@ static const u_char  rfl_json_special[256] = {
     [0x7f ... 0xff] = 1
 };
 
+#endif
+
 
 void
 rfl_json_string(rfl_buf_t *b, rfl_str_t s)
 {
-    size_t  pos, end;
+    size_t  pos;
 
     rfl_buf_char(b, '"');
 
-    pos = 0;
+    for (pos = 0; pos < s.len; /* void */ ) {
 
-    while (pos < s.len) {
-        end = rfl_json_plain(s, pos);
-        rfl_buf_add(b, s.data + pos, end - pos);
-        pos = end;
+        pos += rfl_json_plain(b, s, pos);
 
         if (pos < s.len) {
             pos += rfl_json_escape(b, s, pos);
@@ -82,17 +92,84 @@ rfl_json_item(rfl_buf_t *b)
 }
 
 
-/* Where the run of plain bytes from pos on ends. */
+/* Copies the run of plain bytes from pos on, and returns its length. */
 
 static size_t
-rfl_json_plain(rfl_str_t s, size_t pos)
+rfl_json_plain(rfl_buf_t *b, rfl_str_t s, size_t pos)
 {
-    while (pos < s.len && !rfl_json_special[s.data[pos]]) {
-        pos++;
+    size_t   n, end;
+    u_char  *p;
+
+    if (!rfl_buf_reserve(b, s.len - pos + RFL_JSON_BLOCK)) {
+        return s.len - pos;
     }
 
-    return pos;
+    p = b->data + b->len;
+    end = pos;
+
+#if RFL_VECTORS
+    while (end < s.len) {
+        n = rfl_json_block(p, s.data + end, s.len - end);
+
+        p += n;
+        end += n;
+
+        if (n < RFL_JSON_BLOCK) {
+            break;
+        }
+    }
+#else
+    for (n = 0; end < s.len && !rfl_json_special[s.data[end]]; end++) {
+        p[n++] = s.data[end];
+    }
+#endif
+
+    b->len += end - pos;
+
+    return end - pos;
 }
+
+
+#if RFL_VECTORS
+
+/* The same of one block: left is what there is of it, out has room for all. */
+
+static inline size_t
+rfl_json_block(u_char *out, const u_char *data, size_t left)
+{
+    u_char    last[RFL_JSON_BLOCK];
+    __m128i   block, special;
+    unsigned  mask;
+
+    if (left >= RFL_JSON_BLOCK) {
+        block = rfl_vector_load(data);
+
+    } else {
+        memset(last, '"', sizeof(last));         /* no plain byte */
+        memcpy(last, data, left);
+        block = rfl_vector_load(last);
+    }
+
+    rfl_vector_store(out, block);
+
+    /* bytes from 0x80 on are negative ones */
+
+    special = _mm_cmplt_epi8(block, _mm_set1_epi8(0x20));
+    special = _mm_or_si128(special, rfl_vector_equal(block, 0x7f));
+    special = _mm_or_si128(special, rfl_vector_equal(block, '\\'));
+    special = _mm_or_si128(special,
+                  rfl_vector_equal(_mm_or_si128(block, _mm_set1_epi8(0x04)),
+                                   '"' | 0x04));             /* and "&" */
+    special = _mm_or_si128(special,
+                  rfl_vector_equal(_mm_or_si128(block, _mm_set1_epi8(0x02)),
+                                   '<' | 0x02));             /* and ">" */
+
+    mask = rfl_vector_mask(special);
+
+    return mask != 0 ? (size_t) __builtin_ctz(mask) : RFL_JSON_BLOCK;
+}
+
+#endif
 
 
 /* Returns how many bytes of s it took. */

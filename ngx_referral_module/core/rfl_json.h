@@ -25,4 +25,38 @@ void rfl_json_name(rfl_buf_t *b, const char *name);
 void rfl_json_item(rfl_buf_t *b);
 
 
+/*
+ * The same of a name that tables have in this form: RFL_JSON_MEMBER bytes are
+ * copied, whatever its length, which may be 28.
+ */
+
+#define RFL_JSON_MEMBER  32
+
+typedef struct {
+    size_t  len;
+    u_char  text[RFL_JSON_MEMBER + 1];   /* from the comma on */
+} rfl_json_member_t;
+
+#define rfl_json_member(name)  { sizeof(",\"" name "\":") - 1, ",\"" name "\":" }
+
+
+static inline void
+rfl_json_put(rfl_buf_t *b, const rfl_json_member_t *member)
+{
+    size_t   first;
+    u_char  *p;
+
+    if (!rfl_buf_reserve(b, RFL_JSON_MEMBER)) {
+        return;
+    }
+
+    p = b->data + b->len;
+    first = (b->len == 0 || p[-1] == '{');
+
+    memcpy(p, member->text + first, RFL_JSON_MEMBER);
+
+    b->len += member->len - first;
+}
+
+
 #endif /* RFL_JSON_H */

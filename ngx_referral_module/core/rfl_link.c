@@ -108,7 +108,9 @@ static rfl_rc_t rfl_link_read_head(rfl_link_reader_t *r, rfl_link_t *link);
 static rfl_rc_t rfl_link_read_field(rfl_link_reader_t *r, rfl_link_t *link,
     size_t *row);
 static const rfl_link_field_t *rfl_link_field_number(uint64_t number);
-static int rfl_link_read_varint(rfl_link_reader_t *r, uint64_t max,
+static inline int rfl_link_read_varint(rfl_link_reader_t *r, uint64_t max,
+    uint64_t *n);
+static int rfl_link_read_long(rfl_link_reader_t *r, uint64_t max,
     uint64_t *n);
 
 
@@ -261,93 +263,95 @@ static const rfl_link_synonym_t  rfl_link_synonyms[] = {
 
 #define rfl_link_words(a)  a, rfl_link_nitems(a)
 
+#define rfl_link_name(name)  rfl_string(name), rfl_json_member(name)
+
 const rfl_link_field_t  rfl_link_fields[] = {
 
-    { rfl_string("source"), RFL_FIELD_URL,
+    { rfl_link_name("source"), RFL_FIELD_URL,
       offsetof(rfl_link_t, source), RFL_URL_MAX, 1, NULL, 0, 0,
       "the page, host or domain that carries the link; a tag link has none",
       1, rfl_link_check_line },
 
-    { rfl_string("match_type"), RFL_FIELD_MATCH_TYPE,
+    { rfl_link_name("match_type"), RFL_FIELD_MATCH_TYPE,
       offsetof(rfl_link_t, match_type), RFL_WORD_MAX, 1, NULL, 0, 0,
       "how much of the source must match",
       2, NULL },
 
-    { rfl_string("target"), RFL_FIELD_URL,
+    { rfl_link_name("target"), RFL_FIELD_URL,
       offsetof(rfl_link_t, target), RFL_URL_MAX, 1, NULL, 0, 0,
       "the page of this site the link leads to, a path or a URL",
       3, rfl_link_check_line },
 
-    { rfl_string("tag"), RFL_FIELD_TEXT,
+    { rfl_link_name("tag"), RFL_FIELD_TEXT,
       offsetof(rfl_link_t, tag), RFL_TAG_MAX, 0, NULL, 0, 0,
       "the value of a query argument that marks the link's visitors",
       4, rfl_link_check_tag },
 
-    { rfl_string("name"), RFL_FIELD_TEXT,
+    { rfl_link_name("name"), RFL_FIELD_TEXT,
       offsetof(rfl_link_t, name), RFL_NAME_MAX, 0, NULL, 0, 0,
       "what people call the link",
       5, rfl_link_check_line },
 
-    { rfl_string("channel"), RFL_FIELD_WORD,
+    { rfl_link_name("channel"), RFL_FIELD_WORD,
       offsetof(rfl_link_t, channel), RFL_WORD_MAX, 0,
       rfl_link_words(rfl_link_channels), 1,
       "how the link was obtained, a known channel or a word of your own",
       6, NULL },
 
-    { rfl_string("origin"), RFL_FIELD_WORD,
+    { rfl_link_name("origin"), RFL_FIELD_WORD,
       offsetof(rfl_link_t, origin), RFL_WORD_MAX, 0,
       rfl_link_words(rfl_link_origins), 0,
       "the kind of effort behind it; follows from the channel unless set",
       7, NULL },
 
-    { rfl_string("partner"), RFL_FIELD_TEXT,
+    { rfl_link_name("partner"), RFL_FIELD_TEXT,
       offsetof(rfl_link_t, partner), RFL_PARTNER_MAX, 0, NULL, 0, 0,
       "who placed the link",
       8, rfl_link_check_line },
 
-    { rfl_string("placement"), RFL_FIELD_WORD,
+    { rfl_link_name("placement"), RFL_FIELD_WORD,
       offsetof(rfl_link_t, placement), RFL_WORD_MAX, 0,
       rfl_link_words(rfl_link_placements), 0,
       "where on the page the link stands",
       9, NULL },
 
-    { rfl_string("rel"), RFL_FIELD_WORD,
+    { rfl_link_name("rel"), RFL_FIELD_WORD,
       offsetof(rfl_link_t, rel), RFL_WORD_MAX, 0,
       rfl_link_words(rfl_link_rels), 0,
       "what the link's rel attribute tells search engines",
       10, NULL },
 
-    { rfl_string("authority"), RFL_FIELD_NUMBER,
+    { rfl_link_name("authority"), RFL_FIELD_NUMBER,
       offsetof(rfl_link_t, authority), 3, 0, NULL, 0, 0,
       "a rating of the source, 0 to 100",
       11, rfl_link_check_authority },
 
-    { rfl_string("anchor"), RFL_FIELD_TEXT,
+    { rfl_link_name("anchor"), RFL_FIELD_TEXT,
       offsetof(rfl_link_t, anchor), RFL_ANCHOR_MAX, 0, NULL, 0, 0,
       "the text of the link",
       12, rfl_link_check_line },
 
-    { rfl_string("labels"), RFL_FIELD_LABELS,
+    { rfl_link_name("labels"), RFL_FIELD_LABELS,
       offsetof(rfl_link_t, labels), RFL_LABELS_TEXT_MAX, 0, NULL, 0, 0,
       "words of your own, separated by commas",
       13, NULL },
 
-    { rfl_string("note"), RFL_FIELD_TEXT,
+    { rfl_link_name("note"), RFL_FIELD_TEXT,
       offsetof(rfl_link_t, note), RFL_NOTE_MAX, 0, NULL, 0, 0,
       "anything else, also in several lines",
       14, rfl_link_check_note },
 
-    { rfl_string("cost"), RFL_FIELD_NUMBER,
+    { rfl_link_name("cost"), RFL_FIELD_NUMBER,
       offsetof(rfl_link_t, cost), RFL_COST_MAX, 0, NULL, 0, 0,
       "what the link cost, a decimal number",
       15, rfl_link_check_cost },
 
-    { rfl_string("listed_first"), RFL_FIELD_DATE,
+    { rfl_link_name("listed_first"), RFL_FIELD_DATE,
       offsetof(rfl_link_t, listed_first), RFL_DATE_MAX, 0, NULL, 0, 0,
       "when a backlink tool first listed the link",
       16, rfl_link_check_date },
 
-    { rfl_string("listed_last"), RFL_FIELD_DATE,
+    { rfl_link_name("listed_last"), RFL_FIELD_DATE,
       offsetof(rfl_link_t, listed_last), RFL_DATE_MAX, 0, NULL, 0, 0,
       "when a backlink tool last listed the link",
       17, rfl_link_check_date }
@@ -1251,12 +1255,24 @@ rfl_link_read_field(rfl_link_reader_t *r, rfl_link_t *link, size_t *row)
 }
 
 
-/* A match type has no field of its own in a record. */
+/*
+ * A match type has no field of its own in a record.  Numbers were given in the
+ * order of the table so far.
+ */
 
 static const rfl_link_field_t *
 rfl_link_field_number(uint64_t number)
 {
-    size_t  i;
+    size_t                   i;
+    const rfl_link_field_t  *field;
+
+    if (number - 1 < rfl_link_nitems(rfl_link_fields)) {
+        field = &rfl_link_fields[number - 1];
+
+        if (field->number == number && field->type != RFL_FIELD_MATCH_TYPE) {
+            return field;
+        }
+    }
 
     for (i = 0; i < rfl_link_nfields; i++) {
         if (rfl_link_fields[i].number == number
@@ -1272,8 +1288,20 @@ rfl_link_field_number(uint64_t number)
 
 /* Shortest form only: one record has one form. */
 
-static int
+static inline int
 rfl_link_read_varint(rfl_link_reader_t *r, uint64_t max, uint64_t *n)
+{
+    if (r->pos != r->end && *r->pos < 0x80) {
+        *n = *r->pos++;
+        return *n <= max;
+    }
+
+    return rfl_link_read_long(r, max, n);
+}
+
+
+static int
+rfl_link_read_long(rfl_link_reader_t *r, uint64_t max, uint64_t *n)
 {
     u_char    c;
     unsigned  shift;

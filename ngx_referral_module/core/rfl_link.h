@@ -10,6 +10,7 @@
 #ifndef RFL_LINK_H
 #define RFL_LINK_H
 
+#include "rfl_json.h"
 #include "rfl_terms.h"
 
 
@@ -53,6 +54,7 @@ typedef enum {
 
 typedef struct {
     rfl_str_t               name;
+    rfl_json_member_t       member;
     rfl_link_field_type_t   type;
     size_t                  offset;      /* of the slice in rfl_link_t */
     size_t                  max;         /* bytes */

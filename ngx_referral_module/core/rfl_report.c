@@ -62,47 +62,66 @@ static void rfl_report_csv_cell(rfl_buf_t *b, const rfl_link_t *link,
     const rfl_link_field_t *field);
 
 
+#define rfl_report_name(name)  rfl_string(name), rfl_json_member(name)
+
 const rfl_counter_t  rfl_counter_table[RFL_CELL_SUMS] = {
 
-    { rfl_string("clicks"), RFL_CELL_CLICKS,
+    { rfl_report_name("clicks"), RFL_CELL_CLICKS,
       "Visitors who followed the link and got a page." },
 
-    { rfl_string("reloads"), RFL_CELL_RELOADS,
+    { rfl_report_name("reloads"), RFL_CELL_RELOADS,
       "Pages asked for again by a reload." },
 
-    { rfl_string("redirects"), RFL_CELL_REDIRECTS,
+    { rfl_report_name("redirects"), RFL_CELL_REDIRECTS,
       "Answers that sent the visitor on to another page." },
 
-    { rfl_string("errors_4xx"), RFL_CELL_ERRORS_4XX,
+    { rfl_report_name("errors_4xx"), RFL_CELL_ERRORS_4XX,
       "Broken landings: answers with a status of 400 to 499." },
 
-    { rfl_string("errors_5xx"), RFL_CELL_ERRORS_5XX,
+    { rfl_report_name("errors_5xx"), RFL_CELL_ERRORS_5XX,
       "Broken landings: answers with a status of 500 or more." },
 
-    { rfl_string("embeds"), RFL_CELL_EMBEDS,
+    { rfl_report_name("embeds"), RFL_CELL_EMBEDS,
       "Pictures, frames and other parts shown in the linking page." },
 
-    { rfl_string("prefetches"), RFL_CELL_PREFETCHES,
+    { rfl_report_name("prefetches"), RFL_CELL_PREFETCHES,
       "Pages loaded in advance, before any click." },
 
-    { rfl_string("bots"), RFL_CELL_BOTS,
+    { rfl_report_name("bots"), RFL_CELL_BOTS,
       "Requests of programs." },
 
-    { rfl_string("other"), RFL_CELL_OTHER,
+    { rfl_report_name("other"), RFL_CELL_OTHER,
       "Other methods, aborted requests and requests by scripts." },
 
-    { rfl_string("clicks_by_tag"), RFL_CELL_CLICKS_BY_TAG,
+    { rfl_report_name("clicks_by_tag"), RFL_CELL_CLICKS_BY_TAG,
       "Clicks whose landing carried the link's tag." },
 
-    { rfl_string("clicks_by_page"), RFL_CELL_CLICKS_BY_PAGE,
+    { rfl_report_name("clicks_by_page"), RFL_CELL_CLICKS_BY_PAGE,
       "Clicks whose Referer named the registered page." },
 
-    { rfl_string("other_landing"), RFL_CELL_OTHER_LANDING,
+    { rfl_report_name("other_landing"), RFL_CELL_OTHER_LANDING,
       "Clicks that landed elsewhere than at the link's target." },
 
-    { rfl_string("bytes"), RFL_CELL_BYTES,
+    { rfl_report_name("bytes"), RFL_CELL_BYTES,
       "Bytes sent in answer." }
 };
+
+
+
+/* Of a link, beside its fields. */
+
+static const rfl_json_member_t  rfl_report_key_member = rfl_json_member("key");
+static const rfl_json_member_t  rfl_report_created = rfl_json_member("created");
+static const rfl_json_member_t  rfl_report_first_seen =
+                                               rfl_json_member("first_seen");
+static const rfl_json_member_t  rfl_report_last_seen =
+                                               rfl_json_member("last_seen");
+static const rfl_json_member_t  rfl_report_state = rfl_json_member("state");
+static const rfl_json_member_t  rfl_report_state_since =
+                                               rfl_json_member("state_since");
+static const rfl_json_member_t  rfl_report_groups = rfl_json_member("groups");
+static const rfl_json_member_t  rfl_report_sums_member =
+                                               rfl_json_member("counters");
 
 
 const rfl_counter_t *
@@ -592,7 +611,7 @@ rfl_report_row(rfl_buf_t *b, const rfl_link_t *link,
 
     rfl_buf_char(b, '{');
 
-    rfl_json_name(b, "key");
+    rfl_json_put(b, &rfl_report_key_member);
     rfl_report_key(b, link->key);
 
     for (i = 0; i < rfl_link_nfields; i++) {
@@ -602,32 +621,32 @@ rfl_report_row(rfl_buf_t *b, const rfl_link_t *link,
     }
 
     if (row->fields & RFL_SHOW_CREATED) {
-        rfl_json_name(b, "created");
+        rfl_json_put(b, &rfl_report_created);
         rfl_report_time(b, link->created);
     }
 
     if (row->fields & RFL_SHOW_FIRST_SEEN) {
-        rfl_json_name(b, "first_seen");
+        rfl_json_put(b, &rfl_report_first_seen);
         rfl_report_time(b, life->totals.n[RFL_CELL_FIRST_SEEN]);
     }
 
     if (row->fields & RFL_SHOW_LAST_SEEN) {
-        rfl_json_name(b, "last_seen");
+        rfl_json_put(b, &rfl_report_last_seen);
         rfl_report_time(b, life->totals.n[RFL_CELL_LAST_SEEN]);
     }
 
     if (row->fields & RFL_SHOW_STATE) {
-        rfl_json_name(b, "state");
+        rfl_json_put(b, &rfl_report_state);
         rfl_json_string(b, rfl_state_names[life->verdict.state]);
     }
 
     if (row->fields & RFL_SHOW_STATE_SINCE) {
-        rfl_json_name(b, "state_since");
+        rfl_json_put(b, &rfl_report_state_since);
         rfl_report_time(b, (uint64_t) life->verdict.since * RFL_STATE_DAY);
     }
 
     if (row->fields & RFL_SHOW_GROUPS) {
-        rfl_json_name(b, "groups");
+        rfl_json_put(b, &rfl_report_groups);
         rfl_buf_char(b, '[');
 
         for (i = 0; i < row->ngroups; i++) {
@@ -645,7 +664,7 @@ rfl_report_row(rfl_buf_t *b, const rfl_link_t *link,
     }
 
     if (row->fields & RFL_SHOW_COUNTERS) {
-        rfl_json_name(b, "counters");
+        rfl_json_put(b, &rfl_report_sums_member);
         rfl_buf_char(b, '{');
         rfl_report_named_sums(b, row->cell.n, row->fields);
         rfl_buf_char(b, '}');
@@ -701,7 +720,7 @@ rfl_report_field(rfl_buf_t *b, const rfl_link_t *link,
 {
     rfl_str_t  value;
 
-    rfl_json_name(b, (const char *) field->name.data);
+    rfl_json_put(b, &field->member);
 
     if (field->type == RFL_FIELD_MATCH_TYPE) {
         rfl_json_string(b, rfl_match_type_names[link->match_type]);
@@ -878,7 +897,8 @@ rfl_report_named_sums(rfl_buf_t *b, const uint64_t *sums, uint64_t fields)
     for (i = 0; i < RFL_CELL_SUMS; i++) {
         if (fields & RFL_SHOW_COUNTER(i)) {
             counter = &rfl_counter_table[i];
-            rfl_report_named(b, counter->name, sums[counter->field]);
+            rfl_json_put(b, &counter->member);
+            rfl_buf_u64(b, sums[counter->field]);
         }
     }
 }

@@ -17,6 +17,7 @@
 
 typedef struct {
     rfl_str_t          name;             /* "clicks" */
+    rfl_json_member_t  member;
     rfl_cell_field_t   field;
     const char        *help;             /* one line */
 } rfl_counter_t;

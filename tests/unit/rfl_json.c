@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -310,6 +311,94 @@ commas_stand_between_members_and_items(void **state)
 }
 
 
+/* Blocks of bytes are looked at: each byte at each place of some of them. */
+
+static void
+a_byte_is_escaped_wherever_it_stands(void **state)
+{
+    char       wanted[128], escaped[8];
+    size_t     len, pos;
+    u_char     bytes[40];
+    unsigned   c;
+    rfl_buf_t  b = rfl_buf_init;
+
+    for (len = 1; len <= sizeof(bytes); len++) {
+        for (pos = 0; pos < len; pos++) {
+            for (c = 0; c < 256; c += c == 0x80 ? 0x7f : 1) {
+
+                memset(bytes, 'x', len);
+                bytes[pos] = (u_char) c;
+
+                (void) snprintf(escaped, sizeof(escaped),
+                                c == '"' || c == '\\' ? "\\%c"
+                                : c == '\n' ? "\\n" : c == '\r' ? "\\r"
+                                : c == '\t' ? "\\t"
+                                : c >= 0x80 ? R
+                                : c < 0x20 || c == 0x7f || c == '<' || c == '>'
+                                  || c == '&' ? "\\u%04x" : "%c", c);
+
+                (void) snprintf(wanted, sizeof(wanted), "\"%.*s%s%.*s\"",
+                                (int) pos, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                                "xxxxxx", escaped, (int) (len - pos - 1),
+                                "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+
+                b.len = 0;
+                rfl_json_string(&b, rfl_str(guard_copy(bytes, len), len));
+
+                assert_int_equal(b.len, strlen(wanted));
+                assert_memory_equal(b.data, wanted, b.len);
+            }
+
+            guard_free_all();
+        }
+    }
+
+    rfl_buf_free(&b);
+}
+
+
+/* At the end of what was allocated, too. */
+
+static void
+members_of_tables_are_names(void **state)
+{
+    size_t     i, n;
+    rfl_buf_t  a = rfl_buf_init, b = rfl_buf_init;
+
+    static const rfl_json_member_t  members[] = {
+        rfl_json_member("a"), rfl_json_member("clicks"),
+        rfl_json_member("a_name_of_28_bytes_and_no_m")
+    };
+
+    static const char *const  names[] = {
+        "a", "clicks", "a_name_of_28_bytes_and_no_m"
+    };
+
+    for (n = 0; n < 3000; n++) {
+        i = n % 3;
+
+        if (n % 7 == 0) {
+            rfl_buf_char(&a, '{');
+            rfl_buf_char(&b, '{');
+        }
+
+        rfl_json_name(&a, names[i]);
+        rfl_json_put(&b, &members[i]);
+
+        assert_int_equal(a.len, b.len);
+    }
+
+    assert_memory_equal(a.data, b.data, a.len);
+
+    b.failed = 1;
+    rfl_json_put(&b, &members[0]);
+    assert_int_equal(a.len, b.len);
+
+    rfl_buf_free(&a);
+    rfl_buf_free(&b);
+}
+
+
 static void
 a_buffer_that_failed_is_left_alone(void **state)
 {
@@ -517,6 +606,8 @@ main(void)
         cmocka_unit_test(random_bytes_give_valid_json),
         cmocka_unit_test(a_sequence_cut_by_the_end_is_not_read_beyond_it),
         cmocka_unit_test(commas_stand_between_members_and_items),
+        cmocka_unit_test(a_byte_is_escaped_wherever_it_stands),
+        cmocka_unit_test(members_of_tables_are_names),
         cmocka_unit_test(a_buffer_that_failed_is_left_alone),
     };
 
