@@ -22,6 +22,7 @@
 #endif
 
 
+static inline int rfl_surt_is_utm(const u_char *name, size_t len);
 static u_char *rfl_surt_write_name(u_char *out, rfl_str_t name,
     uint64_t dots);
 static u_char *rfl_surt_write_labels(u_char *out, rfl_str_t name);
@@ -59,7 +60,7 @@ static inline int rfl_surt_copy_plain(u_char *out, const u_char *p,
 static inline int rfl_surt_is_plain16(uint64_t first, uint64_t last);
 static inline __m128i rfl_surt_odd16(__m128i block);
 static inline __m128i rfl_surt_maybe_dots16(const u_char *p);
-static inline unsigned rfl_surt_dots16(const u_char *p);
+static inline unsigned rfl_surt_dots16(const u_char *p, __m128i maybe);
 #endif
 
 
@@ -408,11 +409,6 @@ static const char *const *const
     }
 };
 
-/* Urchin, now Google Analytics, and nearly everybody: any name begun so. */
-
-static const rfl_str_t  rfl_surt_utm = rfl_string("utm_");
-
-
 void
 rfl_surt(const rfl_url_t *url, rfl_surt_t *surt)
 {
@@ -585,11 +581,8 @@ rfl_surt_is_tracking(rfl_str_t name)
         return 0;
     }
 
-    if ((name.data[0] | 0x20) == 'u') {
-        rfl_lower_copy(lower, name.data, rfl_surt_utm.len - 1);
-
-        return rfl_str_same(lower, rfl_surt_utm.data, rfl_surt_utm.len - 1)
-               && name.len >= rfl_surt_utm.len && name.data[3] == '_';
+    if (rfl_surt_is_utm(name.data, name.len)) {
+        return 1;
     }
 
     if (name.len > RFL_SURT_NAME_MAX) {
@@ -611,6 +604,25 @@ rfl_surt_is_tracking(rfl_str_t name)
     }
 
     return 0;
+}
+
+
+/* Urchin, now Google Analytics, and nearly everybody: any name begun so. */
+
+static inline int
+rfl_surt_is_utm(const u_char *name, size_t len)
+{
+    uint32_t  first;
+
+    if (len < 4) {
+        return 0;
+    }
+
+    memcpy(&first, name, 4);
+
+    /* "utm_": letters in any case */
+
+    return (first | 0x00202020) == 0x5f6d7475;
 }
 
 
@@ -931,6 +943,7 @@ static const u_char *
 rfl_surt_find_dot(const u_char *p, const u_char *end)
 {
 #if (RFL_SURT_VECTORS)
+    __m128i        a, b;
     unsigned       found;
     const u_char  *until;
 
@@ -944,14 +957,14 @@ rfl_surt_find_dot(const u_char *p, const u_char *end)
 
         for (until = p + RFL_SURT_SLASHES; p < until; p += 32) {
 
-            if (rfl_vector_mask(_mm_or_si128(rfl_surt_maybe_dots16(p),
-                                             rfl_surt_maybe_dots16(p + 16)))
-                == 0)
-            {
+            a = rfl_surt_maybe_dots16(p);
+            b = rfl_surt_maybe_dots16(p + 16);
+
+            if (rfl_vector_mask(_mm_or_si128(a, b)) == 0) {
                 continue;
             }
 
-            found = rfl_surt_dots16(p) | rfl_surt_dots16(p + 16) << 16;
+            found = rfl_surt_dots16(p, a) | rfl_surt_dots16(p + 16, b) << 16;
 
             if (found != 0) {
                 return p + __builtin_ctz(found);
@@ -964,7 +977,7 @@ rfl_surt_find_dot(const u_char *p, const u_char *end)
     }
 
     for ( /* void */ ; end - p >= 16 + 3; p += 16) {
-        found = rfl_surt_dots16(p);
+        found = rfl_surt_dots16(p, rfl_surt_maybe_dots16(p));
 
         if (found != 0) {
             return p + __builtin_ctz(found);
@@ -1029,12 +1042,16 @@ rfl_surt_write_query(u_char *out, rfl_str_t query, const rfl_names_t *without,
 
     for (p = query.data; /* void */ ; p = amp + 1) {
 
+        amp = p + rfl_str_find2(rfl_str(p, (size_t) (end - p)), '&', '&');
+
         param = out + 1;
         written = param;
 
-        amp = p + rfl_str_find2(rfl_str(p, (size_t) (end - p)), '&', '&');
+        /* most of those that are dropped are known as they are */
 
-        written = rfl_surt_encode(param, param + most, &p, amp);
+        if (!rfl_surt_is_utm(p, (size_t) (amp - p))) {
+            written = rfl_surt_encode(param, param + most, &p, amp);
+        }
 
         len = (size_t) (written - param);
 
@@ -1414,10 +1431,10 @@ rfl_surt_maybe_dots16(const u_char *p)
 }
 
 
-/* Those that a dot follows, encoded or not. */
+/* Of these, those that a dot follows, encoded or not. */
 
 static inline unsigned
-rfl_surt_dots16(const u_char *p)
+rfl_surt_dots16(const u_char *p, __m128i maybe)
 {
     __m128i  escape;
 
@@ -1427,7 +1444,7 @@ rfl_surt_dots16(const u_char *p)
     escape = _mm_or_si128(rfl_vector_equal(rfl_vector_load(p + 1), '.'),
                           escape);
 
-    return rfl_vector_mask(_mm_and_si128(rfl_surt_maybe_dots16(p), escape));
+    return rfl_vector_mask(_mm_and_si128(maybe, escape));
 }
 
 #endif

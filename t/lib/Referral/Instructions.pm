@@ -377,6 +377,9 @@ sub cases {
         $self->distinct('hostile-decoded', 1, sub { hostile_of('%41', @_) }),
         $self->distinct('hostile-raw', 1, sub { hostile_of("\xe4", @_) }),
         $self->distinct('hostile-dots', 1, sub { hostile_of('/.', @_) }),
+        $self->distinct('hostile-slashes', 1, sub { hostile_of('/%2f', @_) }),
+        $self->distinct('hostile-tracking', 1, sub {
+            hostile_of('&%75tm_' . '%41' x 40, $_[0], '?') }),
         $self->distinct('hostile-parameters', 1,
                         sub { hostile_of('&a', $_[0], '?') }),
         $self->distinct('hostile-prefixes', 1, \&hostile_prefixes),
