@@ -144,6 +144,10 @@ void cli_close(cli_env_t *env);
 int cli_use_dir(cli_t *cli);
 int cli_has_data(const cli_t *cli, const char *name);
 
+/* A directory that is open: 1, 0, or -1 and why it is not known in errno. */
+
+int cli_is_empty(int fd);
+
 
 /*
  * A write transaction that changes links: rfl_issue_begin() and _commit(), with

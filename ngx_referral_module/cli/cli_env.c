@@ -5,6 +5,7 @@
 
 #include "cli.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
@@ -241,6 +242,41 @@ cli_has_data(const cli_t *cli, const char *name)
     }
 
     return stat(path, &st) == 0 && st.st_size != 0;
+}
+
+
+int
+cli_is_empty(int fd)
+{
+    int             copy, empty, error;
+    DIR            *dir;
+    struct dirent  *entry;
+
+    copy = dup(fd);
+    if (copy == -1) {
+        return -1;
+    }
+
+    dir = fdopendir(copy);
+    if (dir == NULL) {
+        error = errno;
+        (void) close(copy);
+        errno = error;
+        return -1;
+    }
+
+    do {
+        errno = 0;
+        entry = readdir(dir);
+        empty = entry == NULL || strcmp(entry->d_name, ".") == 0
+                || strcmp(entry->d_name, "..") == 0;
+    } while (empty && entry != NULL);
+
+    error = empty ? errno : 0;
+    (void) closedir(dir);
+    errno = error;
+
+    return error == 0 ? empty : -1;
 }
 
 

@@ -8,7 +8,6 @@
 
 #include "cli.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -34,7 +33,6 @@ static int choose_owner(cli_t *cli, const char *name, owner_t *owner);
 static int make_dir(cli_t *cli, int owner_given, owner_t *owner);
 static int give_dir(cli_t *cli, int fd, int is_new, int owner_given,
     owner_t *owner);
-static int is_empty(int fd);
 static int make_environments(cli_t *cli);
 static int print_result(cli_t *cli, const owner_t *owner);
 
@@ -185,6 +183,7 @@ make_dir(cli_t *cli, int owner_given, owner_t *owner)
 static int
 give_dir(cli_t *cli, int fd, int is_new, int owner_given, owner_t *owner)
 {
+    int          empty;
     struct stat  st;
 
     if (fstat(fd, &st) == -1) {
@@ -201,7 +200,13 @@ give_dir(cli_t *cli, int fd, int is_new, int owner_given, owner_t *owner)
         return CLI_OK;
     }
 
-    if (!is_new && !is_empty(fd)) {
+    empty = is_new ? 1 : cli_is_empty(fd);
+
+    if (empty == -1) {
+        return cli_fail(cli->dir, "%s", strerror(errno));
+    }
+
+    if (!empty) {
         return cli_fail(cli->dir, "it belongs to uid %u and is not empty",
                         (unsigned) st.st_uid);
     }
@@ -212,37 +217,6 @@ give_dir(cli_t *cli, int fd, int is_new, int owner_given, owner_t *owner)
     }
 
     return CLI_OK;
-}
-
-
-static int
-is_empty(int fd)
-{
-    int             copy, empty;
-    DIR            *dir;
-    struct dirent  *entry;
-
-    copy = dup(fd);
-    if (copy == -1) {
-        return 0;
-    }
-
-    dir = fdopendir(copy);
-    if (dir == NULL) {
-        (void) close(copy);
-        return 0;
-    }
-
-    empty = 1;
-
-    while (empty && (entry = readdir(dir)) != NULL) {
-        empty = strcmp(entry->d_name, ".") == 0
-                || strcmp(entry->d_name, "..") == 0;
-    }
-
-    (void) closedir(dir);
-
-    return empty;
 }
 
 

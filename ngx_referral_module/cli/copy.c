@@ -12,7 +12,6 @@
 
 #include "copy.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -48,7 +47,6 @@ typedef struct {
 
 static int open_dir(copy_t *copy);
 static int check_dir(copy_t *copy);
-static int is_empty(int fd);
 static int copy_both(copy_t *copy, cli_env_t *env);
 static int copy_one(copy_t *copy, part_t *part, rfl_store_t *store);
 static int copy_into(copy_t *copy, part_t *part, int dir_fd,
@@ -158,9 +156,16 @@ open_dir(copy_t *copy)
 static int
 check_dir(copy_t *copy)
 {
+    int          empty;
     struct stat  st;
 
-    if (!is_empty(copy->fd)) {
+    empty = cli_is_empty(copy->fd);
+
+    if (empty == -1) {
+        return cli_fail(copy->dir, "%s", strerror(errno));
+    }
+
+    if (!empty) {
         return cli_fail(copy->dir, "it is not empty: name a directory that "
                         "is new, so that no other copy is mixed with this "
                         "one");
@@ -187,37 +192,6 @@ check_dir(copy_t *copy)
     }
 
     return CLI_OK;
-}
-
-
-static int
-is_empty(int fd)
-{
-    int             copy, empty;
-    DIR            *dir;
-    struct dirent  *entry;
-
-    copy = dup(fd);
-    if (copy == -1) {
-        return 0;
-    }
-
-    dir = fdopendir(copy);
-    if (dir == NULL) {
-        (void) close(copy);
-        return 0;
-    }
-
-    empty = 1;
-
-    while (empty && (entry = readdir(dir)) != NULL) {
-        empty = strcmp(entry->d_name, ".") == 0
-                || strcmp(entry->d_name, "..") == 0;
-    }
-
-    (void) closedir(dir);
-
-    return empty;
 }
 
 
