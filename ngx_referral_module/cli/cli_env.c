@@ -29,8 +29,8 @@ static int open_failed(const cli_t *cli, const char *what,
 static rfl_rc_t open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
     const rfl_registry_meta_t *meta, rfl_error_t *err);
 static rfl_rc_t counter_file(cli_env_t *env, char **path, rfl_error_t *err);
-static void open_counters(cli_env_t *env, unsigned flags, const char *path,
-    const rfl_registry_meta_t *meta);
+static rfl_rc_t open_counters(cli_env_t *env, unsigned flags,
+    const char *path, const rfl_registry_meta_t *meta, rfl_error_t *err);
 static void make_room(cli_env_t *env, rfl_error_t *room);
 static rfl_rc_t walk_batch(cli_env_t *env, const cli_walk_t *walk,
     rfl_registry_place_t *place, uint64_t *left, rfl_buf_t *out,
@@ -336,11 +336,11 @@ open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
     }
 
     if (path != NULL) {
-        open_counters(env, flags, path, meta);
+        rc = open_counters(env, flags, path, meta, err);
         free(path);
     }
 
-    return RFL_OK;
+    return rc;
 }
 
 
@@ -386,53 +386,47 @@ counter_file(cli_env_t *env, char **path, rfl_error_t *err)
 }
 
 
-static void
+/* Who is to write must know which ids it has counted: see rfl_issue_open(). */
+
+static rfl_rc_t
 open_counters(cli_env_t *env, unsigned flags, const char *path,
-    const rfl_registry_meta_t *meta)
+    const rfl_registry_meta_t *meta, rfl_error_t *err)
 {
     rfl_rc_t         rc;
-    rfl_error_t      err;
+    unsigned         writes;
     rfl_counters_t  *counters;
 
     rc = RFL_ERROR;
     counters = NULL;
+    writes = flags & (CLI_OPEN_CREATE|CLI_OPEN_WRITE);
 
-    if (flags & (CLI_OPEN_CREATE|CLI_OPEN_WRITE)) {
+    if (writes) {
         rc = rfl_counters_open(&counters, path, meta->uuid, 0,
                                RFL_COUNTERS_MAX_IDS, RFL_COUNTERS_GROW,
-                               (uint64_t) time(NULL), &err);
+                               (uint64_t) time(NULL), err);
 
-        if (rc == RFL_NOT_FOUND) {
-            return;
-        }
-
-        if (rc != RFL_OK) {
+        if (rc != RFL_OK && rc != RFL_NOT_FOUND && !rfl_issue_is_blind(rc)) {
             cli_warn(path, "new links may count as overflow until nginx "
-                     "makes room: %s", err.text);
+                     "makes room: %s", err->text);
         }
     }
 
-    if (rc != RFL_OK) {
+    if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
         rc = rfl_counters_open(&counters, path, meta->uuid, 0,
                                RFL_COUNTERS_MAX_IDS, RFL_COUNTERS_READ,
-                               (uint64_t) time(NULL), &err);
-    }
+                               (uint64_t) time(NULL), err);
 
-    if (rc == RFL_NOT_FOUND) {
-        return;
-    }
-
-    if (rc != RFL_OK) {
-
-        if (!(flags & (CLI_OPEN_CREATE|CLI_OPEN_WRITE))) {
+        if (rc != RFL_OK && rc != RFL_NOT_FOUND && !writes) {
             cli_warn(path, "what was counted since the last flush is not "
-                     "shown: %s", err.text);
+                     "shown: %s", err->text);
         }
-
-        return;
     }
 
-    env->totals.counters = counters;
+    if (rc == RFL_OK) {
+        env->totals.counters = counters;
+    }
+
+    return writes && rfl_issue_is_blind(rc) ? rc : RFL_OK;
 }
 
 

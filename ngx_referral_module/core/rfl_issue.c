@@ -7,8 +7,9 @@
 #include <time.h>
 
 
-static void rfl_issue_open_counters(const rfl_runtime_conf_t *conf,
-    const char *path, const u_char *uuid, rfl_totals_t *totals);
+static rfl_rc_t rfl_issue_open_counters(const rfl_runtime_conf_t *conf,
+    const char *path, const u_char *uuid, rfl_totals_t *totals,
+    rfl_error_t *err);
 static uint64_t rfl_issue_clicks(void *data, uint32_t id);
 
 
@@ -47,27 +48,34 @@ rfl_issue_open(const rfl_runtime_conf_t *conf, const char *counters,
         return rc;
     }
 
-    rfl_issue_open_counters(conf, counters, meta.uuid, totals);
+    rc = rfl_issue_open_counters(conf, counters, meta.uuid, totals, err);
 
-    return RFL_OK;
+    if (rc != RFL_OK) {
+        rfl_ledger_close(totals->ledger);
+        totals->ledger = NULL;
+    }
+
+    return rc;
 }
 
 
 /*
- * Mapped without a lock: it is not by this that the process counts.  Without
- * cells the links count as overflow until the keeper has made them.
+ * Mapped without a lock: it is not by this that the process counts.  One that
+ * is gone, or another's, has no cells of ours, and the links count as overflow
+ * until the keeper has made some.  But one that may be there says which ids it
+ * has counted: without memory or descriptors nothing is issued.
  */
 
-static void
+static rfl_rc_t
 rfl_issue_open_counters(const rfl_runtime_conf_t *conf, const char *path,
-    const u_char *uuid, rfl_totals_t *totals)
+    const u_char *uuid, rfl_totals_t *totals, rfl_error_t *err)
 {
     rfl_rc_t         rc;
     uint64_t         now;
     rfl_counters_t  *counters;
 
     if (path == NULL) {
-        return;
+        return RFL_OK;
     }
 
     now = (uint64_t) time(NULL);
@@ -75,16 +83,18 @@ rfl_issue_open_counters(const rfl_runtime_conf_t *conf, const char *path,
     if (path[0] == '\0') {
         rc = rfl_counters_volatile_open(&counters, conf->volatile_fd, uuid,
                                         0, conf->max_ids, RFL_COUNTERS_GROW,
-                                        now, NULL);
+                                        now, err);
 
     } else {
         rc = rfl_counters_open(&counters, path, uuid, 0,
-                               conf->max_ids, RFL_COUNTERS_GROW, now, NULL);
+                               conf->max_ids, RFL_COUNTERS_GROW, now, err);
     }
 
     if (rc == RFL_OK) {
         totals->counters = counters;
     }
+
+    return rfl_issue_is_blind(rc) ? rc : RFL_OK;
 }
 
 

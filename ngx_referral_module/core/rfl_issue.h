@@ -25,6 +25,17 @@ rfl_rc_t rfl_issue_open(const rfl_runtime_conf_t *conf, const char *counters,
 void rfl_issue_close(rfl_totals_t *totals);
 
 /*
+ * Whether this, of opening the counter file, leaves open what it has counted:
+ * then no id may be issued.
+ */
+
+static inline int
+rfl_issue_is_blind(rfl_rc_t rc)
+{
+    return rc == RFL_NO_MEMORY || rc == RFL_ERROR;
+}
+
+/*
  * begin waits for the writer's lock, as long as it takes.  totals outlive the
  * transaction and are not used by another thread meanwhile; with neither
  * ledger nor counters nothing was ever counted.

@@ -1433,11 +1433,14 @@ rfl_registry_set_directive(rfl_registry_t *r, uint32_t max_links,
 
     /* a write transaction waits for other writers: only where there is need */
 
-    if (rc != RFL_OK
-        || (meta.max_links == max_links
-            && meta.source == rfl_registry_source_hash(source)))
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, "%s: its meta data cannot be read", r->dir);
+    }
+
+    if (meta.max_links == max_links
+        && meta.source == rfl_registry_source_hash(source))
     {
-        return rc;
+        return RFL_OK;
     }
 
     rc = rfl_registry_begin(r, 1, err);

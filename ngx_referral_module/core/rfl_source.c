@@ -23,6 +23,8 @@ struct rfl_source_s {
     unsigned            stop;            /* also atomic, for rfl_sync.c */
     unsigned            opened;          /* 0: it was not led yet */
     char               *counters;        /* on the C heap, or NULL */
+    unsigned            unnamed;         /* there is one, but no memory for its
+                                            name */
 
     /* the thread's own */
     rfl_file_look_t     seen;            /* at the last look, if there was */
@@ -137,6 +139,7 @@ rfl_source_lead(rfl_source_t *s, unsigned opened, const char *counters)
     {
         free(s->counters);
         s->counters = counters != NULL ? strdup(counters) : NULL;
+        s->unnamed = (counters != NULL && s->counters == NULL);
     }
 
     (void) pthread_mutex_unlock(&s->mutex);
@@ -373,21 +376,20 @@ rfl_source_counters(rfl_source_t *s, char **counters, rfl_error_t *err)
     rfl_rc_t  rc;
 
     *counters = NULL;
-    rc = RFL_OK;
 
     (void) pthread_mutex_lock(&s->mutex);
 
+    rc = s->unnamed ? RFL_NO_MEMORY : RFL_OK;
+
     if (s->counters != NULL) {
         *counters = strdup(s->counters);
-
-        if (*counters == NULL) {
-            rc = rfl_fail(err, RFL_NO_MEMORY, "%s: out of memory", s->source);
-        }
+        rc = *counters != NULL ? RFL_OK : RFL_NO_MEMORY;
     }
 
     (void) pthread_mutex_unlock(&s->mutex);
 
-    return rc;
+    return rc == RFL_OK ? RFL_OK : rfl_fail(err, rc, "%s: out of memory",
+                                            s->source);
 }
 
 
