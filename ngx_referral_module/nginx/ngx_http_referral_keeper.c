@@ -362,7 +362,7 @@ ngx_http_referral_check_memory(ngx_cycle_t *cycle,
 ngx_int_t
 ngx_http_referral_init_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                       i;
+    ngx_uint_t                       i, ends;
     ngx_event_t                     *ev;
     ngx_pool_cleanup_t              *cln;
     ngx_http_referral_registry_t    *reg, **regs;
@@ -377,21 +377,29 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ends = 1;
+
     if (ngx_process == NGX_PROCESS_SINGLE) {
 
         /*
          * On reload it calls neither exit_process nor init_process: nginx
          * does not serve any more after that, but our thread and timer must
-         * not outlive the cycle's memory.
+         * not outlive the cycle's memory.  Without an end they do not begin,
+         * and requests find registries that are never opened.
          */
 
         cln = ngx_pool_cleanup_add(cycle->pool, 0);
-        if (cln == NULL) {
-            return NGX_OK;
-        }
 
-        cln->handler = ngx_http_referral_close;
-        cln->data = rmcf;
+        if (cln != NULL) {
+            cln->handler = ngx_http_referral_close;
+            cln->data = rmcf;
+
+        } else {
+            ends = 0;
+            ngx_log_error(NGX_LOG_CRIT, cycle->log, 0,
+                          "referral: out of memory, nothing is looked up or "
+                          "kept; restart nginx");
+        }
     }
 
     ngx_http_referral_init_requests();
@@ -404,6 +412,10 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
         reg = regs[i];
 
         rfl_runtime_init(&reg->runtime, &reg->conf, ngx_worker);
+
+        if (!ends) {
+            continue;
+        }
 
         if (ngx_process == NGX_PROCESS_SINGLE) {
             reg->runtime.writes = 1;
