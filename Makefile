@@ -272,18 +272,22 @@ $(eval $(call variant_rules,fuzz))
 
 # The target for import runs the command, whose main() gets another name.
 
+cli_main = ngx_referral_module/cli/main
+command_parts = $(core) $(filter-out $(cli_main).c,$(cli))
+
+build/%/referralctl_main.o: build/%/$(cli_main).o
+	@objcopy --redefine-sym main=referralctl_main $< $@
+
 build/fuzz/targets/%: build/fuzz/tests/fuzz/%.o \
                       $(call objects,fuzz,$(fuzz_support) $(core))
 	@mkdir -p $(@D)
 	@$(fuzz_cc) $(fuzz_flags) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 build/fuzz/targets/import: build/fuzz/tests/fuzz/import.o \
-                      $(call objects,fuzz,$(fuzz_support) $(core) $(cli))
+                      $(call objects,fuzz,$(fuzz_support) $(command_parts)) \
+                      build/fuzz/referralctl_main.o
 	@mkdir -p $(@D)
-	@objcopy --redefine-sym main=referralctl_main \
-	    build/fuzz/ngx_referral_module/cli/main.o $@.main.o
-	@$(fuzz_cc) $(fuzz_flags) -fsanitize=fuzzer -o $@ \
-	    $(filter-out %/cli/main.o,$^) $@.main.o $(LIBS)
+	@$(fuzz_cc) $(fuzz_flags) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 build/fuzz/all: $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(fuzz))
 	@touch $@
@@ -292,20 +296,25 @@ build/fuzz/all: $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(fuzz))
 
 
 # Core, with tests/failing/fail.c between it and all that may say no to it.
-# Calls are calls, and addresses those of the file: tools/failing-sites.
+# Calls are calls, each is there once, and addresses are those of the file:
+# tools/failing-sites.
 
 wrapped = malloc calloc realloc strdup mmap open fstat stat lstat statfs mkdir \
           mkostemp link unlink rename renameat2 fchmod fchown ftruncate \
-          fallocate posix_fallocate flock fsync memfd_create eventfd read \
-          write pread pwrite getrandom pthread_create mdb_env_create \
+          fallocate posix_fallocate flock fcntl fsync faccessat statvfs \
+          memfd_create eventfd read write pread pwrite getrandom \
+          pthread_create mdb_env_create \
           mdb_env_set_maxreaders mdb_env_set_maxdbs mdb_env_set_mapsize \
           mdb_env_open mdb_env_get_fd mdb_env_stat mdb_env_info \
           mdb_env_copyfd2 mdb_reader_check mdb_txn_begin mdb_txn_renew \
           mdb_txn_commit mdb_dbi_open mdb_dbi_flags mdb_stat mdb_get mdb_put \
           mdb_del mdb_cursor_del mdb_cursor_open mdb_cursor_get \
+          mdb_cursor_put \
           pcre2_match_context_create_8 pcre2_match_data_create_8 \
           pcre2_compile_8 pcre2_jit_compile_8 pcre2_pattern_info_8 \
-          pcre2_match_8 json_loadb idn2_to_ascii_8z
+          pcre2_match_8 json_loadb idn2_to_ascii_8z access dup mkdirat \
+          openat renameat fdopendir readdir fopen fdopen fread fflush fclose \
+          strndup reallocarray
 
 # gcc's own warning is right that fences are not seen: clang has none.
 
@@ -329,16 +338,19 @@ build/coverage/units: $(call programs,coverage)
 	@touch $@
 
 failing_cc = $(CC)
-failing_flags = -O1 -fno-optimize-sibling-calls -fno-pie $(SANITIZE)
+failing_flags = -O1 -fno-inline -fno-optimize-sibling-calls -fno-pie \
+                $(SANITIZE)
 
 $(eval $(call variant_rules,failing))
 
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(wrapped))
 
-build/failing/failing: $(call objects,failing,$(failing) $(core))
+build/failing/failing: $(call objects,failing,$(failing) $(command_parts)) \
+                       build/failing/referralctl_main.o
 	@$(CC) $(failing_flags) -no-pie $(wraps) -o $@ $^ $(LIBS)
 
-build/coverage/failing: $(call objects,coverage,$(failing) $(core))
+build/coverage/failing: $(call objects,coverage,$(failing) $(command_parts)) \
+                        build/coverage/referralctl_main.o
 	@$(CC) $(coverage_flags) $(wraps) -o $@ $^ $(LIBS)
 
 -include $(patsubst %.o,%.d,$(call objects,failing,$(failing)))

@@ -9,15 +9,20 @@
 
 #include "fail.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <idn2.h>
 #include <jansson.h>
+#include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -27,20 +32,34 @@
 
 #define SITES_MAX  4096
 
+/* Of a path: callers that are looked at, behind two of fail.c's own. */
+
+#define FRAMES_OWN  2
+#define FRAMES_MAX  (FRAMES_OWN + 8)
+
+/* glibc's, of FILE. */
+
+#define FILE_ERROR  0x20
+
 /* pcre2_compile()'s "failed to allocate heap memory". */
 
 #define PCRE2_NO_MEMORY  121
 
 
 static int fail_now(const void *site, const char *name);
+static uint64_t fail_path(void);
 static void fail_note(const void *site);
 
 
 static unsigned long   fail_at;          /* 0: not armed */
+static const void     *fail_site;        /* it alone is counted; or NULL */
+static fail_call_t    *fail_record_to;   /* or NULL */
+static size_t          fail_record_max;
 static unsigned long   fail_calls;
 static int             fail_lasting;
 static int             fail_done;
 static const char     *fail_last;
+static const char     *fail_lacking;     /* or NULL */
 
 static pthread_mutex_t  fail_lock = PTHREAD_MUTEX_INITIALIZER;
 static size_t           fail_nsites;
@@ -75,8 +94,46 @@ fail_arm(unsigned long n, int lasting)
     fail_lasting = lasting;
     fail_done = 0;
     fail_last = "none";
+    fail_site = NULL;
 
     __atomic_store_n(&fail_at, n, __ATOMIC_RELEASE);
+}
+
+
+void
+fail_arm_site(const void *site, unsigned long n)
+{
+    fail_arm(ULONG_MAX, 0);
+    fail_site = site;
+
+    __atomic_store_n(&fail_at, n, __ATOMIC_RELEASE);
+}
+
+
+void
+fail_lack(const char *name)
+{
+    fail_lacking = name;
+}
+
+
+void
+fail_record(fail_call_t *calls, size_t n)
+{
+    fail_record_to = calls;
+    fail_record_max = n;
+
+    fail_arm(ULONG_MAX, 0);
+}
+
+
+size_t
+fail_recorded(void)
+{
+    (void) fail_disarm();
+    fail_record_to = NULL;
+
+    return fail_calls;
 }
 
 
@@ -120,7 +177,20 @@ fail_now(const void *site, const char *name)
         return 0;
     }
 
+    if (fail_lacking != NULL && strcmp(name, fail_lacking) == 0) {
+        return 1;
+    }
+
+    if (fail_site != NULL && site != fail_site) {
+        return 0;
+    }
+
     n = __atomic_add_fetch(&fail_calls, 1, __ATOMIC_RELAXED);
+
+    if (fail_record_to != NULL && n <= fail_record_max) {
+        fail_record_to[n - 1].site = site;
+        fail_record_to[n - 1].path = fail_path();
+    }
 
     if (n != at && !(fail_lasting && n > at)) {
         return 0;
@@ -132,6 +202,26 @@ fail_now(const void *site, const char *name)
     __atomic_store_n(&fail_done, 1, __ATOMIC_RELEASE);
 
     return 1;
+}
+
+
+/* FNV-1a over the return addresses. */
+
+static uint64_t
+fail_path(void)
+{
+    int        i, n;
+    void      *frames[FRAMES_MAX];
+    uint64_t   hash;
+
+    n = backtrace(frames, FRAMES_MAX);
+    hash = UINT64_C(14695981039346656037);
+
+    for (i = FRAMES_OWN; i < n; i++) {
+        hash = (hash ^ (uintptr_t) frames[i]) * UINT64_C(1099511628211);
+    }
+
+    return hash;
 }
 
 
@@ -190,6 +280,9 @@ WRAP(int, flock, (int fd, int operation), (fd, operation), -1, ENOLCK)
 WRAP(int, fsync, (int fd), (fd), -1, EIO)
 WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1,
      ENFILE)
+WRAP(int, faccessat, (int fd, const char *path, int mode, int flags),
+     (fd, path, mode, flags), -1, EACCES)
+WRAP(int, statvfs, (const char *path, struct statvfs *st), (path, st), -1, EIO)
 WRAP(int, eventfd, (unsigned n, int flags), (n, flags), -1, ENFILE)
 WRAP(ssize_t, read, (int fd, void *data, size_t n), (fd, data, n), -1, EIO)
 WRAP(ssize_t, write, (int fd, const void *data, size_t n), (fd, data, n), -1,
@@ -202,7 +295,7 @@ WRAP(ssize_t, getrandom, (void *data, size_t n, unsigned flags),
      (data, n, flags), -1, ENOSYS)
 
 
-/* The mode is passed on whether there is one or not. */
+/* A mode, or a lock, is passed on whether there is one or not. */
 
 int __real_open(const char *path, int flags, mode_t mode);
 int __wrap_open(const char *path, int flags, mode_t mode);
@@ -216,6 +309,80 @@ __wrap_open(const char *path, int flags, mode_t mode)
     }
 
     return __real_open(path, flags, mode);
+}
+
+WRAP(int, fcntl, (int fd, int command, void *lock), (fd, command, lock), -1,
+     ENOLCK)
+
+
+/* Files of the command, which are libc's, too. */
+
+WRAP(int, access, (const char *path, int mode), (path, mode), -1, EACCES)
+WRAP(int, dup, (int fd), (fd), -1, EMFILE)
+WRAP(int, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode),
+     -1, ENOSPC)
+WRAP(int, renameat, (int fd, const char *from, int to_fd, const char *to),
+     (fd, from, to_fd, to), -1, EIO)
+WRAP(DIR *, fdopendir, (int fd), (fd), NULL, ENOMEM)
+WRAP(struct dirent *, readdir, (DIR *dir), (dir), NULL, EIO)
+WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL,
+     EMFILE)
+WRAP(FILE *, fdopen, (int fd, const char *mode), (fd, mode), NULL, ENOMEM)
+WRAP(size_t, fread, (void *data, size_t size, size_t n, FILE *file),
+     (data, size, n, file), 0, EIO)
+WRAP(char *, strndup, (const char *s, size_t n), (s, n), NULL, ENOMEM)
+WRAP(void *, reallocarray, (void *p, size_t n, size_t size), (p, n, size),
+     NULL, ENOMEM)
+
+int __real_openat(int fd, const char *path, int flags, mode_t mode);
+int __wrap_openat(int fd, const char *path, int flags, mode_t mode);
+
+int
+__wrap_openat(int fd, const char *path, int flags, mode_t mode)
+{
+    if (FAILS("openat")) {
+        errno = EMFILE;
+        return -1;
+    }
+
+    return __real_openat(fd, path, flags, mode);
+}
+
+/* ferror() is true after that. */
+
+int __real_fflush(FILE *file);
+int __wrap_fflush(FILE *file);
+
+int
+__wrap_fflush(FILE *file)
+{
+    if (FAILS("fflush")) {
+        file->_flags |= FILE_ERROR;
+        errno = ENOSPC;
+        return EOF;
+    }
+
+    return __real_fflush(file);
+}
+
+/* It is closed whatever it says. */
+
+int __real_fclose(FILE *file);
+int __wrap_fclose(FILE *file);
+
+int
+__wrap_fclose(FILE *file)
+{
+    int  rc;
+
+    rc = __real_fclose(file);
+
+    if (FAILS("fclose")) {
+        errno = ENOSPC;
+        return EOF;
+    }
+
+    return rc;
 }
 
 
@@ -263,6 +430,8 @@ WRAP(int, mdb_cursor_del, (MDB_cursor *cursor, unsigned flags), (cursor, flags),
      ENOMEM, 0)
 WRAP(int, mdb_cursor_open, (MDB_txn *txn, MDB_dbi dbi, MDB_cursor **cursor),
      (txn, dbi, cursor), ENOMEM, 0)
+WRAP(int, mdb_cursor_put, (MDB_cursor *cursor, MDB_val *key, MDB_val *data,
+     unsigned flags), (cursor, key, data, flags), MDB_MAP_FULL, 0)
 WRAP(int, mdb_cursor_get, (MDB_cursor *cursor, MDB_val *key, MDB_val *data,
      MDB_cursor_op op), (cursor, key, data, op), MDB_PAGE_NOTFOUND, 0)
 

@@ -9,6 +9,8 @@
 #define FAIL_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 
 /*
@@ -17,6 +19,30 @@
  */
 
 void fail_arm(unsigned long n, int lasting);
+
+/* The n-th call from there: where threads are it is the same one each time. */
+
+void fail_arm_site(const void *site, unsigned long n);
+
+/*
+ * While others fail, or are recorded, the function of this name always does: a
+ * system that does not have it.  NULL: there is none.
+ */
+
+void fail_lack(const char *name);
+
+/*
+ * Lets none fail: records the first n calls.  recorded: ends it; returns how
+ * many calls there were.
+ */
+
+typedef struct {
+    const void  *site;                   /* its return address */
+    uint64_t     path;                   /* a hash of the eight last callers */
+} fail_call_t;
+
+void fail_record(fail_call_t *calls, size_t n);
+size_t fail_recorded(void);
 
 /* Ends it; returns whether a call has failed. */
 
@@ -32,6 +58,11 @@ const char *fail_name(void);
  */
 
 size_t fail_sites(const void **sites, size_t size);
+
+
+/* Past these functions. */
+
+int __real_fclose(FILE *file);
 
 
 #endif /* FAIL_H */

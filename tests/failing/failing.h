@@ -5,40 +5,49 @@
 #ifndef FAILING_H
 #define FAILING_H
 
-#include "rfl_buf.h"
+#include "scene.h"
 
 
 /*
- * prepare: makes what has to be there, no call fails.  run: may fail at any
- * call; RFL_OK, and what it has seen in out, which is the same each time; else
- * it has said so, and nothing of out counts.  verify: no call fails; looks at
- * what is in dir after that, whether it failed or not, and aborts on what must
- * not be.  prepare and verify may be NULL.
+ * A step may fail at any call.  RFL_OK, and what it has seen in scene->out,
+ * which is the same each time; else why in scene->err, and nothing of out
+ * counts.  The steps of a scenario end with NULL, or with the first that
+ * fails.
+ */
+
+typedef rfl_rc_t (*step_pt)(scene_t *scene);
+
+
+/*
+ * prepare: makes what has to be there; verify: looks at what is there after
+ * the steps, whether one failed or not, and aborts on what must not be.  In
+ * both no call fails.  before, after: what verify wants to find, one of them.
+ * lacks: a function the system does not have, so that what does its work can
+ * fail.  NULL: there is nothing to prepare, to verify, or that is lacking.
  */
 
 typedef struct {
-    const char   *name;
-    void        (*prepare)(const char *dir);
-    rfl_rc_t    (*run)(const char *dir, rfl_buf_t *out);
-    void        (*verify)(const char *dir);
+    const char     *name;
+    void          (*prepare)(const char *dir);
+    const step_pt  *steps;
+    void          (*verify)(const char *dir, uint32_t before, uint32_t after);
+    uint32_t        before;
+    uint32_t        after;
+    const char     *lacks;
 } scenario_t;
 
 
-extern const scenario_t  scenarios[];
-extern const size_t      nscenarios;
+/* A group is named as one; its scenarios end with one that has no name. */
 
+typedef struct {
+    const char        *name;
+    const scenario_t  *scenarios;
+} group_t;
 
-/* Aborts, naming the failed call, unless it holds. */
-
-#define must(holds)                                                           \
-    do {                                                                      \
-        if (!(holds)) {                                                       \
-            must_fail(__FILE__, __LINE__, #holds);                            \
-        }                                                                     \
-    } while (0)
-
-void must_fail(const char *file, int line, const char *what)
-    __attribute__((noreturn));
+extern const scenario_t  store_scenarios[];
+extern const scenario_t  status_scenarios[];
+extern const scenario_t  thread_scenarios[];
+extern const scenario_t  command_scenarios[];
 
 
 #endif /* FAILING_H */

@@ -249,6 +249,21 @@ sub read_all {
 }
 
 
+# Until this has come, or the other side closes.
+
+sub read_until {
+    my ($self, $wanted) = @_;
+
+    my $deadline = time + TIMEOUT;
+
+    while ($self->{buffer} !~ $wanted) {
+        $self->fill($deadline) or last;
+    }
+
+    return substr $self->{buffer}, 0, length $self->{buffer}, '';
+}
+
+
 # Returns when nginx has closed, too: it logs and counts a request before that,
 # but after the client has all of the response.
 
