@@ -196,7 +196,6 @@ rfl_pages_behind(const u_char *page, size_t first, size_t n, uint64_t key,
     } else {
 
         begin = i > first + RFL_PAGES_NEAR ? i - RFL_PAGES_NEAR : first;
-        end = i;
 
         for ( /* void */ ; i > begin; i--) {
             if (rfl_pages_key_of(page, i - 1) <= key) {
