@@ -281,6 +281,7 @@ my @hostile = map { "/gone/$_" } (
     "\xff\xfe", '%22%3B%20%7D%20http%20%7B', '"; } x {', 'a\\b', '$host',
     '%0a', '%E2%80%AE', '%00', '<script>', "=cmd|'x'", '%d0%bf%d1%80', 'a//b',
     '../x', '\\"', "\x{1b}[2J", "'%3Cb%3E", '{a}', '#x', 'a;b', '%7e',
+    "c1\xc2\x9b31m", "turned\xe2\x80\xae",
 );
 my $before = $sent;
 
@@ -323,7 +324,12 @@ cmp_ok(scalar @rows, '>=', 10, 'and has them: ' . @rows);
 my @csv = split /\r\n/, $t->get('/status/broken?format=csv')->{body};
 ok(!(grep { /(?:^|,)[=+\@]/ } @csv), 'no formula in CSV');
 
-unlike($t->ctl_ok('sources', '--broken'), qr/[\0-\x09\x0b-\x1f\x7f]/,
+my $shown = $t->ctl_ok('sources', '--broken');
+
+like($shown, qr{/gone/c1\\xC2\\x9B31m$}m, 'a control is shown as its bytes');
+like($shown, qr{/gone/turned\\xE2\\x80\\xAE$}m,
+     'so is what turns the direction');
+unlike($shown, qr/[\0-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]/,
        'nothing for a terminal to obey');
 
 # Each rule, in a configuration: it is taken, and does what it says.
