@@ -17,7 +17,7 @@
 void fuzz_event(rfl_event_t *event, rfl_outcome_t outcome, unsigned status,
     rfl_str_t source, rfl_str_t landing);
 
-/* Some rows, of hosts, a link and a group; how far rings were read; a filter. */
+/* Rows of hosts, a link and a group; how far rings were read; a filter. */
 
 void fuzz_put_sources(rfl_ledger_t *l, uint64_t now);
 

@@ -253,7 +253,7 @@ test_occupied(void **state)
 }
 
 
-/* One that stood still before it came to its slot finds a later record there. */
+/* One that stood still before it came to its slot finds a later record. */
 
 static void
 test_late(void **state)
