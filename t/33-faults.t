@@ -121,8 +121,9 @@ my $registry = $t->registry_dir . '/registry';
     recovers('an unreadable directory');
     is(summary($t)->{outcomes}{unregistered}, 5,
        'what was counted meanwhile is there');
-    like($t->error_log, qr/\[notice\].*"main": working again/,
-         'the log says that it is over');
+    ok(wait_until(sub {
+           $t->error_log =~ /\[notice\].*"main": working again/
+       }, 10), 'the log says that it is over');
 }
 
 $t->finish;
@@ -234,8 +235,9 @@ for my $fault ([ 'a damaged registry', 'registry' ],
     recovers('a registry moved back');
     is(counters_of($t, $key)->{clicks}, 10, 'nothing of the link is lost');
     is(sum(summary($t)->{outcomes}), $sum + 15, 'nor of all requests');
-    like($t->error_log, qr/\[notice\].*"main": working again/,
-         'the log says that it is over');
+    ok(wait_until(sub {
+           $t->error_log =~ /\[notice\].*"main": working again/
+       }, 10), 'the log says that it is over');
     $t->restart;
     is(sum(settled($t, $sum + 15)->{outcomes}), $sum + 15,
        'nor after a restart');

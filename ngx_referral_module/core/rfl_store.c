@@ -1576,6 +1576,8 @@ rfl_store_get_many(rfl_store_t *s, unsigned dbi, const uint64_t *keys,
 
     rfl_store_places(s, dbi, keys, n, places);
 
+    key = 0;
+
     for (i = 0; i < n; i++) {
 
         rc = places[i].leaf != NULL ? rfl_pages_at(&places[i], &key, &values[i])
