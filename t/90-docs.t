@@ -611,7 +611,7 @@ sub field_names {
     my ($rows) = slurp("$module/core/rfl_link.c")
                  =~ /rfl_link_fields\[\] = \{(.*?)\n\};/s;
 
-    return $rows =~ /\{ rfl_string\("(\w+)"\), RFL_FIELD_/g;
+    return $rows =~ /\{ rfl_link_name\("(\w+)"\), RFL_FIELD_/g;
 }
 
 

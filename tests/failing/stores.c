@@ -156,6 +156,32 @@ static const step_pt  bulk_steps[] = {
 };
 
 
+/* All are removed but the first one, or none. */
+
+static int
+is_first(void *data, uint32_t id)
+{
+    (void) data;
+
+    return id == 1;
+}
+
+
+static rfl_rc_t
+remove_others(scene_t *s)
+{
+    uint64_t                     removed;
+    const rfl_registry_others_t  others = { is_first, NULL, NULL };
+
+    return rfl_registry_remove_others(s->registry, &others, &removed, &s->err);
+}
+
+
+static const step_pt  others_steps[] = {
+    open_registry, begin_write, remove_others, commit, tell_links, NULL
+};
+
+
 /* More than fits into memory: runs in a file, which are merged. */
 
 static rfl_rc_t
@@ -1063,6 +1089,8 @@ const scenario_t  store_scenarios[] = {
       .verify = verify_site, .before = LINKS, .after = LINKS - 1 },
     { .name = "bulk", .prepare = prepare_site, .steps = bulk_steps,
       .verify = verify_site, .before = LINKS, .after = LINKS + 4 },
+    { .name = "others", .prepare = prepare_site, .steps = others_steps,
+      .verify = verify_site, .before = LINKS, .after = 1 },
     { .name = "sort", .steps = sort_steps, .verify = verify_no_file },
     { .name = "named", .steps = sort_steps, .lacks = "open" },
     { .name = "ignore", .prepare = prepare_site, .steps = ignore_steps,
