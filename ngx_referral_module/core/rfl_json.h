@@ -37,7 +37,8 @@ typedef struct {
     u_char  text[RFL_JSON_MEMBER + 1];   /* from the comma on */
 } rfl_json_member_t;
 
-#define rfl_json_member(name)  { sizeof(",\"" name "\":") - 1, ",\"" name "\":" }
+#define rfl_json_member(name)                                                 \
+    { sizeof(",\"" name "\":") - 1, ",\"" name "\":" }
 
 
 static inline void
