@@ -23,6 +23,7 @@
 #define NOW    1795132800
 #define MAP    ((size_t) 64 << 20)
 #define STEPS  20000
+#define IDS    (1 << 20)
 
 
 static void make_sound_files(void);
@@ -603,6 +604,12 @@ view(rfl_runtime_t *rt, const char *path, const char *args)
     rfl_view_t         *v;
     rfl_view_error_t    error;
     rfl_view_request_t  request;
+
+    /* a damaged number of ids is gone through to its end: for minutes */
+
+    if (rt->next_id > IDS) {
+        return;
+    }
 
     memset(&request, 0, sizeof(rfl_view_request_t));
     request.runtimes = &rt;
