@@ -188,7 +188,7 @@ SKIP: {
 
 # What another version wrote, and what nobody did.
 
-patch("$dir/new/registry/data.mdb", "version\2\0\0\0", "version\x63\0\0\0");
+patch("$dir/new/registry/data.mdb", "version\4\0\0\0", "version\x63\0\0\0");
 
 for my $args (['list'], ['add', 'b.example'], ['rm', 'a'], ['init']) {
     ($exit, $out, $err) = ctl('new', @$args);
