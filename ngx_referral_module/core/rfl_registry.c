@@ -333,7 +333,6 @@ static rfl_rc_t slot_drop(rfl_registry_t *r, rfl_hash_t hash,
 static void slot_cut(rfl_slot_list_t *list);
 static rfl_rc_t slot_put_new(rfl_registry_t *r, rfl_hash_t hash,
     const rfl_slot_entry_t *entry, rfl_error_t *err);
-static int slot_kind_has_page(rfl_slot_kind_t kind);
 static void slot_text(rfl_registry_t *r, const rfl_slot_name_t *name);
 static rfl_str_t slot_write(const rfl_slot_list_t *list, u_char *value);
 static void slot_write_entry(u_char *p, const rfl_slot_entry_t *entry);
@@ -3987,7 +3986,7 @@ rfl_registry_slot_hash(const rfl_slot_name_t *name)
     len = name->a.len;
     end = NULL;
 
-    if (slot_kind_has_page(name->kind) && len != 0) {
+    if (rfl_slot_has_page(name->kind) && len != 0) {
         end = memchr(name->a.data, ')', len);
     }
 
@@ -4805,25 +4804,6 @@ static rfl_str_t
 registry_name(const rfl_link_t *link)
 {
     return link->match_type == RFL_MATCH_TAG ? link->tag : link->source;
-}
-
-
-static int
-slot_kind_has_page(rfl_slot_kind_t kind)
-{
-    switch (kind) {
-
-    case RFL_SLOT_PAGE:
-    case RFL_SLOT_PREFIX:
-    case RFL_SLOT_PATTERN:
-    case RFL_SLOT_PAGE_TARGET:
-    case RFL_SLOT_PREFIX_TARGET:
-    case RFL_SLOT_PATTERN_TARGET:
-        return 1;
-
-    default:
-        return 0;
-    }
 }
 
 

@@ -88,14 +88,24 @@ typedef struct {
  * A slot's hash is made of those of its texts, so that each text is hashed
  * once for all slots that are asked for.  The first bits are the host's: its
  * slots lie side by side, as a rule in one page, which the first probe brings
- * for the others.  24 bits of the host part 16 million hosts; the other 40 part
- * a host's slots: of 4 million two share a low half eight times, three nowhere.
+ * for the others.  The next bit sets its pages apart: of a host with 50,000 of
+ * them what is asked for besides lies near the host's own slot all the same.
+ * 24 bits of the host part 16 million hosts; 39 part the pages of a host: of 4
+ * million 16 times two share a low half, three nowhere.
  *
  * source: the hash of a host or tag, or rfl_slot_page().  target: NULL for the
  * kinds that have none.
  */
 
 #define RFL_SLOT_HOST_BITS  0xffffff0000000000u
+#define RFL_SLOT_PAGE_BIT   0x0000008000000000u
+
+/* The kinds whose source is more than a host. */
+
+#define RFL_SLOT_PAGES                                                        \
+    (1u << RFL_SLOT_PAGE | 1u << RFL_SLOT_PAGE_TARGET                         \
+     | 1u << RFL_SLOT_PREFIX | 1u << RFL_SLOT_PREFIX_TARGET                   \
+     | 1u << RFL_SLOT_PATTERN | 1u << RFL_SLOT_PATTERN_TARGET)
 
 /* Odd, with as many bits of either kind: the golden ratio's, and XXH64's. */
 
@@ -117,6 +127,13 @@ rfl_slot_page(rfl_hash_t host, rfl_hash_t rest)
 }
 
 
+static inline int
+rfl_slot_has_page(rfl_slot_kind_t kind)
+{
+    return (RFL_SLOT_PAGES >> kind & 1) != 0;
+}
+
+
 static inline rfl_hash_t
 rfl_slot_key(rfl_slot_kind_t kind, rfl_hash_t host, rfl_hash_t source,
     const rfl_hash_t *target)
@@ -129,7 +146,8 @@ rfl_slot_key(rfl_slot_kind_t kind, rfl_hash_t host, rfl_hash_t source,
     key.high += kind * RFL_SLOT_LOW;
 
     key.low = (host.low & RFL_SLOT_HOST_BITS)
-              | (key.low & ~RFL_SLOT_HOST_BITS);
+              | (key.low & ~(RFL_SLOT_HOST_BITS | RFL_SLOT_PAGE_BIT))
+              | (rfl_slot_has_page(kind) ? RFL_SLOT_PAGE_BIT : 0);
 
     return key;
 }
