@@ -32,12 +32,12 @@
 
 
 #define PAGE_HEAD         RFL_PAGES_HEAD
-#define PAGE_FLAGS        10
-#define PAGE_LOWER        12
+#define PAGE_FLAGS        RFL_PAGES_FLAGS
+#define PAGE_LOWER        RFL_PAGES_LOWER
 #define PAGE_UPPER        14
 #define PAGE_COUNT        12
-#define PAGE_BRANCH       0x01
-#define PAGE_LEAF         0x02
+#define PAGE_BRANCH       RFL_PAGES_BRANCH
+#define PAGE_LEAF         RFL_PAGES_LEAF
 #define PAGE_LARGE        0x04
 #define PAGE_META         0x08
 #define PAGE_SIZE_MIN     512
@@ -78,7 +78,6 @@
 /* LMDB's CURSOR_STACK and MDB_MAXKEYSIZE. */
 
 #define PAGES_DEPTH_MAX   32
-#define PAGES_NUMBER      0xffffffffffffu        /* of a branch's node */
 
 /*
  * So much of a page are offsets: by two bytes for each node of 16 in a branch,
@@ -173,8 +172,6 @@ static rfl_rc_t pages_read(rfl_pages_t *p, uint64_t number, u_char *data,
     size_t size);
 static ssize_t pages_pread(int fd, u_char *data, size_t size, off_t offset);
 static rfl_rc_t pages_fault(rfl_pages_t *p, uint64_t page, const char *what);
-static inline size_t pages_nodes(const rfl_pages_table_t *table,
-    const u_char *page, uint16_t flags);
 static inline double pages_half(uint64_t n);
 static inline double pages_scale(uint64_t span);
 static inline double pages_part(uint64_t away, double scale);
@@ -1030,7 +1027,7 @@ rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
 
         pages_fetch(page, table->page_size, part, PAGES_OFFSETS_OF_BRANCH);
 
-        n = pages_nodes(table, page, PAGE_BRANCH);
+        n = rfl_pages_nodes(table, page, PAGE_BRANCH);
 
         if (n == 0) {
             return RFL_ERROR;
@@ -1040,18 +1037,18 @@ rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
 
         if (n > 1) {
             i = (size_t) (part * (double) (int64_t) (n - 1));
-            i = rfl_pages_behind(page, 1, n, key, i + 1);
+            i = rfl_pages_behind(page, sizeof(key), 1, n, key, i + 1);
         }
 
         if (i > 1) {
-            low = rfl_pages_key_of(page, i - 1);
+            low = rfl_pages_key_of(page, sizeof(key), i - 1);
         }
 
         if (i < n) {
-            high = rfl_pages_key_of(page, i);
+            high = rfl_pages_key_of(page, sizeof(key), i);
         }
 
-        number = rfl_pages_u64(rfl_pages_node_of(page, i - 1)) & PAGES_NUMBER;
+        number = rfl_pages_u64(rfl_pages_node_of(page, i - 1)) & RFL_PAGES_NUMBER;
     }
 
     if (number >= table->pages) {
@@ -1064,7 +1061,7 @@ rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
 
     pages_fetch(page, table->page_size, part, PAGES_OFFSETS_OF_LEAF);
 
-    n = pages_nodes(table, page, PAGE_LEAF);
+    n = rfl_pages_nodes(table, page, PAGE_LEAF);
 
     if (n == 0 || low >= high) {
         return RFL_ERROR;
@@ -1079,21 +1076,6 @@ rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
     table->at = 0;
 
     return RFL_OK;
-}
-
-
-/* 0: it is no such page. */
-
-static inline size_t
-pages_nodes(const rfl_pages_table_t *table, const u_char *page,
-    uint16_t flags)
-{
-    size_t  n;
-
-    n = (size_t) (rfl_pages_u16(page + PAGE_LOWER) - PAGE_HEAD) / 2;
-
-    return n <= table->page_size / 2
-           && rfl_pages_u16(page + PAGE_FLAGS) == flags ? n : 0;
 }
 
 

@@ -107,8 +107,13 @@ rfl_rc_t rfl_pages_descend(rfl_pages_table_t *table, uint64_t key);
 
 /* This is asked several times in a request: it is one with what asks it. */
 
-#define RFL_PAGES_HEAD  16               /* of a page: see rfl_pages.c */
-#define RFL_PAGES_NODE  8                /* of a node */
+#define RFL_PAGES_HEAD    16             /* of a page: see rfl_pages.c */
+#define RFL_PAGES_FLAGS   10
+#define RFL_PAGES_LOWER   12
+#define RFL_PAGES_BRANCH  0x01
+#define RFL_PAGES_LEAF    0x02
+#define RFL_PAGES_NODE    8              /* head of a node */
+#define RFL_PAGES_NUMBER  0xffffffffffffu        /* of a branch's node */
 
 /* How far from where a key should be it is looked for one by one. */
 
@@ -148,6 +153,21 @@ rfl_pages_u64(const u_char *data)
 }
 
 
+/* Of a page that has these flags; 0: it is no such page. */
+
+static inline size_t
+rfl_pages_nodes(const rfl_pages_table_t *table, const u_char *page,
+    uint16_t flags)
+{
+    size_t  n;
+
+    n = (size_t) (rfl_pages_u16(page + RFL_PAGES_LOWER) - RFL_PAGES_HEAD) / 2;
+
+    return n <= table->page_size / 2
+           && rfl_pages_u16(page + RFL_PAGES_FLAGS) == flags ? n : 0;
+}
+
+
 static inline const u_char *
 rfl_pages_node_of(const u_char *page, size_t i)
 {
@@ -155,10 +175,26 @@ rfl_pages_node_of(const u_char *page, size_t i)
 }
 
 
-static inline uint64_t
-rfl_pages_key_of(const u_char *page, size_t i)
+/* Whether its value lies in the node, and is no longer than a page can have. */
+
+static inline int
+rfl_pages_is_small(const u_char *node, size_t page_size)
 {
-    return rfl_pages_u64(rfl_pages_node_of(page, i) + RFL_PAGES_NODE);
+    return rfl_pages_u16(node + 4) == 0 && rfl_pages_u32(node) <= page_size;
+}
+
+
+/* key_size: 4 or 8. */
+
+static inline uint64_t
+rfl_pages_key_of(const u_char *page, size_t key_size, size_t i)
+{
+    const u_char  *key;
+
+    key = rfl_pages_node_of(page, i) + RFL_PAGES_NODE;
+
+    return key_size == sizeof(uint64_t) ? rfl_pages_u64(key)
+                                        : rfl_pages_u32(key);
 }
 
 
@@ -168,9 +204,9 @@ rfl_pages_key_of(const u_char *page, size_t i)
  * there, then a few to either side, then, for keys that are none, by halves.
  */
 
-static inline size_t
-rfl_pages_behind(const u_char *page, size_t first, size_t n, uint64_t key,
-    size_t i)
+static inline __attribute__((always_inline)) size_t
+rfl_pages_behind(const u_char *page, size_t key_size, size_t first, size_t n,
+    uint64_t key, size_t i)
 {
     size_t  begin, end;
 
@@ -180,12 +216,12 @@ rfl_pages_behind(const u_char *page, size_t first, size_t n, uint64_t key,
         i = (ssize_t) i < 0 ? first : n - 1;
     }
 
-    if (rfl_pages_key_of(page, i) <= key) {
+    if (rfl_pages_key_of(page, key_size, i) <= key) {
 
         end = i + RFL_PAGES_NEAR < n ? i + RFL_PAGES_NEAR : n;
 
         for (i++; i < end; i++) {
-            if (rfl_pages_key_of(page, i) > key) {
+            if (rfl_pages_key_of(page, key_size, i) > key) {
                 return i;
             }
         }
@@ -198,7 +234,7 @@ rfl_pages_behind(const u_char *page, size_t first, size_t n, uint64_t key,
         begin = i > first + RFL_PAGES_NEAR ? i - RFL_PAGES_NEAR : first;
 
         for ( /* void */ ; i > begin; i--) {
-            if (rfl_pages_key_of(page, i - 1) <= key) {
+            if (rfl_pages_key_of(page, key_size, i - 1) <= key) {
                 return i;
             }
         }
@@ -210,7 +246,7 @@ rfl_pages_behind(const u_char *page, size_t first, size_t n, uint64_t key,
     while (begin < end) {
         i = begin + (end - begin) / 2;
 
-        if (rfl_pages_key_of(page, i) <= key) {
+        if (rfl_pages_key_of(page, key_size, i) <= key) {
             begin = i + 1;
 
         } else {
@@ -242,7 +278,7 @@ rfl_pages_find(rfl_pages_table_t *table, uint64_t key, rfl_str_t *value)
     away = (int64_t) (key >> 1) - (int64_t) (table->last >> 1);
     i = table->at + (size_t) (int64_t) ((double) away * table->density);
 
-    i = rfl_pages_behind(table->leaf, 0, table->nodes, key, i);
+    i = rfl_pages_behind(table->leaf, sizeof(key), 0, table->nodes, key, i);
 
     table->last = key;
     table->at = i;
@@ -260,8 +296,7 @@ rfl_pages_find(rfl_pages_table_t *table, uint64_t key, rfl_str_t *value)
     value->len = rfl_pages_u32(node);
     value->data = node + RFL_PAGES_NODE + sizeof(uint64_t);
 
-    return rfl_pages_u16(node + 4) == 0 && value->len <= table->page_size
-           ? RFL_OK : RFL_ERROR;
+    return rfl_pages_is_small(node, table->page_size) ? RFL_OK : RFL_ERROR;
 }
 
 

@@ -10,26 +10,11 @@
 #include "rfl_pages_many.h"
 
 
-#define PAGE_HEAD     16
-#define PAGE_FLAGS    10
-#define PAGE_LOWER    12
-#define PAGE_BRANCH   0x01
-#define PAGE_LEAF     0x02
-
-#define NODE_HEAD     8
-#define NODE_FLAGS    4
-
-#define PAGE_NUMBER   0xffffffffffffu    /* of a branch's node */
-
 #define CACHE_LINE    64
 
 /* A link's record has some 150 bytes. */
 
 #define VALUE_LINES   3
-
-/* From where a key should be it is looked for one by one, so far. */
-
-#define NEAR          8
 
 
 /* One key's way down. */
@@ -50,11 +35,6 @@ static void ways_guess(const rfl_pages_table_t *table, way_t *ways,
     const uint64_t *keys, size_t n, int is_leaf);
 static size_t guess_of(const way_t *way, uint64_t key);
 static void way_down(way_t *way, size_t key_size, uint64_t key);
-static size_t behind(const u_char *page, size_t key_size, size_t first,
-    size_t n, uint64_t key, size_t guess);
-static inline const u_char *node_of(const u_char *page, size_t i);
-static inline uint64_t key_of(const u_char *node, size_t key_size);
-static inline uint16_t u16_of(const u_char *p);
 
 
 void
@@ -94,9 +74,10 @@ rfl_pages_places(const rfl_pages_table_t *table, size_t key_size,
         }
 
         places[i].n = ways[i].n;
+        places[i].page_size = table->page_size;
         places[i].at = keys[i] == 0 ? 0
-                       : behind(ways[i].page, key_size, 0, ways[i].n,
-                                keys[i] - 1, ways[i].guess);
+                       : rfl_pages_behind(ways[i].page, key_size, 0, ways[i].n,
+                                          keys[i] - 1, ways[i].guess);
     }
 }
 
@@ -141,19 +122,17 @@ ways_guess(const rfl_pages_table_t *table, way_t *ways, const uint64_t *keys,
             continue;
         }
 
-        way->n = (size_t) (u16_of(way->page + PAGE_LOWER) - PAGE_HEAD) / 2;
+        way->n = rfl_pages_nodes(table, way->page, is_leaf ? RFL_PAGES_LEAF
+                                                           : RFL_PAGES_BRANCH);
         way->first = is_leaf ? 0 : 1;
 
-        if (way->n == 0 || way->n > table->page_size / 2
-            || u16_of(way->page + PAGE_FLAGS)
-               != (is_leaf ? PAGE_LEAF : PAGE_BRANCH))
-        {
+        if (way->n == 0) {
             way->page = NULL;
             continue;
         }
 
         way->guess = guess_of(way, keys[i]);
-        __builtin_prefetch(way->page + PAGE_HEAD + 2 * way->guess);
+        __builtin_prefetch(way->page + RFL_PAGES_HEAD + 2 * way->guess);
     }
 
     for (i = 0; i < n; i++) {
@@ -161,7 +140,7 @@ ways_guess(const rfl_pages_table_t *table, way_t *ways, const uint64_t *keys,
             continue;
         }
 
-        node = node_of(ways[i].page, ways[i].guess);
+        node = rfl_pages_node_of(ways[i].page, ways[i].guess);
 
         for (line = 0; line < (is_leaf ? VALUE_LINES : 1); line++) {
             __builtin_prefetch(node + line * CACHE_LINE);
@@ -195,133 +174,41 @@ guess_of(const way_t *way, uint64_t key)
 static void
 way_down(way_t *way, size_t key_size, uint64_t key)
 {
-    size_t         i;
-    uint64_t       number;
-    const u_char  *node;
+    size_t  i;
 
-    i = behind(way->page, key_size, 1, way->n, key, way->guess);
+    i = way->n;
 
     if (i > 1) {
-        way->low = key_of(node_of(way->page, i - 1), key_size);
+        i = rfl_pages_behind(way->page, key_size, 1, way->n, key, way->guess);
+    }
+
+    if (i > 1) {
+        way->low = rfl_pages_key_of(way->page, key_size, i - 1);
     }
 
     if (i < way->n) {
-        way->high = key_of(node_of(way->page, i), key_size);
+        way->high = rfl_pages_key_of(way->page, key_size, i);
     }
 
-    node = node_of(way->page, i - 1);
-    memcpy(&number, node, sizeof(number));
-    way->number = number & PAGE_NUMBER;
-}
-
-
-/* Of the nodes first to n the first whose key is greater, or n. */
-
-static size_t
-behind(const u_char *page, size_t key_size, size_t first, size_t n,
-    uint64_t key, size_t guess)
-{
-    size_t  i, begin, end;
-
-    if (first >= n) {
-        return n;
-    }
-
-    i = guess < first ? first : guess >= n ? n - 1 : guess;
-
-    if (key_of(node_of(page, i), key_size) <= key) {
-
-        end = i + NEAR < n ? i + NEAR : n;
-
-        for (i++; i < end; i++) {
-            if (key_of(node_of(page, i), key_size) > key) {
-                return i;
-            }
-        }
-
-        begin = end;
-        end = n;
-
-    } else {
-
-        begin = i > first + NEAR ? i - NEAR : first;
-
-        for ( /* void */ ; i > begin; i--) {
-            if (key_of(node_of(page, i - 1), key_size) <= key) {
-                return i;
-            }
-        }
-
-        end = begin;
-        begin = first;
-    }
-
-    while (begin < end) {
-        i = begin + (end - begin) / 2;
-
-        if (key_of(node_of(page, i), key_size) <= key) {
-            begin = i + 1;
-
-        } else {
-            end = i;
-        }
-    }
-
-    return begin;
+    way->number = rfl_pages_u64(rfl_pages_node_of(way->page, i - 1))
+                  & RFL_PAGES_NUMBER;
 }
 
 
 rfl_rc_t
 rfl_pages_at(const rfl_pages_place_t *place, uint64_t *key, rfl_str_t *value)
 {
-    uint32_t       len;
     const u_char  *node;
 
     if (place->at >= place->n) {
         return RFL_NOT_FOUND;
     }
 
-    node = node_of(place->leaf, place->at);
-    memcpy(&len, node, sizeof(len));
+    node = rfl_pages_node_of(place->leaf, place->at);
 
-    *key = key_of(node, place->key_size);
-    value->len = len;
-    value->data = node + NODE_HEAD + place->key_size;
+    *key = rfl_pages_key_of(place->leaf, place->key_size, place->at);
+    value->len = rfl_pages_u32(node);
+    value->data = node + RFL_PAGES_NODE + place->key_size;
 
-    return u16_of(node + NODE_FLAGS) == 0 ? RFL_OK : RFL_ERROR;
-}
-
-
-static inline const u_char *
-node_of(const u_char *page, size_t i)
-{
-    return page + u16_of(page + PAGE_HEAD + 2 * i);
-}
-
-
-static inline uint64_t
-key_of(const u_char *node, size_t key_size)
-{
-    uint32_t  small;
-    uint64_t  key;
-
-    if (key_size == sizeof(small)) {
-        memcpy(&small, node + NODE_HEAD, sizeof(small));
-        return small;
-    }
-
-    memcpy(&key, node + NODE_HEAD, sizeof(key));
-
-    return key;
-}
-
-
-static inline uint16_t
-u16_of(const u_char *p)
-{
-    uint16_t  n;
-
-    memcpy(&n, p, sizeof(n));
-
-    return n;
+    return rfl_pages_is_small(node, place->page_size) ? RFL_OK : RFL_ERROR;
 }

@@ -27,6 +27,7 @@ typedef struct {
     size_t         n;                    /* nodes of the leaf */
     uint64_t       high;
     size_t         key_size;
+    size_t         page_size;
 } rfl_pages_place_t;
 
 
