@@ -1048,7 +1048,8 @@ rfl_pages_descend(rfl_pages_table_t *table, uint64_t key)
             high = rfl_pages_key_of(page, sizeof(key), i);
         }
 
-        number = rfl_pages_u64(rfl_pages_node_of(page, i - 1)) & RFL_PAGES_NUMBER;
+        number = rfl_pages_u64(rfl_pages_node_of(page, i - 1))
+                 & RFL_PAGES_NUMBER;
     }
 
     if (number >= table->pages) {
