@@ -31,7 +31,7 @@
 
 static void rfl_runtime_note_try(rfl_runtime_t *rt);
 static int rfl_runtime_stat(const char *path, struct stat *st);
-static int rfl_runtime_is_before(const struct timespec *a,
+static int rfl_runtime_is_same(const struct timespec *a,
     const struct timespec *b);
 static void rfl_runtime_canary(rfl_runtime_t *rt);
 static void rfl_runtime_registry(rfl_runtime_t *rt);
@@ -113,7 +113,8 @@ rfl_runtime_tick(rfl_runtime_t *rt, uint64_t now)
 
 /*
  * A file that looks as it did is the one that could not be opened; but for one
- * that was written at the very time of the try, which may have been before.
+ * that was written in the very tick of the clock the try was in, which may have
+ * been before.  By the time of the change: that of the contents may be any.
  */
 
 void
@@ -129,9 +130,8 @@ rfl_runtime_look(rfl_runtime_t *rt, uint64_t now)
     tried = &rt->tried;
 
     if (st.st_ino == tried->ino && st.st_size == tried->size
-        && st.st_mtim.tv_sec == tried->modified.tv_sec
-        && st.st_mtim.tv_nsec == tried->modified.tv_nsec
-        && rfl_runtime_is_before(&tried->modified, &tried->time))
+        && rfl_runtime_is_same(&st.st_ctim, &tried->changed)
+        && !rfl_runtime_is_same(&tried->changed, &tried->time))
     {
         return;
     }
@@ -157,7 +157,7 @@ rfl_runtime_note_try(rfl_runtime_t *rt)
 
     tried->ino = st.st_ino;
     tried->size = st.st_size;
-    tried->modified = st.st_mtim;
+    tried->changed = st.st_ctim;
 }
 
 
@@ -186,10 +186,9 @@ rfl_runtime_stat(const char *path, struct stat *st)
 
 
 static int
-rfl_runtime_is_before(const struct timespec *a, const struct timespec *b)
+rfl_runtime_is_same(const struct timespec *a, const struct timespec *b)
 {
-    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec
-                                  : a->tv_nsec < b->tv_nsec;
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
 

@@ -59,7 +59,7 @@ typedef struct {
 typedef struct {
     ino_t                      ino;              /* 0: none */
     off_t                      size;
-    struct timespec            modified;
+    struct timespec            changed;
     struct timespec            time;
 } rfl_runtime_try_t;
 
