@@ -1269,12 +1269,8 @@ rfl_lookup_slot(rfl_lookup_t *lk, rfl_slot_kind_t kind,
 static inline int
 rfl_lookup_is_bounded(rfl_slot_kind_t kind)
 {
-    return (1u << kind & (1u << RFL_SLOT_PAGE | 1u << RFL_SLOT_PREFIX
-                          | 1u << RFL_SLOT_LANDING | 1u << RFL_SLOT_BLANK
-                          | 1u << RFL_SLOT_PAGE_TARGET
-                          | 1u << RFL_SLOT_PREFIX_TARGET
-                          | 1u << RFL_SLOT_PATTERN
-                          | 1u << RFL_SLOT_PATTERN_TARGET)) != 0;
+    return ((RFL_SLOT_PAGES | 1u << RFL_SLOT_LANDING | 1u << RFL_SLOT_BLANK)
+            >> kind & 1) != 0;
 }
 
 

@@ -4,7 +4,8 @@
  *
  * A slot is addressed by the low half of its hash and confirmed by the high
  * half: no string is stored or compared on the request path.  Its value is a
- * list of entries of 16 bytes, nearly always one (rfl_registry_parts.h).
+ * list of entries of 16 bytes, nearly always one, or two where it is a host's
+ * with its bounds (rfl_registry_parts.h).
  *
  * When a second link joins a slot, a group takes it: an id, a record, and a
  * row in members for each link.  When the last but one leaves, the slot is

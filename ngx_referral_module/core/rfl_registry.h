@@ -153,6 +153,29 @@ rfl_slot_key(rfl_slot_kind_t kind, rfl_hash_t host, rfl_hash_t source,
 }
 
 
+/*
+ * What stands under a host: the slots of its page links, by a bit each, and
+ * what the longest of these links have.  What is not covered is not there, and
+ * who asks for it needs no probe, and for what is too long no hash.
+ *
+ * They only grow until the host's last link goes: where they cover more than
+ * there is, that costs a probe, never an answer.
+ */
+
+typedef struct {
+    uint64_t  bits;
+    uint16_t  source;            /* bytes of a SURT: exact and prefix links */
+    uint16_t  target;            /* bytes of a target */
+} rfl_bounds_t;
+
+
+static inline uint64_t
+rfl_slot_bit(rfl_hash_t key)
+{
+    return (uint64_t) 1 << (key.high >> 58);
+}
+
+
 #define RFL_SLOT_TEXT_MAX  (2 * RFL_SURT_MAX + RFL_HOST_MAX + 32)
 
 typedef struct {
@@ -210,30 +233,6 @@ uint64_t rfl_registry_newest(rfl_registry_t *r);
 /* Copies the meta data; cached by snapshot, so it costs nothing twice. */
 
 rfl_rc_t rfl_registry_meta(rfl_registry_t *r, rfl_registry_meta_t *meta);
-
-
-/*
- * What stands under a host: the slots of its page links, by a bit each, and
- * what the longest of these links have.  What is not covered is not there, and
- * who asks for it needs no probe, and for what is too long no hash.
- *
- * They only grow until the host's last link goes: where they cover more than
- * there is, that costs a probe, never an answer.
- */
-
-typedef struct {
-    uint64_t  bits;
-    uint16_t  source;            /* bytes of a SURT: exact and prefix links */
-    uint16_t  target;            /* bytes of a target */
-} rfl_bounds_t;
-
-
-static inline uint64_t
-rfl_slot_bit(rfl_hash_t key)
-{
-    return (uint64_t) 1 << (key.high >> 58);
-}
-
 
 /* The same for one question: RFL_NOT_FOUND, there are no domain links. */
 

@@ -25,7 +25,7 @@
 #include "rfl_registry.h"
 
 
-/* Two with one low half are rare, eight are damage. */
+/* Bounds count; two slots with one low half are rare, eight are damage. */
 
 #define RFL_SLOT_ENTRIES_MAX  8
 #define RFL_SLOT_ENTRY_SIZE   16

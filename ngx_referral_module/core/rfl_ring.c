@@ -180,7 +180,8 @@ ring_read(rfl_ring_reader_t *r, const rfl_counters_t *c, unsigned ring,
             return RFL_OK;
         }
 
-        /* while an earlier one is in it, odd as well, nothing else will be */
+        /* an earlier one is in it, odd as well: as a rule nothing else will
+           be, and if so after all, it is among those that were missed */
 
         if (seen == wanted - 1 || (seen < wanted && seen % 2 == 0)) {
 

@@ -14,7 +14,8 @@
  * went round.  The slot is left to it, and the later record is missed; else a
  * reader would get half of each.  A writer that is killed there leaves a slot
  * that stays odd for as long as the file: a reader passes over it after
- * RFL_RING_PATIENCE_MS, and one record of each round is missed.
+ * RFL_RING_PATIENCE_MS, and one record of each round is missed.  So long it
+ * waits, too, for a record that was left out before it came to that slot.
  *
  * tests/model/ring.pml has spin try all orders of these steps.
  */

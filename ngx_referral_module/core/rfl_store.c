@@ -1613,7 +1613,7 @@ rfl_store_places(rfl_store_t *s, unsigned dbi, const uint64_t *keys, size_t n,
     /* what a transaction writes is not in the map yet */
 
     if (s->txn != NULL && !s->writing && s->dbis[dbi] != STORE_NO_TABLE) {
-        (void) store_find_table(s, dbi, &table);
+        store_find_table(s, dbi, &table);
     }
 
     rfl_pages_places(&table, store_key_size(s, dbi), keys, n, places);

@@ -8,9 +8,8 @@
  *
  * Where the file says what is registered already nothing is written.
  *
- * Memory: 130 KB, a byte for each id, 8 more where a row leaves a field empty
- * that is set, and what LMDB keeps of what is written until the transaction
- * ends (434 MB for a million new links).
+ * Memory: as a bulk import (rfl_bulk.h), a byte for each id, and 8 more where a
+ * row leaves a field empty that is set.
  */
 
 #ifndef RFL_SYNC_H
