@@ -433,6 +433,8 @@ bounds(rfl_history_t *h, const rfl_range_t *range, uint32_t *next,
     rfl_rc_t  rc;
     uint32_t  first, last;
 
+    *end = *next;
+
     rc = rfl_history_first(h, range->unit, &first);
 
     if (rc == RFL_OK) {

@@ -3189,8 +3189,6 @@ removal_slots(rfl_registry_t *r, registry_removal_t *x, rfl_error_t *err)
     rfl_str_t        key, found, stored;
     rfl_slot_list_t  list;
 
-    key = rfl_str(&low, sizeof(low));
-
     rc = rfl_bulk_begin_slots(x->bulk, err);
 
     if (rc == RFL_OK) {
@@ -3200,6 +3198,7 @@ removal_slots(rfl_registry_t *r, registry_removal_t *x, rfl_error_t *err)
     while (rc == RFL_OK && !x->bulk->at_end) {
 
         low = x->bulk->slot.low;
+        key = rfl_str(&low, sizeof(low));
 
         rc = rfl_cursor_seek(r->cursor, key, &found, &stored);
 
