@@ -88,7 +88,7 @@ check_sources(rfl_bulk_t *b, unsigned n)
     unsigned   i;
     rfl_str_t  source, before;
 
-    before = rfl_str(last, 0);
+    before = rfl_cstr("");
 
     for (i = 0; i < n; i++) {
         assert_int_equal(rfl_bulk_next_source(b, &source, &err), RFL_OK);
