@@ -47,10 +47,11 @@ rfl_fold_path(rfl_str_t path, int is_cut, u_char *out, size_t size,
 {
     int        fold, is_last;
     size_t     len, need, pos, end;
-    rfl_str_t  segment;
+    rfl_str_t  mark, segment;
 
     *folded = 0;
     len = 0;
+    mark = rfl_cstr(RFL_FOLD_MARK);
 
     for (pos = 0; pos < path.len; pos = end) {
 
@@ -69,19 +70,19 @@ rfl_fold_path(rfl_str_t path, int is_cut, u_char *out, size_t size,
         }
 
         is_last = (end == path.len);
-        need = fold ? RFL_FOLD_MARK_LEN : segment.len;
+        need = fold ? mark.len : segment.len;
 
         /* an ellipsis must still find room behind what is not the last */
 
-        if (len + need + (is_last ? 0 : RFL_FOLD_MARK_LEN) > size) {
-            memcpy(out + len, RFL_FOLD_MARK, RFL_FOLD_MARK_LEN);
+        if (len + need + (is_last ? 0 : mark.len) > size) {
+            memcpy(out + len, mark.data, mark.len);
             *folded = 1;
 
-            return len + RFL_FOLD_MARK_LEN;
+            return len + mark.len;
         }
 
         if (fold) {
-            memcpy(out + len, RFL_FOLD_MARK, RFL_FOLD_MARK_LEN);
+            memcpy(out + len, mark.data, mark.len);
             *folded = 1;
 
         } else {
