@@ -99,6 +99,7 @@ $lacks{growth} = $lacks{instructions};
 
 for my $name (sort keys %{ $result->{parts} }) {
     is($result->{parts}{$name}{failed}, undef, "$name ends well")
+        or diag($said)
         unless $lacks{$name};
 }
 

@@ -42,10 +42,15 @@ sub start {
     my ($class, $port, $worker, $uri) = @_;
 
     my $file = File::Temp->new;
+
+    pipe my $ready, my $begun or die "pipe: $!\n";
+
     my $pid = fork() // die "fork: $!\n";
 
     if ($pid == 0) {
-        my $samples = eval { probe($port, $worker, $uri // '/') };
+        close $ready;
+
+        my $samples = eval { probe($port, $worker, $uri // '/', $begun) };
 
         if (defined $samples) {
             binmode $file;
@@ -56,12 +61,17 @@ sub start {
         _exit(defined $samples ? 0 : 1);
     }
 
+    # before that a signal would end it
+
+    close $begun;
+    sysread $ready, my $byte, 1 or die "the probe failed\n";
+
     return bless { pid => $pid, file => $file }, $class;
 }
 
 
 sub probe {
-    my ($port, $worker, $uri) = @_;
+    my ($port, $worker, $uri, $begun) = @_;
 
     my $stop = 0;
     my $samples = '';
@@ -75,6 +85,8 @@ sub probe {
     my $text = $c->format_request('GET', $uri);
 
     my @queues = grep { defined } map { queue_of($_) } $worker, $$;
+
+    syswrite $begun, '.';
 
     until ($stop) {
         my $queued = sum_of(@queues);
