@@ -236,25 +236,23 @@ rfl_source_is_explained(const rfl_source_site_t *site,
 {
     size_t             len;
     u_char             referer[RFL_SOURCES_TEXT + 24];
-    rfl_str_t          name;
+    rfl_str_t          name, scheme;
     rfl_request_t      request;
     rfl_attribution_t  attribution;
 
     name = rfl_source_host(source);
-    len = 0;
+    scheme = rfl_cstr("https://");
 
     if (name.len > rfl_source_app.len
         && memcmp(name.data, rfl_source_app.data, rfl_source_app.len) == 0)
     {
-        memcpy(referer, "android-app://", 14);
-        len = 14;
+        scheme = rfl_cstr("android-app://");
         name.data += rfl_source_app.len;
         name.len -= rfl_source_app.len;
-
-    } else {
-        memcpy(referer, "https://", 8);
-        len = 8;
     }
+
+    memcpy(referer, scheme.data, scheme.len);
+    len = scheme.len;
 
     memcpy(referer + len, name.data, name.len);
     len += name.len;

@@ -584,15 +584,16 @@ rfl_view_walk_member(rfl_view_t *v, const rfl_link_t *link)
 
     walk = &v->tally->walk;
 
-    rc = rfl_view_hashes(v, link, walk->started ? hashes : walk->hashes, &n);
-    if (rc != RFL_OK) {
+    if (!walk->started) {
+        rc = rfl_view_hashes(v, link, walk->hashes, &walk->n);
+        walk->started = (rc == RFL_OK);
+
         return rc;
     }
 
-    if (!walk->started) {
-        walk->started = 1;
-        walk->n = n;
-        return RFL_OK;
+    rc = rfl_view_hashes(v, link, hashes, &n);
+    if (rc != RFL_OK) {
+        return rc;
     }
 
     rfl_view_spend(v, walk->n * n / 256);
