@@ -1,8 +1,11 @@
 /*
  * See rfl_sources.h.
  *
- * What is looked at for each new row lies side by side, apart from the rows
- * themselves: to choose whom to forget takes one pass over some kilobytes.
+ * To choose whom to forget takes no pass over the rows: the young ones are a
+ * list by their last clicks, the proven ones a heap by how many they have, and
+ * each owner's are counted.  Only for an owner that has its share, or more, all
+ * are looked at; what that takes lies side by side, apart from the rows
+ * themselves.
  *
  * Rows are found by a hash of their source and landing with a secret: who
  * chooses them must not be able to make them meet.  Equal hashes of 128 bits
@@ -49,6 +52,15 @@ enum {
 };
 
 
+/* Whose rows they are; neither: the place is free. */
+
+typedef struct {
+    uint64_t           owner;
+    uint32_t           young;
+    uint32_t           proven;
+} rfl_sources_owner_t;
+
+
 struct rfl_sources_s {
     uint32_t           max;
     uint32_t           proven_max;
@@ -65,7 +77,6 @@ struct rfl_sources_s {
     uint8_t           *state;
     uint8_t           *dirty;
     uint64_t          *owner;
-    uint32_t          *owned;            /* proven rows of its owner */
     uint64_t          *rank;
     rfl_hash_t        *hash;
     rfl_sources_entry_t      *rows;
@@ -77,8 +88,15 @@ struct rfl_sources_s {
     uint32_t           head;
     uint32_t           tail;
 
+    /* the proven ones, the one with the lowest rank first */
+
+    uint32_t          *heap;
+    uint32_t          *heap_at;          /* by row */
+
     uint32_t          *index;            /* row + 1, open addressing */
+    rfl_sources_owner_t  *owners;        /* likewise, as large */
     uint32_t           index_mask;
+    uint32_t           ngreedy;          /* owners with more than their share */
 
     uint16_t          *filter;
     int                filtered;         /* it is not all zeroes */
@@ -101,10 +119,8 @@ static void rfl_sources_place(rfl_sources_t *t, uint32_t i, rfl_hash_t hash,
     const rfl_sources_entry_t *source);
 static uint32_t rfl_sources_victim(const rfl_sources_t *t, uint64_t owner);
 static void rfl_sources_promote(rfl_sources_t *t, uint32_t i);
-static void rfl_sources_set_state(rfl_sources_t *t, uint32_t i,
-    unsigned state);
-static uint32_t rfl_sources_count_owned(const rfl_sources_t *t,
-    uint64_t owner);
+static void rfl_sources_prove(rfl_sources_t *t, uint32_t i);
+static void rfl_sources_demote(rfl_sources_t *t, uint32_t i);
 static uint32_t rfl_sources_rival(const rfl_sources_t *t, uint32_t i);
 static void rfl_sources_less(const rfl_sources_t *t, uint32_t k,
     uint32_t *least);
@@ -124,6 +140,17 @@ static void rfl_sources_link_young(rfl_sources_t *t, uint32_t i);
 static void rfl_sources_unlink_young(rfl_sources_t *t, uint32_t i);
 static void rfl_sources_index_add(rfl_sources_t *t, uint32_t i);
 static void rfl_sources_index_remove(rfl_sources_t *t, uint32_t i);
+static rfl_sources_owner_t *rfl_sources_owner_of(const rfl_sources_t *t,
+    uint64_t owner);
+static void rfl_sources_owner_gone(rfl_sources_t *t,
+    rfl_sources_owner_t *gone);
+static uint32_t rfl_sources_owner_home(const rfl_sources_t *t,
+    uint64_t owner);
+static void rfl_sources_heap_up(rfl_sources_t *t, uint32_t i);
+static void rfl_sources_heap_down(rfl_sources_t *t, uint32_t i);
+static void rfl_sources_heap_put(rfl_sources_t *t, uint32_t at, uint32_t i);
+static int rfl_sources_is_less(const rfl_sources_t *t, uint32_t i,
+    uint32_t k);
 static rfl_ended_t rfl_source_ended(unsigned class, unsigned status);
 static void rfl_source_set_host(rfl_sources_entry_t *source, rfl_str_t host,
     int is_cut);
@@ -164,20 +191,23 @@ rfl_sources_create(uint32_t rows)
     t->state = calloc(rows, sizeof(uint8_t));
     t->dirty = calloc(rows, sizeof(uint8_t));
     t->owner = calloc(rows, sizeof(uint64_t));
-    t->owned = calloc(rows, sizeof(uint32_t));
     t->rank = calloc(rows, sizeof(uint64_t));
     t->hash = calloc(rows, sizeof(rfl_hash_t));
     t->rows = calloc(rows, sizeof(rfl_sources_entry_t));
     t->next = calloc(rows, sizeof(uint32_t));
     t->prev = calloc(rows, sizeof(uint32_t));
+    t->heap = calloc(rows, sizeof(uint32_t));
+    t->heap_at = calloc(rows, sizeof(uint32_t));
     t->index = calloc(size, sizeof(uint32_t));
+    t->owners = calloc(size, sizeof(rfl_sources_owner_t));
     t->filter = calloc((size_t) RFL_SOURCES_DEPTH * RFL_SOURCES_CELLS,
                        sizeof(uint16_t));
 
     if (t->state == NULL || t->dirty == NULL || t->owner == NULL
-        || t->owned == NULL || t->rank == NULL || t->hash == NULL
-        || t->rows == NULL || t->next == NULL || t->prev == NULL
-        || t->index == NULL || t->filter == NULL
+        || t->rank == NULL || t->hash == NULL || t->rows == NULL
+        || t->next == NULL || t->prev == NULL || t->heap == NULL
+        || t->heap_at == NULL || t->index == NULL || t->owners == NULL
+        || t->filter == NULL
         || rfl_hash_secret(&t->secret) != RFL_OK)
     {
         rfl_sources_free(t);
@@ -200,13 +230,15 @@ rfl_sources_free(rfl_sources_t *t)
     free(t->state);
     free(t->dirty);
     free(t->owner);
-    free(t->owned);
     free(t->rank);
     free(t->hash);
     free(t->rows);
     free(t->next);
     free(t->prev);
+    free(t->heap);
+    free(t->heap_at);
     free(t->index);
+    free(t->owners);
     free(t->filter);
     free(t);
 }
@@ -218,6 +250,7 @@ rfl_sources_clear(rfl_sources_t *t)
     t->used = 0;
     t->nrows = 0;
     t->nproven = 0;
+    t->ngreedy = 0;
     t->floor = 0;
     t->start = 0;
     t->head = RFL_SOURCES_NONE;
@@ -226,6 +259,8 @@ rfl_sources_clear(rfl_sources_t *t)
     memset(t->state, RFL_SOURCES_FREE, t->max);
     memset(t->dirty, 0, t->max);
     memset(t->index, 0, ((size_t) t->index_mask + 1) * sizeof(uint32_t));
+    memset(t->owners, 0, ((size_t) t->index_mask + 1)
+                         * sizeof(rfl_sources_owner_t));
 
     rfl_sources_clear_filter(t);
 }
@@ -425,6 +460,9 @@ rfl_sources_bump(rfl_sources_t *t, uint32_t i,
         rfl_sources_unlink_young(t, i);
         rfl_sources_link_young(t, i);
         rfl_sources_promote(t, i);
+
+    } else {
+        rfl_sources_heap_down(t, i);
     }
 }
 
@@ -481,6 +519,8 @@ static void
 rfl_sources_place(rfl_sources_t *t, uint32_t i, rfl_hash_t hash,
     const rfl_sources_entry_t *source)
 {
+    rfl_sources_owner_t  *owner;
+
     memcpy(&t->rows[i], source, offsetof(rfl_sources_entry_t, text)
                                 + source->host_len + source->landing_len);
 
@@ -489,6 +529,10 @@ rfl_sources_place(rfl_sources_t *t, uint32_t i, rfl_hash_t hash,
     t->rank[i] = source->rank;
     t->hash[i] = hash;
     t->nrows++;
+
+    owner = rfl_sources_owner_of(t, t->owner[i]);
+    owner->owner = t->owner[i];
+    owner->young++;
 
     rfl_sources_index_add(t, i);
     rfl_sources_link_young(t, i);
@@ -503,13 +547,9 @@ rfl_sources_place(rfl_sources_t *t, uint32_t i, rfl_hash_t hash,
 static uint32_t
 rfl_sources_victim(const rfl_sources_t *t, uint64_t owner)
 {
-    uint32_t  i, own;
+    uint32_t  i;
 
-    for (i = 0, own = 0; i < t->max; i++) {
-        own += (t->owner[i] == owner) & (t->state[i] == RFL_SOURCES_YOUNG);
-    }
-
-    if (own < t->owner_young) {
+    if (rfl_sources_owner_of(t, owner)->young < t->owner_young) {
         return t->tail;
     }
 
@@ -537,50 +577,53 @@ rfl_sources_promote(rfl_sources_t *t, uint32_t i)
             return;
         }
 
-        rfl_sources_set_state(t, other, RFL_SOURCES_YOUNG);
-        rfl_sources_link_young(t, other);
+        rfl_sources_demote(t, other);
     }
 
-    rfl_sources_unlink_young(t, i);
-    rfl_sources_set_state(t, i, RFL_SOURCES_PROVEN);
+    rfl_sources_prove(t, i);
 }
 
-
-/* Each proven row knows how many its owner has. */
 
 static void
-rfl_sources_set_state(rfl_sources_t *t, uint32_t i, unsigned state)
+rfl_sources_prove(rfl_sources_t *t, uint32_t i)
 {
-    uint32_t  k, owned;
+    rfl_sources_owner_t  *owner;
 
-    t->state[i] = (uint8_t) state;
-    owned = rfl_sources_count_owned(t, t->owner[i]);
+    rfl_sources_unlink_young(t, i);
+    t->state[i] = RFL_SOURCES_PROVEN;
 
-    for (k = 0; k < t->used; k++) {
-        if (t->owner[k] == t->owner[i]) {
-            t->owned[k] = owned;
-        }
-    }
+    owner = rfl_sources_owner_of(t, t->owner[i]);
+    owner->young--;
+    owner->proven++;
+    t->ngreedy += (owner->proven == t->owner_proven + 1);
 
-    if (state == RFL_SOURCES_PROVEN) {
-        t->nproven++;
-
-    } else {
-        t->nproven--;
-    }
+    rfl_sources_heap_put(t, t->nproven++, i);
+    rfl_sources_heap_up(t, i);
 }
 
 
-static uint32_t
-rfl_sources_count_owned(const rfl_sources_t *t, uint64_t owner)
+static void
+rfl_sources_demote(rfl_sources_t *t, uint32_t i)
 {
-    uint32_t  k, owned;
+    uint32_t              last;
+    rfl_sources_owner_t  *owner;
 
-    for (k = 0, owned = 0; k < t->used; k++) {
-        owned += (t->owner[k] == owner) & (t->state[k] == RFL_SOURCES_PROVEN);
+    t->state[i] = RFL_SOURCES_YOUNG;
+
+    owner = rfl_sources_owner_of(t, t->owner[i]);
+    t->ngreedy -= (owner->proven == t->owner_proven + 1);
+    owner->proven--;
+    owner->young++;
+
+    last = t->heap[--t->nproven];
+
+    if (last != i) {
+        rfl_sources_heap_put(t, t->heap_at[i], last);
+        rfl_sources_heap_up(t, last);
+        rfl_sources_heap_down(t, last);
     }
 
-    return owned;
+    rfl_sources_link_young(t, i);
 }
 
 
@@ -596,26 +639,22 @@ rfl_sources_rival(const rfl_sources_t *t, uint32_t i)
     int       is_full;
     uint32_t  k, least, greedy, own;
 
-    is_full = (rfl_sources_count_owned(t, t->owner[i]) >= t->owner_proven);
+    is_full = rfl_sources_owner_of(t, t->owner[i])->proven >= t->owner_proven;
 
-    least = RFL_SOURCES_NONE;
+    least = t->heap[0];
     greedy = RFL_SOURCES_NONE;
     own = RFL_SOURCES_NONE;
 
-    for (k = 0; k < t->used; k++) {
-
-        if (t->state[k] != RFL_SOURCES_PROVEN) {
-            continue;
+    for (k = 0; is_full && k < t->used; k++) {
+        if (t->state[k] == RFL_SOURCES_PROVEN && t->owner[k] == t->owner[i]) {
+            rfl_sources_less(t, k, &own);
         }
+    }
 
-        rfl_sources_less(t, k, &least);
-
-        if (is_full) {
-            if (t->owner[k] == t->owner[i]) {
-                rfl_sources_less(t, k, &own);
-            }
-
-        } else if (t->owned[k] > t->owner_proven) {
+    for (k = 0; !is_full && t->ngreedy != 0 && k < t->used; k++) {
+        if (t->state[k] == RFL_SOURCES_PROVEN
+            && rfl_sources_owner_of(t, t->owner[k])->proven > t->owner_proven)
+        {
             rfl_sources_less(t, k, &greedy);
         }
     }
@@ -635,7 +674,7 @@ rfl_sources_rival(const rfl_sources_t *t, uint32_t i)
 static void
 rfl_sources_less(const rfl_sources_t *t, uint32_t k, uint32_t *least)
 {
-    if (*least == RFL_SOURCES_NONE || t->rank[k] < t->rank[*least]) {
+    if (*least == RFL_SOURCES_NONE || rfl_sources_is_less(t, k, *least)) {
         *least = k;
     }
 }
@@ -644,7 +683,8 @@ rfl_sources_less(const rfl_sources_t *t, uint32_t k, uint32_t *least)
 static void
 rfl_sources_forget(rfl_sources_t *t, uint32_t i)
 {
-    uint64_t  most, raised;
+    uint64_t              most, raised;
+    rfl_sources_owner_t  *owner;
 
     most = rfl_source_clicks(&t->rows[i]) + t->rows[i].before;
 
@@ -663,6 +703,13 @@ rfl_sources_forget(rfl_sources_t *t, uint32_t i)
 
     t->state[i] = RFL_SOURCES_FREE;
     t->nrows--;
+
+    owner = rfl_sources_owner_of(t, t->owner[i]);
+    owner->young--;
+
+    if (owner->young + owner->proven == 0) {
+        rfl_sources_owner_gone(t, owner);
+    }
 }
 
 
@@ -798,6 +845,121 @@ rfl_sources_index_remove(rfl_sources_t *t, uint32_t i)
     }
 
     t->index[at] = 0;
+}
+
+
+/* Its counts, or the free place where they will be. */
+
+static rfl_sources_owner_t *
+rfl_sources_owner_of(const rfl_sources_t *t, uint64_t owner)
+{
+    uint32_t              at;
+    rfl_sources_owner_t  *found;
+
+    for (at = rfl_sources_owner_home(t, owner);
+         /* void */ ;
+         at = (at + 1) & t->index_mask)
+    {
+        found = &t->owners[at];
+
+        if (found->owner == owner || found->young + found->proven == 0) {
+            return found;
+        }
+    }
+}
+
+
+/* As rfl_sources_index_remove(). */
+
+static void
+rfl_sources_owner_gone(rfl_sources_t *t, rfl_sources_owner_t *gone)
+{
+    uint32_t  at, next, home;
+
+    at = (uint32_t) (gone - t->owners);
+
+    for (next = (at + 1) & t->index_mask;
+         t->owners[next].young + t->owners[next].proven != 0;
+         next = (next + 1) & t->index_mask)
+    {
+        home = rfl_sources_owner_home(t, t->owners[next].owner);
+
+        if (((next - home) & t->index_mask) >= ((next - at) & t->index_mask))
+        {
+            t->owners[at] = t->owners[next];
+            at = next;
+        }
+    }
+
+    memset(&t->owners[at], 0, sizeof(rfl_sources_owner_t));
+}
+
+
+/* A hash with a secret, or a link's id: strangers choose neither. */
+
+static uint32_t
+rfl_sources_owner_home(const rfl_sources_t *t, uint64_t owner)
+{
+    return (uint32_t) (owner ^ owner >> 32) & t->index_mask;
+}
+
+
+static void
+rfl_sources_heap_up(rfl_sources_t *t, uint32_t i)
+{
+    uint32_t  at, above;
+
+    for (at = t->heap_at[i]; at != 0; at = above) {
+        above = (at - 1) / 2;
+
+        if (!rfl_sources_is_less(t, i, t->heap[above])) {
+            break;
+        }
+
+        rfl_sources_heap_put(t, at, t->heap[above]);
+    }
+
+    rfl_sources_heap_put(t, at, i);
+}
+
+
+static void
+rfl_sources_heap_down(rfl_sources_t *t, uint32_t i)
+{
+    uint32_t  at, below;
+
+    for (at = t->heap_at[i]; 2 * at + 1 < t->nproven; at = below) {
+        below = 2 * at + 1;
+
+        if (below + 1 < t->nproven
+            && rfl_sources_is_less(t, t->heap[below + 1], t->heap[below]))
+        {
+            below++;
+        }
+
+        if (!rfl_sources_is_less(t, t->heap[below], i)) {
+            break;
+        }
+
+        rfl_sources_heap_put(t, at, t->heap[below]);
+    }
+
+    rfl_sources_heap_put(t, at, i);
+}
+
+
+static void
+rfl_sources_heap_put(rfl_sources_t *t, uint32_t at, uint32_t i)
+{
+    t->heap[at] = i;
+    t->heap_at[i] = at;
+}
+
+
+static int
+rfl_sources_is_less(const rfl_sources_t *t, uint32_t i, uint32_t k)
+{
+    return t->rank[i] != t->rank[k] ? t->rank[i] < t->rank[k] : i < k;
 }
 
 

@@ -40,7 +40,7 @@
  * 2,000 rows: 8 of it are the filter, which is touched when something is
  * forgotten.  So wide is it that of a million sources which come once hardly
  * one looks as if it had come before.  Cost: of a row that is there 0.1 us; of
- * a new one in a full table 1 to 2 us.
+ * a new one in a full table 0.4 us, or 2 us if its owner has its share already.
  */
 
 #ifndef RFL_SOURCES_H
