@@ -3,9 +3,9 @@
  *
  * To choose whom to forget takes no pass over the rows: the young ones are a
  * list by their last clicks, the proven ones a heap by how many they have, and
- * each owner's are counted.  Only for an owner that has its share, or more, all
- * are looked at; what that takes lies side by side, apart from the rows
- * themselves.
+ * each owner's are counted.  All are looked at only where an owner has its
+ * share, or another one more than that; what it takes lies side by side, apart
+ * from the rows themselves.
  *
  * Rows are found by a hash of their source and landing with a secret: who
  * chooses them must not be able to make them meet.  Equal hashes of 128 bits
@@ -645,17 +645,23 @@ rfl_sources_rival(const rfl_sources_t *t, uint32_t i)
     greedy = RFL_SOURCES_NONE;
     own = RFL_SOURCES_NONE;
 
-    for (k = 0; is_full && k < t->used; k++) {
-        if (t->state[k] == RFL_SOURCES_PROVEN && t->owner[k] == t->owner[i]) {
-            rfl_sources_less(t, k, &own);
+    if (is_full) {
+        for (k = 0; k < t->used; k++) {
+            if (t->state[k] == RFL_SOURCES_PROVEN
+                && t->owner[k] == t->owner[i])
+            {
+                rfl_sources_less(t, k, &own);
+            }
         }
-    }
 
-    for (k = 0; !is_full && t->ngreedy != 0 && k < t->used; k++) {
-        if (t->state[k] == RFL_SOURCES_PROVEN
-            && rfl_sources_owner_of(t, t->owner[k])->proven > t->owner_proven)
-        {
-            rfl_sources_less(t, k, &greedy);
+    } else if (t->ngreedy != 0) {
+        for (k = 0; k < t->used; k++) {
+            if (t->state[k] == RFL_SOURCES_PROVEN
+                && rfl_sources_owner_of(t, t->owner[k])->proven
+                   > t->owner_proven)
+            {
+                rfl_sources_less(t, k, &greedy);
+            }
         }
     }
 
@@ -895,7 +901,8 @@ rfl_sources_owner_gone(rfl_sources_t *t, rfl_sources_owner_t *gone)
 }
 
 
-/* A hash with a secret, or a link's id: strangers choose neither. */
+/* A hash with a secret, or a link's id: who makes such links lost that meet
+   here makes each look-up pass no more places than there are rows. */
 
 static uint32_t
 rfl_sources_owner_home(const rfl_sources_t *t, uint64_t owner)
@@ -1383,7 +1390,10 @@ rfl_source_decode(rfl_str_t record, rfl_sources_entry_t *source)
         }
     }
 
-    if (id > UINT32_MAX || record.len > RFL_SOURCES_TEXT
+    /* a rank goes on from there */
+
+    if (id > UINT32_MAX || source->rank > UINT64_MAX / 2
+        || record.len > RFL_SOURCES_TEXT
         || source->host_len > record.len
         || (id != 0) == (source->kind == RFL_SOURCE_STRANGER))
     {
