@@ -36,7 +36,7 @@ my $links = $sanitized ? 5_000 : 100_000;
 my $limit = $sanitized ? 20 : 2;                 # milliseconds
 
 # A step's time is a processor's, but its caches are everyone's: where all of
-# them are busy it doubles.  bench/status has the goal itself.
+# them are busy it doubles.  bench/status prints what it is where nothing is.
 
 my $step_limit = 2 * $limit;
 

@@ -54,8 +54,10 @@ sub installed {
     $wanted{"$prefix/share/$_"} = 0644 for shared();
 
     # what another make, or a user, has in the environment is not for this one
-    local @ENV{qw(MAKEFLAGS MAKELEVEL PREFIX MODULES_DIR DESTDIR)};
-    delete @ENV{qw(MAKEFLAGS MAKELEVEL PREFIX MODULES_DIR DESTDIR)};
+    my @others = qw(MAKEFLAGS MAKELEVEL PREFIX MODULES_DIR DESTDIR NGINX_SRC);
+
+    local @ENV{@others};
+    delete @ENV{@others};
 
     my ($exit, $out, $err) = $t->run_command(undef, 'make', '-C', $root,
                                              'install', "DESTDIR=$dest",

@@ -64,7 +64,10 @@ sub start {
     # before that a signal would end it
 
     close $begun;
-    sysread $ready, my $byte, 1 or die "the probe failed\n";
+    if (!sysread $ready, my $byte, 1) {
+        waitpid $pid, 0;
+        die "the probe failed\n";
+    }
 
     return bless { pid => $pid, file => $file }, $class;
 }
