@@ -167,7 +167,7 @@ coverage:  ## which lines the tests of core and t/ run
 bench: module cli build/plain/helpers  ## speed and size against the goals, some minutes
 	@bench/run
 
-bench-full: module cli build/plain/helpers  ## the same up to 10,000,000 links, half an hour and 8 GB
+bench-full: module cli build/plain/helpers  ## the same up to 10,000,000 links, 12 minutes and 8 GB
 	@bench/run --full
 
 deb:  ## Debian packages in build/deb/, looked at by lintian

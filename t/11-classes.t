@@ -215,10 +215,12 @@ is_deeply(counted($t, sub {
           }), { direct => 1, 'clicks.direct' => 1 },
           'a connection without a request is none');
 
+my $asked;                           # if it closed, that would be an answer
+
 request_is('other', 'a client that leaves (499)', sub {
     my $c = $t->connection;
     $c->send_request('GET', '/silent', Referer => $page);
-    my $asked = $silent->accept;
+    $asked = $silent->accept;
     $c->close;
 });
 

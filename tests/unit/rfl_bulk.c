@@ -38,6 +38,7 @@ fill(rfl_bulk_t *b, unsigned n, unsigned seed)
     rfl_bulk_slot_t  slot;
 
     srand(seed);
+    memset(&slot, 0, sizeof(rfl_bulk_slot_t));
 
     for (i = 0; i < n; i++) {
         assert_int_equal(rfl_bulk_key(b, (uint64_t) rand() << 33 | i, i + 1,
