@@ -781,6 +781,12 @@ rfl_surt_write_dotted(u_char *out, rfl_str_t path, const u_char *stop)
     size_t         len;
     const u_char  *p, *end;
 
+    /* no URL that was parsed has a longer one */
+
+    if (path.len > sizeof(without)) {
+        return NULL;
+    }
+
     len = rfl_surt_remove_dots(without, path);
 
     if (len == 0) {

@@ -86,7 +86,10 @@ typedef struct {
 } rfl_names_t;
 
 
-/* The URL came from rfl_url_parse(); this cannot fail.  Without a limit. */
+/*
+ * The URL came from rfl_url_parse(): path and query together are at most
+ * RFL_URL_MAX.  This cannot fail.  Without a limit.
+ */
 
 void rfl_surt(const rfl_url_t *url, rfl_surt_t *surt);
 

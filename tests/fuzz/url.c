@@ -147,7 +147,8 @@ check_surt(const rfl_url_t *url, const rfl_surt_t *s)
 }
 
 
-/* A SURT's path and query are canonical already. */
+/* A SURT's path and query are canonical already; encoded, they may be longer
+   than a URL can be. */
 
 static void
 check_again(const rfl_url_t *url, const rfl_surt_t *s)
@@ -162,6 +163,10 @@ check_again(const rfl_url_t *url, const rfl_surt_t *s)
     if (canonical.has_query) {
         canonical.query = rfl_str(canonical.path.data + s->path_len + 1,
                                   s->len - s->path_start - s->path_len - 1);
+    }
+
+    if (canonical.path.len + canonical.query.len > RFL_URL_MAX) {
+        return;
     }
 
     rfl_surt(&canonical, &again);

@@ -968,6 +968,32 @@ random_surts_transform_to_themselves(void **state)
 }
 
 
+/* No parser lets it through, and it must not be written past the end. */
+
+static void
+a_path_longer_than_a_url_with_dots_is_cut(void **state)
+{
+    size_t      len;
+    u_char      path[RFL_URL_MAX + 1];
+    rfl_url_t   url;
+    rfl_surt_t  surt;
+
+    assert_int_equal(rfl_url_parse(rfl_cstr("http://a.example/"), &url, NULL),
+                     RFL_OK);
+
+    memset(path, 'a', sizeof(path));
+    memcpy(path, "/b/.c", 5);
+
+    for (len = RFL_URL_MAX; len <= RFL_URL_MAX + 1; len++) {
+        url.path = rfl_str(path, len);
+        rfl_surt(&url, &surt);
+
+        assert_int_equal(surt.is_cut, len > RFL_URL_MAX);
+        assert_int_equal(surt.path_len, surt.is_cut ? 1 : len);
+    }
+}
+
+
 static void
 random_landings_equal_the_path_of_their_surt(void **state)
 {
@@ -1406,6 +1432,7 @@ main(void)
         cmocka_unit_test(random_urls_are_cut_as_the_rules_say_at_every_limit),
         cmocka_unit_test(hostile_urls_are_cut_as_the_rules_say),
         cmocka_unit_test(random_surts_transform_to_themselves),
+        cmocka_unit_test(a_path_longer_than_a_url_with_dots_is_cut),
         cmocka_unit_test(random_landings_equal_the_path_of_their_surt),
         cmocka_unit_test(
                       urls_that_differ_only_in_what_the_rules_level_are_equal)
