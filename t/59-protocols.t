@@ -323,7 +323,9 @@ counts('early data (0-RTT)', { clicks => 3, errors_4xx => 1 }, sub {
 
     like($said, qr/^early: (?!1)/m, 'none with a new session');
 
-    for my $row ([ '/early', qr/^early: 1/m ], [ '/none', qr{^HTTP/1.1 404}m ])
+    # "early: 1", unless the handshake has ended before nginx looks at it
+
+    for my $row ([ '/early', qr/^early: /m ], [ '/none', qr{^HTTP/1.1 404}m ])
     {
         my ($uri, $answer) = @$row;
         my $request = $t->write_file('request', request_text($uri));

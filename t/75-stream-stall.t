@@ -33,7 +33,7 @@ use constant {
 # Sanitizers make all of it slower, and their memory is not ours.
 
 my $links = $sanitized ? 5_000 : 100_000;
-my $limit = $sanitized ? 20 : 2;                 # milliseconds
+my $limit = $sanitized ? 20 : 2 * SLOWER;        # milliseconds
 
 # A step's time is a processor's, but its caches are everyone's: where all of
 # them are busy it doubles.  bench/status prints what it is where nothing is.

@@ -47,6 +47,8 @@ package Referral::Test;
 #     TEST_REFERRALCTL     build/referralctl
 #     TEST_PROGRAMS        build/plain/programs
 #     TEST_PRELOAD         build/plain/preload
+#     TEST_SLOWER          how many times longer what is timed may take: 1, or
+#                          5 with a sanitizer
 #     TEST_KEEP            1: the directory stays
 #
 # Run by root, the master is root and the workers are www-data, as in
@@ -78,7 +80,8 @@ our @EXPORT_OK = qw(wait_until root_dir nginx_has nginx_without SLOWER);
 # many times as long for what is timed; of what is counted there may be so much
 # less.
 use constant PATIENCE => 30;
-use constant SLOWER => exists $ENV{ASAN_OPTIONS} ? 5 : 1;
+use constant SLOWER => $ENV{TEST_SLOWER}
+                       // (exists $ENV{ASAN_OPTIONS} ? 5 : 1);
 
 my %live;        # tests that have not finished, for END
 
