@@ -158,9 +158,9 @@ analyze: module  ## gcc -fanalyzer, clang-tidy and cppcheck over all of it
 	@tools/analyze
 
 coverage:  ## which lines the tests of core and t/ run
-	@$(MAKE) $(jobs) build/coverage/units build/coverage/referralctl \
-	    build/coverage/failing build/plain/helpers build/failing/failing \
-	    build/race/counters
+	@$(MAKE) $(jobs) module cli build/coverage/units \
+	    build/coverage/referralctl build/coverage/failing \
+	    build/plain/helpers build/failing/failing build/race/counters
 	@tools/build-module coverage
 	@tools/coverage run $(call programs,coverage) build/coverage/failing
 
