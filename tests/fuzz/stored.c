@@ -39,6 +39,7 @@ static void read_ledger(void);
 static void load_sources(rfl_ledger_t *l);
 static void flush_ledger(rfl_ledger_t *l);
 static void view_all(void);
+static uint32_t last_id(rfl_runtime_t *rt);
 static void view(rfl_runtime_t *rt, const char *path, const char *args);
 static void note_fault(void *data, const char *table, rfl_str_t text);
 
@@ -595,6 +596,26 @@ view_all(void)
 }
 
 
+/* Of the ledger's totals; 0: there are none. */
+
+static uint32_t
+last_id(rfl_runtime_t *rt)
+{
+    uint32_t     id;
+    rfl_rc_t     rc;
+    rfl_error_t  err;
+
+    if (rt->ledger == NULL || rfl_ledger_begin(rt->ledger, &err) != RFL_OK) {
+        return 0;
+    }
+
+    rc = rfl_ledger_max_id(rt->ledger, &id);
+    rfl_ledger_end(rt->ledger);
+
+    return rc == RFL_OK ? id : 0;
+}
+
+
 static void
 view(rfl_runtime_t *rt, const char *path, const char *args)
 {
@@ -607,7 +628,7 @@ view(rfl_runtime_t *rt, const char *path, const char *args)
 
     /* a damaged number of ids is gone through to its end: for minutes */
 
-    if (rt->next_id > IDS) {
+    if (rt->next_id > IDS || last_id(rt) > IDS) {
         return;
     }
 
