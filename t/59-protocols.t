@@ -317,15 +317,17 @@ counts('a session that is taken up again', { clicks => 2 }, sub {
          'the same');
 });
 
-counts('early data (0-RTT)', { clicks => 3, errors_4xx => 1 }, sub {
+# Some of it comes when the handshake has ended: nginx had no processor then.
+
+my $early;
+
+sub early_data {
     my $file = $t->dir . '/early';
     my $said = s_client(request_text('/early'), '-tls1_3', '-sess_out', $file);
 
     like($said, qr/^early: (?!1)/m, 'none with a new session');
 
-    # "early: 1", unless the handshake has ended before nginx looks at it
-
-    for my $row ([ '/early', qr/^early: /m ], [ '/none', qr{^HTTP/1.1 404}m ])
+    for my $row ([ '/early', qr/^early: 1?/m ], [ '/none', qr{^HTTP/1.1 404}m ])
     {
         my ($uri, $answer) = @$row;
         my $request = $t->write_file('request', request_text($uri));
@@ -337,8 +339,18 @@ counts('early data (0-RTT)', { clicks => 3, errors_4xx => 1 }, sub {
                          $request);
         like($said, qr/^Early data was accepted/m, 'the server takes it');
         like($said, $answer, 'and answers');
+
+        $early = 1 if $said =~ /^early: 1/m;
     }
-});
+}
+
+for (1 .. 5) {
+    counts('early data (0-RTT)', { clicks => 3, errors_4xx => 1 },
+           \&early_data);
+    last if $early;
+}
+
+ok($early, 'before the handshake has ended');
 
 counts('no certificate where one is asked for (496)', { errors_4xx => 1 }, sub {
     my $port = $t->port(2);

@@ -35,11 +35,6 @@ use constant {
 my $links = $sanitized ? 5_000 : 100_000;
 my $limit = $sanitized ? 20 : 2 * SLOWER;        # milliseconds
 
-# A step's time is a processor's, but its caches are everyone's: where all of
-# them are busy it doubles.  bench/status prints what it is where nothing is.
-
-my $step_limit = 2 * $limit;
-
 my @paths = qw(links?limit=all links?limit=all&format=csv
                links?limit=10000&sort=clicks metrics metrics?links=all
                hosts?limit=10000 hosts?limit=all&format=csv channels);
@@ -120,13 +115,13 @@ CONF
 
 
 sub steps_are_short {
-    my %steps = steps($t, $step_limit, @paths);
+    my %steps = steps($t, $limit, @paths);
 
     is_deeply([ sort keys %steps ], [ sort @paths ], 'steps of all answers');
 
     for my $path (sort keys %steps) {
         note("$path: $steps{$path}{count} steps");
-        cmp_ok($steps{$path}{ms}, '<=', $step_limit, "$path: no step is long");
+        cmp_ok($steps{$path}{ms}, '<=', $limit, "$path: no step is long");
     }
 }
 

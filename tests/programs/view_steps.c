@@ -23,7 +23,7 @@
 #include "rfl_view.h"
 
 
-#define ROUNDS  8
+#define ROUNDS  64
 
 
 typedef struct {

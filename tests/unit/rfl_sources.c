@@ -831,6 +831,16 @@ test_records(void **state)
     assert_int_equal(rfl_source_decode(rfl_str(record, len), &again),
                      RFL_BAD_VERSION);
 
+    /* counting goes on from a rank, which must not go round */
+
+    for (source.rank = UINT64_MAX / 2; source.rank <= UINT64_MAX / 2 + 1;
+         source.rank++)
+    {
+        len = rfl_source_encode(&source, record);
+        assert_int_equal(rfl_source_decode(rfl_str(record, len), &again),
+                         source.rank <= UINT64_MAX / 2 ? RFL_OK : RFL_DAMAGED);
+    }
+
     for (n = 0; n < 100000; n++) {
         len = random_number() % sizeof(record);
 

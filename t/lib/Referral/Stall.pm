@@ -64,6 +64,7 @@ sub start {
     # before that a signal would end it
 
     close $begun;
+
     if (!sysread $ready, my $byte, 1) {
         waitpid $pid, 0;
         die "the probe failed\n";
