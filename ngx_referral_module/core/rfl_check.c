@@ -193,7 +193,8 @@ check_tables(walk_t *w)
     if (rc == RFL_NOT_FOUND || rc == RFL_DAMAGED) {
         fault(w->check, "registry/meta", "%s", rc == RFL_NOT_FOUND
               ? "uuid, created or numbers are missing"
-              : "uuid, created or numbers have another length");
+              : "uuid, created or numbers have another length, or the next id "
+                "is none");
 
         w->meta.next_id = UINT32_MAX;
 

@@ -290,6 +290,20 @@ rfl_counters_capacity(const rfl_counters_t *c)
 }
 
 
+/* Ids at or above it have no cell, or nobody has got them. */
+
+static inline uint32_t
+rfl_counters_issued(const rfl_counters_t *c)
+{
+    uint32_t  next_id, capacity;
+
+    next_id = __atomic_load_n(&c->header->next_id, __ATOMIC_RELAXED);
+    capacity = rfl_counters_capacity(c);
+
+    return next_id < capacity ? next_id : capacity;
+}
+
+
 /* A cell's two lines, which will be added to: on their way while others are. */
 
 static inline void

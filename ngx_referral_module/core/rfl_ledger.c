@@ -1814,6 +1814,24 @@ rfl_ledger_max_id(rfl_ledger_t *l, uint32_t *id)
 
 
 rfl_rc_t
+rfl_ledger_next_id(rfl_ledger_t *l, uint32_t *id)
+{
+    uint64_t   key;
+    rfl_rc_t   rc;
+
+    key = (uint64_t) *id << 32;
+
+    rc = rfl_store_next_u64(l->store, RFL_LEDGER_CELLS, &key);
+
+    if (rc == RFL_OK) {
+        *id = (uint32_t) (key >> 32);
+    }
+
+    return rc;
+}
+
+
+rfl_rc_t
 rfl_ledger_last_file(rfl_ledger_t *l, rfl_ledger_file_t *file)
 {
     rfl_rc_t       rc;

@@ -139,6 +139,10 @@ rfl_rc_t rfl_ledger_is_folded(rfl_ledger_t *l, uint64_t file_id, int *folded);
 
 rfl_rc_t rfl_ledger_max_id(rfl_ledger_t *l, uint32_t *id);
 
+/* The first id at or behind *id with a stored cell; RFL_NOT_FOUND. */
+
+rfl_rc_t rfl_ledger_next_id(rfl_ledger_t *l, uint32_t *id);
+
 
 /*
  * The counter file that was flushed last: its path, RFL_NOT_FOUND if none.

@@ -655,6 +655,12 @@ registry_load_meta(rfl_registry_t *r)
     memcpy(&r->meta.groups, numbers + 8, 4);
     memcpy(&r->meta.domain_links, numbers + 12, 4);
 
+    /* who believed it would give the counter file's ids away for ever */
+
+    if (r->meta.next_id > RFL_COUNTERS_MAX_IDS) {
+        return RFL_DAMAGED;
+    }
+
     r->meta_txn = rfl_store_txn_id(r->store);
     r->meta_valid = 1;
 
@@ -1334,37 +1340,33 @@ rfl_registry_by_group_key(rfl_registry_t *r, uint64_t key,
 
 
 rfl_rc_t
+rfl_registry_next_id(rfl_registry_t *r, uint32_t *id)
+{
+    return rfl_store_next_u32(r->store, RFL_DBI_RECORDS, id);
+}
+
+
+rfl_rc_t
 rfl_registry_next_member(rfl_registry_t *r, uint32_t group,
     uint32_t *link_id)
 {
-    uint64_t       key;
-    rfl_rc_t       rc;
-    rfl_str_t      found, value;
-    rfl_cursor_t  *cursor;
+    uint64_t  key;
+    rfl_rc_t  rc;
 
-    rc = rfl_cursor_open(r->store, RFL_DBI_MEMBERS, &cursor);
+    key = rfl_member_key(group, *link_id);
+
+    rc = rfl_store_next_u64(r->store, RFL_DBI_MEMBERS, &key);
     if (rc != RFL_OK) {
         return rc;
     }
 
-    key = rfl_member_key(group, *link_id);
-
-    rc = rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)), &found, &value);
-
-    if (rc == RFL_OK) {
-        memcpy(&key, found.data, sizeof(key));
-
-        if (key >> 32 == group) {
-            *link_id = (uint32_t) key;
-
-        } else {
-            rc = RFL_NOT_FOUND;
-        }
+    if (key >> 32 != group) {
+        return RFL_NOT_FOUND;
     }
 
-    rfl_cursor_close(cursor);
+    *link_id = (uint32_t) key;
 
-    return rc;
+    return RFL_OK;
 }
 
 

@@ -344,6 +344,13 @@ rfl_rc_t rfl_registry_groups(rfl_registry_t *r, const rfl_link_t *link,
     rfl_membership_t *out, size_t *n);
 
 /*
+ * The first id at or behind *id that has a record: a link, one that was
+ * removed, a group.  RFL_NOT_FOUND behind the last one.
+ */
+
+rfl_rc_t rfl_registry_next_id(rfl_registry_t *r, uint32_t *id);
+
+/*
  * A group by its key.  Its members: the first link whose id is >= *link_id;
  * RFL_NOT_FOUND behind the last one.  A dormant group may have one still.
  */

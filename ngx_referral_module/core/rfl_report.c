@@ -228,6 +228,42 @@ rfl_totals_cell(const rfl_totals_t *t, uint32_t id, rfl_cell_t *cell)
 }
 
 
+rfl_rc_t
+rfl_totals_next_id(const rfl_totals_t *t, rfl_registry_t *registry,
+    uint32_t *id)
+{
+    uint32_t               known, stored;
+    rfl_rc_t               rc, ledger_rc;
+    const rfl_counters_t  *c;
+
+    for (c = t->counters; c != NULL; c = c->lost) {
+        if (*id < rfl_counters_issued(c)) {
+            return RFL_OK;
+        }
+    }
+
+    known = *id;
+    stored = *id;
+
+    rc = rfl_registry_next_id(registry, &known);
+    if (rc != RFL_OK && rc != RFL_NOT_FOUND) {
+        return rc;
+    }
+
+    ledger_rc = t->ledger != NULL ? rfl_ledger_next_id(t->ledger, &stored)
+                                  : RFL_NOT_FOUND;
+
+    if (ledger_rc == RFL_OK) {
+        *id = rc == RFL_OK && known < stored ? known : stored;
+        return RFL_OK;
+    }
+
+    *id = known;
+
+    return ledger_rc == RFL_NOT_FOUND ? rc : ledger_rc;
+}
+
+
 /* As rfl_totals_cell(): the ledger's first, then what is counted now. */
 
 rfl_rc_t

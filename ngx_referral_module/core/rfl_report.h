@@ -43,6 +43,15 @@ typedef struct {
 rfl_rc_t rfl_totals_cell(const rfl_totals_t *t, uint32_t id, rfl_cell_t *cell);
 rfl_rc_t rfl_totals_zone(const rfl_totals_t *t, rfl_zone_t *zone);
 
+/*
+ * The first id at or behind *id that the registry knows or that may have
+ * counts; RFL_NOT_FOUND behind the last one.  What a registry says of its
+ * number of ids may be far from what it has.
+ */
+
+rfl_rc_t rfl_totals_next_id(const rfl_totals_t *t, rfl_registry_t *registry,
+    uint32_t *id);
+
 /* Cells of several ids, RFL_PAGES_MANY at most, which memory is asked for
  * together. */
 

@@ -174,6 +174,8 @@ static rfl_rc_t store_check_now(rfl_store_t *s);
 static rfl_rc_t store_check_after_deaths(rfl_store_t *s);
 static rfl_rc_t store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
     rfl_str_t *value);
+static rfl_rc_t store_next(rfl_store_t *s, unsigned dbi, void *key,
+    size_t size);
 static void store_find_table(rfl_store_t *s, unsigned dbi,
     rfl_pages_table_t *table);
 static rfl_rc_t store_get_integer(rfl_store_t *s, unsigned dbi, uint64_t key,
@@ -1494,6 +1496,48 @@ rfl_store_get(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t *value)
     value->data = v.mv_data;
 
     return RFL_OK;
+}
+
+
+rfl_rc_t
+rfl_store_next_u32(rfl_store_t *s, unsigned dbi, uint32_t *key)
+{
+    return store_next(s, dbi, key, sizeof(uint32_t));
+}
+
+
+rfl_rc_t
+rfl_store_next_u64(rfl_store_t *s, unsigned dbi, uint64_t *key)
+{
+    return store_next(s, dbi, key, sizeof(uint64_t));
+}
+
+
+static rfl_rc_t
+store_next(rfl_store_t *s, unsigned dbi, void *key, size_t size)
+{
+    rfl_rc_t       rc;
+    rfl_str_t      found, value;
+    rfl_cursor_t  *cursor;
+
+    rc = rfl_cursor_open(s, dbi, &cursor);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    rc = rfl_cursor_seek(cursor, rfl_str(key, size), &found, &value);
+
+    if (rc == RFL_OK && found.len != size) {
+        rc = RFL_DAMAGED;
+    }
+
+    if (rc == RFL_OK) {
+        memcpy(key, found.data, size);
+    }
+
+    rfl_cursor_close(cursor);
+
+    return rc;
 }
 
 

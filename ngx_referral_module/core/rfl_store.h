@@ -179,6 +179,12 @@ rfl_store_del_u32(rfl_store_t *s, unsigned dbi, uint32_t key, rfl_error_t *err)
 }
 
 
+/* The first key that is >= *key. */
+
+rfl_rc_t rfl_store_next_u32(rfl_store_t *s, unsigned dbi, uint32_t *key);
+rfl_rc_t rfl_store_next_u64(rfl_store_t *s, unsigned dbi, uint64_t *key);
+
+
 /*
  * Many keys of a table of integers, RFL_PAGES_MANY at most: nothing waits for
  * memory once for each.  What is not there has a value without data.  Only read

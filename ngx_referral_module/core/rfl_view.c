@@ -884,6 +884,34 @@ rfl_view_merge(rfl_view_t *v, rfl_merge_kind_t kind,
 }
 
 
+rfl_rc_t
+rfl_view_next_id(rfl_view_pass_t *pass, const rfl_totals_t *totals,
+    rfl_registry_t *registry)
+{
+    rfl_rc_t  rc;
+
+    pass->next++;
+
+    if (pass->next % RFL_HISTORY_BLOCK != 0) {
+        return RFL_OK;
+    }
+
+    if (pass->occupied) {
+        pass->occupied = 0;
+        return RFL_OK;
+    }
+
+    rc = rfl_totals_next_id(totals, registry, &pass->next);
+
+    if (rc == RFL_NOT_FOUND) {
+        pass->next = pass->end;
+        rc = RFL_OK;
+    }
+
+    return rc;
+}
+
+
 static rfl_rc_t
 rfl_view_registries(rfl_view_t *v, rfl_buf_t *b)
 {

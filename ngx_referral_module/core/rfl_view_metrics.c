@@ -80,7 +80,8 @@ struct rfl_view_metrics_s {
     size_t                   family;
     unsigned                 titled:1;   /* the family has its HELP */
     size_t                   registry;
-    uint32_t                 next_id;    /* 0: its pass has not begun */
+    rfl_view_pass_t          pass;
+    uint32_t                 next_source;        /* and 1 */
     size_t                   next_row;
     uint32_t                 ids;        /* may be looked at in this step */
     rfl_totals_t             totals;     /* of this step */
@@ -154,6 +155,8 @@ static void rfl_metrics_scan_source(rfl_view_metrics_t *m,
 static uint64_t rfl_metrics_distinct(uint64_t *numbers, size_t n);
 static int rfl_metrics_compare_u64(const void *one, const void *two);
 static rfl_rc_t rfl_metrics_scan(rfl_view_t *v, rfl_metrics_registry_t *reg);
+static int rfl_metrics_pass(rfl_view_metrics_t *m,
+    const rfl_metrics_registry_t *reg);
 static rfl_rc_t rfl_metrics_scan_id(rfl_view_t *v,
     rfl_metrics_registry_t *reg);
 static void rfl_metrics_scan_link(rfl_view_t *v, rfl_metrics_registry_t *reg,
@@ -454,7 +457,8 @@ rfl_metrics_family(rfl_view_t *v, rfl_buf_t *b)
             return rc;
         }
 
-        m->next_id = 0;
+        m->pass.next = 0;
+        m->next_source = 0;
         m->next_row = 0;
     }
 
@@ -486,6 +490,7 @@ rfl_metrics_begin(rfl_view_metrics_t *m, rfl_metrics_registry_t *reg)
     }
 
     if (!reg->is_whole) {
+        memset(&m->totals, 0, sizeof(rfl_totals_t));
         return RFL_OK;
     }
 
@@ -705,8 +710,8 @@ rfl_metrics_scan_sources(rfl_view_metrics_t *m, rfl_metrics_registry_t *reg)
     uint32_t             number;
     rfl_sources_entry_t  source;
 
-    if (m->next_id == 0) {
-        m->next_id = 1;                  /* a row's number and 1 */
+    if (m->next_source == 0) {
+        m->next_source = 1;
         m->nhosts = 0;
         reg->sources = 0;
         reg->broken = 0;
@@ -721,7 +726,7 @@ rfl_metrics_scan_sources(rfl_view_metrics_t *m, rfl_metrics_registry_t *reg)
 
         m->ids -= RFL_METRICS_SOURCE_IDS;
 
-        number = m->next_id - 1;
+        number = m->next_source - 1;
 
         rc = rfl_ledger_next_source(reg->rt->ledger, &number, &source);
 
@@ -736,7 +741,7 @@ rfl_metrics_scan_sources(rfl_view_metrics_t *m, rfl_metrics_registry_t *reg)
             return rc;
         }
 
-        m->next_id = number + 2;
+        m->next_source = number + 2;
     }
 
     reg->source_hosts = rfl_metrics_distinct(m->hosts, m->nhosts);
@@ -855,13 +860,12 @@ rfl_metrics_scan(rfl_view_t *v, rfl_metrics_registry_t *reg)
 
     m = v->metrics;
 
-    if (m->next_id == 0) {
-        m->next_id = 1;
+    if (rfl_metrics_pass(m, reg)) {
         m->shared = 0;
         m->nchannels = 0;
     }
 
-    while (m->next_id < reg->end_id) {
+    while (m->pass.next < m->pass.end) {
 
         if (m->ids == 0) {
             return RFL_BUSY;
@@ -875,8 +879,13 @@ rfl_metrics_scan(rfl_view_t *v, rfl_metrics_registry_t *reg)
             return rc;
         }
 
-        if (m->group.id == 0) {
-            m->next_id++;
+        if (m->group.id != 0) {
+            continue;
+        }
+
+        rc = rfl_view_next_id(&m->pass, &m->totals, reg->rt->registry);
+        if (rc != RFL_OK) {
+            return rc;
         }
     }
 
@@ -885,6 +894,23 @@ rfl_metrics_scan(rfl_view_t *v, rfl_metrics_registry_t *reg)
     }
 
     return RFL_OK;
+}
+
+
+/* Whether it has just begun. */
+
+static int
+rfl_metrics_pass(rfl_view_metrics_t *m, const rfl_metrics_registry_t *reg)
+{
+    if (m->pass.next != 0) {
+        return 0;
+    }
+
+    m->pass.next = 1;
+    m->pass.end = reg->end_id;
+    m->pass.occupied = 0;
+
+    return 1;
 }
 
 
@@ -900,7 +926,7 @@ rfl_metrics_scan_id(rfl_view_t *v, rfl_metrics_registry_t *reg)
 
     m = v->metrics;
 
-    rc = rfl_totals_cell(&m->totals, m->next_id, &cell);
+    rc = rfl_totals_cell(&m->totals, m->pass.next, &cell);
     if (rc != RFL_OK) {
         return rc;
     }
@@ -911,7 +937,9 @@ rfl_metrics_scan_id(rfl_view_t *v, rfl_metrics_registry_t *reg)
         return RFL_OK;
     }
 
-    rc = rfl_registry_link(reg->rt->registry, m->next_id, &link);
+    m->pass.occupied = 1;
+
+    rc = rfl_registry_link(reg->rt->registry, m->pass.next, &link);
 
     if (rc == RFL_NOT_FOUND) {
         return rfl_metrics_scan_other(m, reg, &cell);
@@ -954,7 +982,7 @@ rfl_metrics_scan_other(rfl_view_metrics_t *m, rfl_metrics_registry_t *reg,
     rfl_link_t   link;
     rfl_group_t  group;
 
-    rc = rfl_registry_retired(reg->rt->registry, m->next_id, &link);
+    rc = rfl_registry_retired(reg->rt->registry, m->pass.next, &link);
 
     if (rc == RFL_OK) {
         rfl_metrics_add_channel(m, rfl_link_channel(&link),
@@ -966,7 +994,7 @@ rfl_metrics_scan_other(rfl_view_metrics_t *m, rfl_metrics_registry_t *reg,
         return rc;
     }
 
-    rc = rfl_registry_group(reg->rt->registry, m->next_id, &group);
+    rc = rfl_registry_group(reg->rt->registry, m->pass.next, &group);
 
     if (rc == RFL_OK && cell->n[RFL_CELL_CLICKS] != 0) {
         memset(&m->group, 0, sizeof(rfl_metrics_group_t));
@@ -1186,14 +1214,12 @@ static rfl_rc_t
 rfl_metrics_next_id(rfl_view_metrics_t *m, rfl_metrics_registry_t *reg,
     rfl_link_t *link)
 {
-    rfl_rc_t  rc;
+    rfl_rc_t  rc, found;
 
-    if (m->next_id == 0) {
-        m->next_id = 1;
-    }
+    (void) rfl_metrics_pass(m, reg);
 
     do {
-        if (m->next_id >= reg->end_id) {
+        if (m->pass.next >= m->pass.end) {
             return RFL_NOT_FOUND;
         }
 
@@ -1203,11 +1229,18 @@ rfl_metrics_next_id(rfl_view_metrics_t *m, rfl_metrics_registry_t *reg,
 
         m->ids--;
 
-        rc = rfl_registry_link(reg->rt->registry, m->next_id++, link);
+        found = rfl_registry_link(reg->rt->registry, m->pass.next, link);
 
-    } while (rc == RFL_NOT_FOUND);
+        m->pass.occupied |= (found == RFL_OK);
 
-    return rc;
+        rc = rfl_view_next_id(&m->pass, &m->totals, reg->rt->registry);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+    } while (found == RFL_NOT_FOUND);
+
+    return found;
 }
 
 

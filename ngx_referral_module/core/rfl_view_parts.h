@@ -36,6 +36,15 @@ typedef struct {
 } rfl_view_ahead_t;
 
 
+/* All ids of a registry, by blocks of RFL_HISTORY_BLOCK. */
+
+typedef struct {
+    uint32_t          next;              /* to be looked at; 0: not begun */
+    uint32_t          end;               /* behind the last */
+    unsigned          occupied:1;        /* something is in this block */
+} rfl_view_pass_t;
+
+
 typedef struct rfl_view_tally_s  rfl_view_tally_t;
 typedef struct rfl_view_metrics_s  rfl_view_metrics_t;
 
@@ -88,8 +97,8 @@ struct rfl_view_s {
     rfl_runtime_t            *only;              /* metrics: of one registry */
     rfl_view_metrics_t       *metrics;
 
-    uint32_t                  next_id;           /* scan: where it goes on */
-    uint32_t                  end_id;            /* scan: behind the last */
+    rfl_view_pass_t           pass;
+    uint32_t                  next_source;       /* its number */
     uint64_t                  active;
     uint64_t                  previous_active;
     rfl_top_t                 top;
@@ -137,6 +146,15 @@ rfl_view_is_csv(const rfl_view_t *v)
 {
     return v->query.format == RFL_FORMAT_CSV;
 }
+
+
+/*
+ * To the next id; behind a block in which nothing was found, to the next one
+ * that there may be anything of, or the end.
+ */
+
+rfl_rc_t rfl_view_next_id(rfl_view_pass_t *pass, const rfl_totals_t *totals,
+    rfl_registry_t *registry);
 
 
 /* A cell as it is now. */

@@ -305,7 +305,7 @@ rfl_view_scan(rfl_view_t *v, rfl_buf_t *b)
 
     if (rc == RFL_OK) {
         rfl_top_sort(&v->top);
-        v->next_id = 0;
+        v->pass.next = 0;
         v->next_found = 0;
     }
 
@@ -313,24 +313,24 @@ rfl_view_scan(rfl_view_t *v, rfl_buf_t *b)
 }
 
 
-/* The next id to look at; end_id: there is none. */
+/* The next id to look at; v->pass.end: there is none. */
 
 static uint32_t
 rfl_view_candidate(rfl_view_t *v)
 {
     if (!v->indexed) {
-        return v->next_id < v->end_id ? v->next_id : v->end_id;
+        return v->pass.next < v->pass.end ? v->pass.next : v->pass.end;
     }
 
     while (v->next_found < v->nfound
-           && v->found[v->next_found] < v->next_id)
+           && v->found[v->next_found] < v->pass.next)
     {
         v->next_found++;
     }
 
     return v->next_found < v->nfound
-           && v->found[v->next_found] < v->end_id ? v->found[v->next_found]
-                                                  : v->end_id;
+           && v->found[v->next_found] < v->pass.end ? v->found[v->next_found]
+                                                  : v->pass.end;
 }
 
 
@@ -349,7 +349,7 @@ rfl_view_scan_totals(rfl_view_t *v)
     for ( ;; ) {
         id = rfl_view_candidate(v);
 
-        if (id == v->end_id) {
+        if (id == v->pass.end) {
             return RFL_OK;
         }
 
@@ -369,7 +369,12 @@ rfl_view_scan_totals(rfl_view_t *v)
             return rc;
         }
 
-        v->next_id = id + 1;
+        v->pass.next = id;
+
+        rc = rfl_view_next_id(&v->pass, &v->totals, v->rt->registry);
+        if (rc != RFL_OK) {
+            return rc;
+        }
     }
 }
 
@@ -391,7 +396,7 @@ rfl_view_scan_period(rfl_view_t *v, const rfl_period_t *period)
     for ( ;; ) {
         id = rfl_view_candidate(v);
 
-        if (id == v->end_id) {
+        if (id == v->pass.end) {
             return RFL_OK;
         }
 
@@ -408,7 +413,7 @@ rfl_view_scan_period(rfl_view_t *v, const rfl_period_t *period)
 
         rfl_view_spend(v, RFL_HISTORY_BLOCK);
 
-        while (id != v->end_id && id / RFL_HISTORY_BLOCK == block) {
+        while (id != v->pass.end && id / RFL_HISTORY_BLOCK == block) {
             cell = &v->merge.sum.block.cells[id % RFL_HISTORY_BLOCK];
 
             rc = period == &v->period ? rfl_view_scan_cell(v, id, cell)
@@ -417,7 +422,13 @@ rfl_view_scan_period(rfl_view_t *v, const rfl_period_t *period)
                 return rc;
             }
 
-            v->next_id = id + 1;
+            v->pass.next = id;
+
+            rc = rfl_view_next_id(&v->pass, &v->totals, v->rt->registry);
+            if (rc != RFL_OK) {
+                return rc;
+            }
+
             id = rfl_view_candidate(v);
         }
     }
@@ -430,7 +441,7 @@ rfl_view_scan_start(rfl_view_t *v)
     rfl_rc_t             rc;
     rfl_registry_meta_t  meta;
 
-    if (v->next_id != 0) {
+    if (v->pass.next != 0) {
         return RFL_OK;
     }
 
@@ -439,8 +450,9 @@ rfl_view_scan_start(rfl_view_t *v)
         return rc;
     }
 
-    v->next_id = 1;
-    v->end_id = meta.next_id;
+    v->pass.next = 1;
+    v->pass.end = meta.next_id;
+    v->pass.occupied = 0;
 
     return RFL_OK;
 }
@@ -475,6 +487,7 @@ rfl_view_scan_cell(rfl_view_t *v, uint32_t id, const rfl_cell_t *cell)
         return RFL_OK;
     }
 
+    v->pass.occupied = 1;
     wanted = 1;
 
     if (rc == RFL_OK && !v->indexed) {
@@ -529,6 +542,7 @@ rfl_view_count_previous(rfl_view_t *v, uint32_t id, const rfl_cell_t *cell)
     rc = rfl_registry_link(v->rt->registry, id, &link);
 
     v->previous_active += (rc == RFL_OK);
+    v->pass.occupied = 1;
 
     return rc == RFL_NOT_FOUND ? RFL_OK : rc;
 }

@@ -45,7 +45,7 @@ rfl_view_sources_find(rfl_view_t *v, rfl_buf_t *b)
     after.value = v->query.page.after_value;
     after.key = v->query.page.after_key;
 
-    if (v->next_id == 0 && v->rt->ledger != NULL) {
+    if (v->next_source == 0 && v->rt->ledger != NULL) {
         (void) rfl_ledger_get_sources(v->rt->ledger, &v->sources);
     }
 
@@ -57,9 +57,9 @@ rfl_view_sources_find(rfl_view_t *v, rfl_buf_t *b)
 
         rfl_view_spend(v, RFL_VIEW_SOURCE_WORK);
 
-        rc = rfl_ledger_next_source(v->rt->ledger, &v->next_id, &source);
+        rc = rfl_ledger_next_source(v->rt->ledger, &v->next_source, &source);
 
-        if (rc == RFL_NOT_FOUND || v->next_id >= RFL_SOURCES_ROWS) {
+        if (rc == RFL_NOT_FOUND || v->next_source >= RFL_SOURCES_ROWS) {
             break;
         }
 
@@ -76,7 +76,7 @@ rfl_view_sources_find(rfl_view_t *v, rfl_buf_t *b)
         for (i = 0; i < n; i++) {
             row.value = rows[i].value;
             row.key = rows[i].key;
-            row.id = v->next_id * RFL_ENDS + rows[i].ended;
+            row.id = v->next_source * RFL_ENDS + rows[i].ended;
 
             if (!v->query.page.has_after
                 || rfl_top_before(&v->top, &after, &row))
@@ -85,7 +85,7 @@ rfl_view_sources_find(rfl_view_t *v, rfl_buf_t *b)
             }
         }
 
-        v->next_id++;
+        v->next_source++;
     }
 
     rfl_top_sort(&v->top);

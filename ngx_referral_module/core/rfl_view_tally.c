@@ -251,7 +251,7 @@ rfl_view_tally_ids(rfl_view_t *v, rfl_buf_t *b)
 
     if (rc == RFL_OK && v->tally->compare && !v->tally->before) {
         v->tally->before = 1;
-        v->next_id = 0;
+        v->pass.next = 0;
         rc = rfl_view_tally_pass(v);
     }
 
@@ -263,6 +263,7 @@ static rfl_rc_t
 rfl_view_tally_pass(rfl_view_t *v)
 {
     rfl_rc_t    rc;
+    uint32_t    block;
     rfl_cell_t  cell;
 
     rc = rfl_view_tally_start(v);
@@ -270,26 +271,31 @@ rfl_view_tally_pass(rfl_view_t *v)
         return rc;
     }
 
-    while (v->next_id < v->end_id) {
+    block = v->pass.next / RFL_HISTORY_BLOCK;
+
+    while (v->pass.next < v->pass.end) {
 
         if (v->work == 0) {
             return RFL_BUSY;
         }
 
-        rc = rfl_view_tally_cell(v, v->next_id, &cell);
+        rc = rfl_view_tally_cell(v, v->pass.next, &cell);
 
         if (rc == RFL_OK) {
             rfl_view_spend(v, 1);
-            rc = rfl_view_tally_id(v, v->next_id, &cell);
+            rc = rfl_view_tally_id(v, v->pass.next, &cell);
+        }
+
+        if (rc == RFL_OK) {
+            rc = rfl_view_next_id(&v->pass, &v->totals, v->rt->registry);
         }
 
         if (rc != RFL_OK) {
             return rc;
         }
 
-        v->next_id++;
-
-        if (v->next_id % RFL_HISTORY_BLOCK == 0) {
+        if (v->pass.next / RFL_HISTORY_BLOCK != block) {
+            block = v->pass.next / RFL_HISTORY_BLOCK;
             v->tally->merged = 0;
         }
     }
@@ -310,7 +316,7 @@ rfl_view_tally_start(rfl_view_t *v)
     rfl_rc_t             rc;
     rfl_registry_meta_t  meta;
 
-    if (v->next_id != 0) {
+    if (v->pass.next != 0) {
         return RFL_OK;
     }
 
@@ -319,28 +325,29 @@ rfl_view_tally_start(rfl_view_t *v)
         return rc;
     }
 
-    v->next_id = 1;
-    v->end_id = meta.next_id;
+    v->pass.next = 1;
+    v->pass.end = meta.next_id;
+    v->pass.occupied = 0;
     v->tally->merged = 0;
 
     if (v->totals.counters != NULL) {
         next_id = __atomic_load_n(&v->totals.counters->header->next_id,
                                   __ATOMIC_RELAXED);
-        v->end_id = v->end_id > next_id ? v->end_id : next_id;
+        v->pass.end = v->pass.end > next_id ? v->pass.end : next_id;
     }
 
     if (v->totals.ledger != NULL) {
         rc = rfl_ledger_max_id(v->totals.ledger, &max_id);
 
-        if (rc == RFL_OK && max_id >= v->end_id) {
-            v->end_id = max_id + 1;
+        if (rc == RFL_OK && max_id >= v->pass.end) {
+            v->pass.end = max_id + 1;
         }
 
         rc = rc == RFL_NOT_FOUND ? RFL_OK : rc;
     }
 
-    if (v->end_id > RFL_COUNTERS_MAX_IDS) {
-        v->end_id = RFL_COUNTERS_MAX_IDS;
+    if (v->pass.end > RFL_COUNTERS_MAX_IDS) {
+        v->pass.end = RFL_COUNTERS_MAX_IDS;
     }
 
     return rc;
@@ -396,6 +403,8 @@ rfl_view_tally_id(rfl_view_t *v, uint32_t id, const rfl_cell_t *cell)
     }
 
     rc = rfl_registry_link(v->rt->registry, id, &link);
+
+    v->pass.occupied |= (!is_zero || rc == RFL_OK);
 
     if (rc == RFL_OK) {
         return rfl_view_tally_link(v, &link, cell);

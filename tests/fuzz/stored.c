@@ -23,7 +23,6 @@
 #define NOW    1795132800
 #define MAP    ((size_t) 64 << 20)
 #define STEPS  20000
-#define IDS    (1 << 20)
 
 
 static void make_sound_files(void);
@@ -39,7 +38,6 @@ static void read_ledger(void);
 static void load_sources(rfl_ledger_t *l);
 static void flush_ledger(rfl_ledger_t *l);
 static void view_all(void);
-static uint32_t last_id(rfl_runtime_t *rt);
 static void view(rfl_runtime_t *rt, const char *path, const char *args);
 static void note_fault(void *data, const char *table, rfl_str_t text);
 
@@ -596,26 +594,6 @@ view_all(void)
 }
 
 
-/* Of the ledger's totals; 0: there are none. */
-
-static uint32_t
-last_id(rfl_runtime_t *rt)
-{
-    uint32_t     id;
-    rfl_rc_t     rc;
-    rfl_error_t  err;
-
-    if (rt->ledger == NULL || rfl_ledger_begin(rt->ledger, &err) != RFL_OK) {
-        return 0;
-    }
-
-    rc = rfl_ledger_max_id(rt->ledger, &id);
-    rfl_ledger_end(rt->ledger);
-
-    return rc == RFL_OK ? id : 0;
-}
-
-
 static void
 view(rfl_runtime_t *rt, const char *path, const char *args)
 {
@@ -625,12 +603,6 @@ view(rfl_runtime_t *rt, const char *path, const char *args)
     rfl_view_t         *v;
     rfl_view_error_t    error;
     rfl_view_request_t  request;
-
-    /* a damaged number of ids is gone through to its end: for minutes */
-
-    if (rt->next_id > IDS || last_id(rt) > IDS) {
-        return;
-    }
 
     memset(&request, 0, sizeof(rfl_view_request_t));
     request.runtimes = &rt;

@@ -904,6 +904,13 @@ next_id_is_taken(fixture_t *f)
 
 
 static void
+next_id_that_nobody_gave(fixture_t *f)
+{
+    edit_number(f, 0, (1u << 26) + 1);
+}
+
+
+static void
 another_number_of_links(fixture_t *f)
 {
     edit_number(f, 1, 80);
@@ -1071,9 +1078,13 @@ static const row_t  rows[] = {
     row(no_numbers,
         "registry/meta: uuid, created or numbers are missing"),
     row(numbers_of_another_length,
-        "registry/meta: uuid, created or numbers have another length"),
+        "registry/meta: uuid, created or numbers have another length, or the "
+        "next id is none"),
     row(next_id_is_taken,
         "registry/meta: the next id would be 2, but * is taken"),
+    row(next_id_that_nobody_gave,
+        "registry/meta: uuid, created or numbers have another length, or the "
+        "next id is none"),
     row(another_number_of_links,
         "registry/meta: it says 80 links, there are 8"),
     row(another_number_of_groups,

@@ -17,6 +17,7 @@
 #include <jansson.h>
 
 #include "rfl_csv.h"
+#include "rfl_ledger_parts.h"
 #include "rfl_view.h"
 #include "site.h"
 
@@ -27,6 +28,7 @@
 #define START   (1795132800 - 3 * 86400)
 #define NAMES   600
 #define MANY    40000
+#define FAR     60000000                 /* ids: an id nobody comes near */
 
 
 /* What the model knows of a link; removed ones stay in the list. */
@@ -1563,6 +1565,134 @@ test_csv_of_history(void **state)
 }
 
 
+/*
+ * A registry from before the ids of today goes on behind them, and a damaged
+ * one has ids anywhere: what lies between costs nothing.
+ */
+
+static void
+put_far_cell(uint32_t from, uint32_t to)
+{
+    uint64_t       key;
+    rfl_str_t      found, value;
+    rfl_store_t   *store;
+    rfl_cursor_t  *cursor;
+
+    store = rfl_ledger_store(site.rt.ledger);
+
+    assert_int_equal(rfl_store_begin(store, 1, NULL), RFL_OK);
+    assert_int_equal(rfl_cursor_open(store, RFL_LEDGER_CELLS, &cursor),
+                     RFL_OK);
+
+    key = (uint64_t) from << 32;
+    assert_int_equal(rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)),
+                                     &found, &value), RFL_OK);
+    memcpy(&key, found.data, sizeof(key));
+    assert_int_equal(key >> 32, from);
+
+    key = (uint64_t) to << 32 | RFL_LEDGER_FOLDED;
+    assert_int_equal(rfl_store_put_u64(store, RFL_LEDGER_CELLS, key, value, 0,
+                                       NULL), RFL_OK);
+
+    rfl_cursor_close(cursor);
+    assert_int_equal(rfl_store_commit(store, NULL), RFL_OK);
+}
+
+
+static unsigned
+removed_clicks(const char *path)
+{
+    json_t    *json;
+    unsigned   n;
+
+    json = json_of(path, "");
+    n = count_of(json_object_get(json, "removed"), CLICKS);
+    json_decref(json);
+
+    return n;
+}
+
+
+static void
+test_ids_far_apart(void **state)
+{
+    size_t      i;
+    unsigned    before[9], were_removed;
+    uint32_t    id;
+    json_t     *json, *row;
+    rfl_buf_t   whole = rfl_buf_init;
+    rfl_link_t  link;
+    char        key[20];
+
+    static const char *const  asked[][2] = {
+        { "/hosts", "" }, { "/channels", "" }, { "/labels", "" },
+        { "/links", "sort=clicks" }, { "/links", "limit=all&q=far%20away" },
+        { "/metrics", "links=clicks" }, { "/metrics", "links=all" },
+        { "/hosts", "PERIOD" }, { "/links", "sort=clicks&PERIOD" }
+    };
+
+    char  args[9][160];
+
+    for (i = 0; i < 9; i++) {
+        (void) snprintf(args[i], sizeof(args[i]), "%s", asked[i][1]);
+
+        if (strstr(args[i], "PERIOD") != NULL) {
+            (void) strcpy(strstr(args[i], "PERIOD"), span(5, 40) + 1);
+        }
+
+        answer(asked[i][0], args[i], &whole);
+        before[i] = steps;
+    }
+
+    were_removed = removed_clicks("/hosts");
+
+    memset(&link, 0, sizeof(rfl_link_t));
+    link.source = rfl_cstr("https://far.example/");
+    link.name = rfl_cstr("far away");
+
+    assert_int_equal(rfl_registry_begin(site.rt.registry, 1, NULL), RFL_OK);
+    rfl_registry_set_floor(site.rt.registry, FAR);
+    assert_int_equal(rfl_registry_add(site.rt.registry, &link, 1, NULL),
+                     RFL_OK);
+    assert_true(link.id >= FAR);
+    assert_int_equal(rfl_registry_commit(site.rt.registry, NULL), RFL_OK);
+    rfl_runtime_tick(&site.rt, 1);
+
+    for (id = 1; counted(id, 0, 0, CLICKS) == 0; id++) { /* void */ }
+
+    put_far_cell(id, link.id);
+    put_far_cell(id, FAR / 2);
+
+    for (i = 0; i < 9; i++) {
+        answer(asked[i][0], args[i], &whole);
+
+        /* the counter file now has all the cells it has room for */
+
+        if (steps > before[i] + FAR / RFL_VIEW_STEP_IDS / 20) {
+            fail_msg("%s?%s: %u steps, before %u", asked[i][0], args[i], steps,
+                     before[i]);
+        }
+    }
+
+    rfl_buf_free(&whole);
+
+    assert_int_equal(removed_clicks("/hosts"),
+                     were_removed + counted(id, 0, 0, CLICKS));
+    assert_int_equal(removed_clicks("/channels"),
+                     were_removed + counted(id, 0, 0, CLICKS));
+
+    (void) snprintf(key, sizeof(key), "%016llx",
+                    (unsigned long long) link.key);
+
+    json = json_of("/links", "limit=100&sort=clicks&q=far%20away");
+    assert_int_equal(json_array_size(json_object_get(json, "links")), 1);
+    row = json_array_get(json_object_get(json, "links"), 0);
+    assert_string_equal(json_string_value(json_object_get(row, "key")), key);
+    assert_int_equal(count_of(row, CLICKS), counted(id, 0, 0, CLICKS));
+    json_decref(json);
+}
+
+
 static void
 test_too_many_labels_are_an_error(void **state)
 {
@@ -1628,6 +1758,7 @@ main(void)
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_csv_of_history),
         cmocka_unit_test(test_a_host_of_many_links),
+        cmocka_unit_test(test_ids_far_apart),
         cmocka_unit_test(test_too_many_labels_are_an_error),
     };
 
