@@ -20,6 +20,7 @@
 
 #define MAP       ((size_t) 64 << 20)
 #define KEYS_MAX  4096
+#define SOME      64                     /* keys looked at in between */
 #define COMMIT    600                    /* keys of one transaction */
 
 #define PAGE      4096
@@ -47,7 +48,7 @@ static void check_sound(fuzz_input_t *in);
 static void make_store(void);
 static void change(fuzz_input_t *in);
 static uint64_t make_key(operation_t what, uint64_t seed, size_t i);
-static void check_all(void);
+static void check_keys(size_t first, size_t step);
 static void check_key(uint64_t key);
 static void check_many(const uint64_t *wanted, size_t n);
 static void check_noise(fuzz_input_t *in);
@@ -87,6 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 check_sound(fuzz_input_t *in)
 {
+    size_t       before;
     rfl_error_t  err;
 
     make_store();
@@ -95,9 +97,13 @@ check_sound(fuzz_input_t *in)
     /* what came before is there still, and its pages are others */
 
     while (in->p < in->end) {
+        before = nkeys;
         change(in);
-        check_all();
+        check_keys(before, 1);
+        check_keys(0, 1 + nkeys / SOME);
     }
+
+    check_keys(0, 1);
 
     fuzz_check(rfl_store_begin(s, 0, &err) == RFL_OK);
     check_key(mix(nkeys));
@@ -211,15 +217,17 @@ make_key(operation_t what, uint64_t seed, size_t i)
 }
 
 
+/* Each step-th key from first on. */
+
 static void
-check_all(void)
+check_keys(size_t first, size_t step)
 {
     size_t       i;
     rfl_error_t  err;
 
     fuzz_check(rfl_store_begin(s, 0, &err) == RFL_OK);
 
-    for (i = 0; i < nkeys; i++) {
+    for (i = first; i < nkeys; i += step) {
         check_key(keys[i]);
         check_key(keys[i] - 1);
         check_key(keys[i] + 1);
@@ -229,7 +237,7 @@ check_all(void)
     check_key(0);
     check_key(UINT64_MAX);
 
-    for (i = 0; i < nkeys; i += RFL_PAGES_MANY) {
+    for (i = first; i < nkeys; i += step * RFL_PAGES_MANY) {
         check_many(&keys[i], nkeys - i < RFL_PAGES_MANY ? nkeys - i
                                                         : RFL_PAGES_MANY);
     }
