@@ -1521,9 +1521,11 @@ store_next(rfl_store_t *s, unsigned dbi, void *key, size_t size)
     rfl_cursor_t  *cursor;
 
     rc = rfl_cursor_open(s, dbi, &cursor);
-    if (rc != RFL_OK) {
+    if (cursor == NULL) {
         return rc;
     }
+
+    found.len = 0;
 
     rc = rfl_cursor_seek(cursor, rfl_str(key, size), &found, &value);
 
