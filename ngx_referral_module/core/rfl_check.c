@@ -193,8 +193,7 @@ check_tables(walk_t *w)
     if (rc == RFL_NOT_FOUND || rc == RFL_DAMAGED) {
         fault(w->check, "registry/meta", "%s", rc == RFL_NOT_FOUND
               ? "uuid, created or numbers are missing"
-              : "uuid, created or numbers have another length, or the next id "
-                "is none");
+              : "uuid, created or numbers have another length");
 
         w->meta.next_id = UINT32_MAX;
 
@@ -274,6 +273,11 @@ check_meta(walk_t *w)
     }
 
     check_ignored(w);
+
+    if (w->meta.next_id > RFL_COUNTERS_MAX_IDS) {
+        fault(c, "registry/meta", "the next id would be %u, the last one there "
+              "can be is %u", w->meta.next_id, RFL_COUNTERS_MAX_IDS - 1);
+    }
 
     if (w->meta.next_id <= w->last_id) {
         fault(c, "registry/meta", "the next id would be %u, but %u is taken",

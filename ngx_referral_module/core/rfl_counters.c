@@ -873,7 +873,11 @@ rfl_counters_reserve(rfl_counters_t *c, uint32_t ids, rfl_error_t *err)
                         "reading");
     }
 
-    rfl_counters_raise(&c->header->next_id, ids);
+    /* a number that cannot be would use up all ids, for ever */
+
+    if (ids <= RFL_COUNTERS_MAX_IDS) {
+        rfl_counters_raise(&c->header->next_id, ids);
+    }
 
     wanted = ids < 8 * (uint64_t) RFL_COUNTERS_STEP ? RFL_COUNTERS_STEP
                                                     : ids / 8;

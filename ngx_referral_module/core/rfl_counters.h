@@ -271,8 +271,9 @@ rfl_rc_t rfl_counters_check_path(rfl_counters_t *c, const char *path);
 
 /*
  * Makes cells for ids below ids and RFL_COUNTERS_STEP or an eighth more, and
- * notes that these ids are issued.  RFL_FULL when tmpfs is full or max_ids
- * is reached: what fits is there, the rest counts as overflow.
+ * notes that these ids are issued, unless there cannot be so many.  RFL_FULL
+ * when tmpfs is full or max_ids is reached: what fits is there, the rest counts
+ * as overflow.
  */
 
 rfl_rc_t rfl_counters_reserve(rfl_counters_t *c, uint32_t ids,
@@ -290,7 +291,10 @@ rfl_counters_capacity(const rfl_counters_t *c)
 }
 
 
-/* Ids at or above it have no cell, or nobody has got them. */
+/*
+ * Ids at or above it have no cell, or the registry alone knows them: another
+ * process may have added their links since this was noted.
+ */
 
 static inline uint32_t
 rfl_counters_issued(const rfl_counters_t *c)

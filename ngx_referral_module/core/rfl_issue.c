@@ -154,7 +154,7 @@ rfl_issue_floor(rfl_totals_t *totals, uint32_t *floor, rfl_error_t *err)
             return rfl_fail(err, RFL_ERROR, "the ledger cannot be read");
         }
 
-        *floor = id + 1;
+        *floor = id < UINT32_MAX ? id + 1 : id;
     }
 
     if (totals->counters != NULL) {

@@ -1816,8 +1816,8 @@ rfl_ledger_max_id(rfl_ledger_t *l, uint32_t *id)
 rfl_rc_t
 rfl_ledger_next_id(rfl_ledger_t *l, uint32_t *id)
 {
-    uint64_t   key;
-    rfl_rc_t   rc;
+    uint64_t  key;
+    rfl_rc_t  rc;
 
     key = (uint64_t) *id << 32;
 

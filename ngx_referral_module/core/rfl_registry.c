@@ -655,12 +655,6 @@ registry_load_meta(rfl_registry_t *r)
     memcpy(&r->meta.groups, numbers + 8, 4);
     memcpy(&r->meta.domain_links, numbers + 12, 4);
 
-    /* who believed it would give the counter file's ids away for ever */
-
-    if (r->meta.next_id > RFL_COUNTERS_MAX_IDS) {
-        return RFL_DAMAGED;
-    }
-
     r->meta_txn = rfl_store_txn_id(r->store);
     r->meta_valid = 1;
 

@@ -1502,16 +1502,32 @@ rfl_store_get(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t *value)
 rfl_rc_t
 rfl_store_next_u32(rfl_store_t *s, unsigned dbi, uint32_t *key)
 {
-    return store_next(s, dbi, key, sizeof(uint32_t));
+    rfl_rc_t  rc;
+    uint32_t  from;
+
+    from = *key;
+
+    rc = store_next(s, dbi, key, sizeof(uint32_t));
+
+    return rc == RFL_OK && *key < from ? RFL_DAMAGED : rc;
 }
 
 
 rfl_rc_t
 rfl_store_next_u64(rfl_store_t *s, unsigned dbi, uint64_t *key)
 {
-    return store_next(s, dbi, key, sizeof(uint64_t));
+    rfl_rc_t  rc;
+    uint64_t  from;
+
+    from = *key;
+
+    rc = store_next(s, dbi, key, sizeof(uint64_t));
+
+    return rc == RFL_OK && *key < from ? RFL_DAMAGED : rc;
 }
 
+
+/* LMDB believes its branches: in damaged ones what it finds may be less. */
 
 static rfl_rc_t
 store_next(rfl_store_t *s, unsigned dbi, void *key, size_t size)

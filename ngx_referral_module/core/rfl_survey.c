@@ -189,7 +189,8 @@ rfl_survey_begin(rfl_survey_step_t *step)
                         "be read");
     }
 
-    step->end = meta.next_id;
+    step->end = meta.next_id < RFL_COUNTERS_MAX_IDS ? meta.next_id
+                                                    : RFL_COUNTERS_MAX_IDS;
 
     rc = rfl_states_begin_sums(step->asked->ledger, &step->sums, step->err);
     if (rc != RFL_OK) {

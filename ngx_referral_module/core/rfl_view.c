@@ -892,7 +892,7 @@ rfl_view_next_id(rfl_view_pass_t *pass, const rfl_totals_t *totals,
 
     pass->next++;
 
-    if (pass->next % RFL_HISTORY_BLOCK != 0) {
+    if (pass->next % RFL_HISTORY_BLOCK != 0 || pass->next >= pass->end) {
         return RFL_OK;
     }
 

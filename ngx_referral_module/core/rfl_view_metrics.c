@@ -81,7 +81,7 @@ struct rfl_view_metrics_s {
     unsigned                 titled:1;   /* the family has its HELP */
     size_t                   registry;
     rfl_view_pass_t          pass;
-    uint32_t                 next_source;        /* and 1 */
+    uint32_t                 next_source;        /* its number and 1 */
     size_t                   next_row;
     uint32_t                 ids;        /* may be looked at in this step */
     rfl_totals_t             totals;     /* of this step */

@@ -42,10 +42,12 @@ static rfl_rc_t rfl_view_scan_totals(rfl_view_t *v);
 static rfl_rc_t rfl_view_scan_period(rfl_view_t *v,
     const rfl_period_t *period);
 static rfl_rc_t rfl_view_scan_start(rfl_view_t *v);
+static rfl_rc_t rfl_view_pass_on(rfl_view_t *v, uint32_t id);
 static rfl_rc_t rfl_view_scan_cell(rfl_view_t *v, uint32_t id,
     const rfl_cell_t *cell);
 static rfl_rc_t rfl_view_count_previous(rfl_view_t *v, uint32_t id,
     const rfl_cell_t *cell);
+static int rfl_view_without_ledger(rfl_view_t *v);
 static int rfl_view_is_after(const rfl_view_t *v, const rfl_top_row_t *row);
 static rfl_rc_t rfl_view_next_link(rfl_view_t *v, rfl_link_t *planned,
     const rfl_link_t **link);
@@ -369,9 +371,7 @@ rfl_view_scan_totals(rfl_view_t *v)
             return rc;
         }
 
-        v->pass.next = id;
-
-        rc = rfl_view_next_id(&v->pass, &v->totals, v->rt->registry);
+        rc = rfl_view_pass_on(v, id);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -422,9 +422,7 @@ rfl_view_scan_period(rfl_view_t *v, const rfl_period_t *period)
                 return rc;
             }
 
-            v->pass.next = id;
-
-            rc = rfl_view_next_id(&v->pass, &v->totals, v->rt->registry);
+            rc = rfl_view_pass_on(v, id);
             if (rc != RFL_OK) {
                 return rc;
             }
@@ -455,6 +453,21 @@ rfl_view_scan_start(rfl_view_t *v)
     v->pass.occupied = 0;
 
     return RFL_OK;
+}
+
+
+/* Without the ledger the next id is looked at, whatever it is. */
+
+static rfl_rc_t
+rfl_view_pass_on(rfl_view_t *v, uint32_t id)
+{
+    rfl_rc_t  rc;
+
+    v->pass.next = id;
+
+    rc = rfl_view_next_id(&v->pass, &v->totals, v->rt->registry);
+
+    return rc != RFL_OK && rfl_view_without_ledger(v) ? RFL_OK : rc;
 }
 
 
@@ -557,16 +570,27 @@ rfl_view_cell(rfl_view_t *v, uint32_t id, rfl_cell_t *cell)
 
     rc = rfl_totals_cell(&v->totals, id, cell);
 
-    if (rc != RFL_OK && v->query.kind == RFL_QUERY_SUMMARY
-        && v->totals.ledger != NULL)
-    {
-        v->ledger_failed = 1;
-        v->totals.ledger = NULL;
-
+    if (rc != RFL_OK && rfl_view_without_ledger(v)) {
         rc = rfl_totals_cell(&v->totals, id, cell);
     }
 
     return rc;
+}
+
+
+/* Whether the answer may, and did not yet, do without. */
+
+static int
+rfl_view_without_ledger(rfl_view_t *v)
+{
+    if (v->query.kind != RFL_QUERY_SUMMARY || v->totals.ledger == NULL) {
+        return 0;
+    }
+
+    v->ledger_failed = 1;
+    v->totals.ledger = NULL;
+
+    return 1;
 }
 
 

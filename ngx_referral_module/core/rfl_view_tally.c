@@ -340,7 +340,8 @@ rfl_view_tally_start(rfl_view_t *v)
         rc = rfl_ledger_max_id(v->totals.ledger, &max_id);
 
         if (rc == RFL_OK && max_id >= v->pass.end) {
-            v->pass.end = max_id + 1;
+            v->pass.end = max_id < RFL_COUNTERS_MAX_IDS ? max_id + 1
+                                                        : RFL_COUNTERS_MAX_IDS;
         }
 
         rc = rc == RFL_NOT_FOUND ? RFL_OK : rc;

@@ -48,7 +48,7 @@ static void check_sound(fuzz_input_t *in);
 static void make_store(void);
 static void change(fuzz_input_t *in);
 static uint64_t make_key(operation_t what, uint64_t seed, size_t i);
-static void check_keys(size_t first, size_t step);
+static void check_keys(const uint64_t *some, size_t n, size_t step);
 static void check_key(uint64_t key);
 static void check_many(const uint64_t *wanted, size_t n);
 static void check_noise(fuzz_input_t *in);
@@ -62,6 +62,8 @@ static char          dir[280], file[300], lock[300];
 static rfl_store_t  *s;
 static uint64_t      keys[KEYS_MAX];
 static size_t        nkeys;
+static uint64_t      removed[256];       /* by the last operation */
+static size_t        nremoved;
 static u_char       *map;
 
 
@@ -99,11 +101,12 @@ check_sound(fuzz_input_t *in)
     while (in->p < in->end) {
         before = nkeys;
         change(in);
-        check_keys(before, 1);
-        check_keys(0, 1 + nkeys / SOME);
+        check_keys(keys + before, nkeys - before, 1);
+        check_keys(removed, nremoved, 1);
+        check_keys(keys, nkeys, 1 + nkeys / SOME);
     }
 
-    check_keys(0, 1);
+    check_keys(keys, nkeys, 1);
 
     fuzz_check(rfl_store_begin(s, 0, &err) == RFL_OK);
     check_key(mix(nkeys));
@@ -146,6 +149,7 @@ change(fuzz_input_t *in)
 
     what = fuzz_byte(in) % OPERATIONS;
     n = 1 + fuzz_byte(in);
+    nremoved = 0;
     seed = fuzz_byte(in);
     seed |= (uint64_t) fuzz_byte(in) << 8;
 
@@ -173,6 +177,7 @@ change(fuzz_input_t *in)
             }
 
             key = keys[(seed + i) % nkeys];
+            removed[nremoved++] = key;
             rc = rfl_store_del_u64(s, 0, key, &err);
             fuzz_check(rc == RFL_OK || rc == RFL_NOT_FOUND);
             continue;
@@ -217,29 +222,29 @@ make_key(operation_t what, uint64_t seed, size_t i)
 }
 
 
-/* Each step-th key from first on. */
+/* Each step-th one. */
 
 static void
-check_keys(size_t first, size_t step)
+check_keys(const uint64_t *some, size_t n, size_t step)
 {
     size_t       i;
     rfl_error_t  err;
 
     fuzz_check(rfl_store_begin(s, 0, &err) == RFL_OK);
 
-    for (i = first; i < nkeys; i += step) {
-        check_key(keys[i]);
-        check_key(keys[i] - 1);
-        check_key(keys[i] + 1);
-        check_key(keys[i] ^ (uint64_t) 1 << i % 64);
+    for (i = 0; i < n; i += step) {
+        check_key(some[i]);
+        check_key(some[i] - 1);
+        check_key(some[i] + 1);
+        check_key(some[i] ^ (uint64_t) 1 << i % 64);
     }
 
     check_key(0);
     check_key(UINT64_MAX);
 
-    for (i = first; i < nkeys; i += step * RFL_PAGES_MANY) {
-        check_many(&keys[i], nkeys - i < RFL_PAGES_MANY ? nkeys - i
-                                                        : RFL_PAGES_MANY);
+    for (i = 0; i < n; i += step * RFL_PAGES_MANY) {
+        check_many(&some[i], n - i < RFL_PAGES_MANY ? n - i
+                                                    : RFL_PAGES_MANY);
     }
 
     rfl_store_end(s);

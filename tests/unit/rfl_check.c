@@ -904,6 +904,13 @@ next_id_is_taken(fixture_t *f)
 
 
 static void
+next_id_behind_the_last(fixture_t *f)
+{
+    edit_number(f, 0, 1u << 26);
+}
+
+
+static void
 next_id_that_nobody_gave(fixture_t *f)
 {
     edit_number(f, 0, (1u << 26) + 1);
@@ -1078,13 +1085,12 @@ static const row_t  rows[] = {
     row(no_numbers,
         "registry/meta: uuid, created or numbers are missing"),
     row(numbers_of_another_length,
-        "registry/meta: uuid, created or numbers have another length, or the "
-        "next id is none"),
+        "registry/meta: uuid, created or numbers have another length"),
     row(next_id_is_taken,
         "registry/meta: the next id would be 2, but * is taken"),
     row(next_id_that_nobody_gave,
-        "registry/meta: uuid, created or numbers have another length, or the "
-        "next id is none"),
+        "registry/meta: the next id would be 67108865, the last one there can "
+        "be is 67108863"),
     row(another_number_of_links,
         "registry/meta: it says 80 links, there are 8"),
     row(another_number_of_groups,
@@ -1103,6 +1109,10 @@ a_sound_registry_has_no_fault(void **state)
 
     check(f);
     damage_is("sound", &f->faults, none);
+
+    next_id_behind_the_last(f);
+    check(f);
+    damage_is("all ids are used up", &f->faults, none);
 
     assert_int_equal(f->check.links, LINKS - 1);
     assert_int_equal(f->check.retired, 1);

@@ -901,6 +901,12 @@ capacity_grows_ahead_and_never_shrinks(void **state)
     assert_true(rfl_counters_capacity(c) >= 90000);
     assert_true(rfl_counters_capacity(c) < 92000);
 
+    /* a damaged registry's number gives no ids away */
+
+    assert_int_equal(rfl_counters_reserve(c, RFL_COUNTERS_MAX_IDS + 1,
+                                          &f->err), RFL_FULL);
+    assert_int_equal(c->header->next_id, 80000);
+
     before = rfl_counters_capacity(c);
     assert_int_equal(rfl_counters_reserve(c, 5, &f->err), RFL_OK);
     assert_int_equal(rfl_counters_capacity(c), before);

@@ -3084,6 +3084,115 @@ the_newest_snapshot_is_known_without_a_transaction(void **state)
 }
 
 
+/* What a branch page says of its second child is that much too high. */
+
+static void
+raise_separators(fixture_t *f, uint32_t by)
+{
+    off_t     at, node;
+    u_char    page[4096];
+    ssize_t   n;
+    int       fd, raised;
+    uint16_t  flags, pointer;
+    uint32_t  key;
+
+    fd = open(path_of(f, "data.mdb"), O_RDONLY);
+    assert_true(fd >= 0);
+
+    for (at = 2 * 4096, raised = 0; ; at += 4096) {
+        n = pread(fd, page, sizeof(page), at);
+
+        if (n != sizeof(page)) {
+            break;
+        }
+
+        memcpy(&flags, page + 10, sizeof(flags));
+
+        if (flags != 0x01) {
+            continue;
+        }
+
+        memcpy(&pointer, page + 16 + 2, sizeof(pointer));
+        node = at + pointer;
+        memcpy(&key, page + pointer + 8, sizeof(key));
+        key += by;
+
+        write_at(f, "data.mdb", node + 8, &key, sizeof(key));
+        raised++;
+    }
+
+    close(fd);
+    assert_true(raised >= 2);
+}
+
+
+static void
+the_next_key_is_never_a_lesser_one(void **state)
+{
+    char        value[100];
+    uint32_t    i, key, damaged[2];
+    uint64_t    long_key;
+    rfl_rc_t    rc, long_rc;
+    unsigned    turn;
+    fixture_t  *f = *state;
+
+    create_store(f);
+    memset(value, 'v', sizeof(value));
+
+    assert_int_equal(rfl_store_begin(f->store, 1, NULL), RFL_OK);
+
+    for (i = 10; i < 1000; i++) {
+        assert_int_equal(rfl_store_put_u32(f->store, U32, 3 * i,
+                                           rfl_str(value, sizeof(value)), 0,
+                                           NULL), RFL_OK);
+        assert_int_equal(rfl_store_put_u64(f->store, U64, 3 * i,
+                                           rfl_str(value, sizeof(value)), 0,
+                                           NULL), RFL_OK);
+    }
+
+    assert_int_equal(rfl_store_commit(f->store, NULL), RFL_OK);
+
+    for (turn = 0; turn < 2; turn++) {
+        memset(damaged, 0, sizeof(damaged));
+
+        assert_int_equal(rfl_store_begin(f->store, 0, NULL), RFL_OK);
+
+        for (i = 0; i < 3010; i++) {
+            key = i;
+            rc = rfl_store_next_u32(f->store, U32, &key);
+
+            long_key = i;
+            long_rc = rfl_store_next_u64(f->store, U64, &long_key);
+
+            damaged[0] += (rc == RFL_DAMAGED);
+            damaged[1] += (long_rc == RFL_DAMAGED);
+
+            if (turn == 0) {
+                assert_int_equal(rc, i <= 2997 ? RFL_OK : RFL_NOT_FOUND);
+                assert_int_equal(long_rc, rc);
+            }
+
+            if (rc == RFL_OK) {
+                assert_int_equal(key, i < 30 ? 30 : (i + 2) / 3 * 3);
+            }
+
+            if (long_rc == RFL_OK) {
+                assert_int_equal(long_key, i < 30 ? 30 : (i + 2) / 3 * 3);
+            }
+        }
+
+        rfl_store_end(f->store);
+
+        assert_int_equal(damaged[0] != 0, turn);
+        assert_int_equal(damaged[1] != 0, turn);
+
+        raise_separators(f, 30);
+    }
+
+    close_store(f);
+}
+
+
 #define test(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 
@@ -3113,6 +3222,7 @@ main(void)
         test(put_flags_protect_and_append),
         test(keys_are_limited),
         test(cursors_walk_in_key_order),
+        test(the_next_key_is_never_a_lesser_one),
         test(reads_nest_and_writes_do_not),
         test(an_ended_write_leaves_nothing),
         test(writes_need_a_write_transaction),

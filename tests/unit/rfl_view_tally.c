@@ -28,7 +28,8 @@
 #define START   (1795132800 - 3 * 86400)
 #define NAMES   600
 #define MANY    40000
-#define FAR     60000000                 /* ids: an id nobody comes near */
+#define FAR     60000013                 /* an id that nobody comes near */
+#define GAP     8
 
 
 /* What the model knows of a link; removed ones stay in the list. */
@@ -1567,46 +1568,109 @@ test_csv_of_history(void **state)
 
 /*
  * A registry from before the ids of today goes on behind them, and a damaged
- * one has ids anywhere: what lies between costs nothing.
+ * one has ids anywhere: what lies between costs nothing, and what is there
+ * counts.
+ */
+
+typedef struct {
+    uint64_t  key;
+    size_t    len;
+    u_char    value[8192];
+} copied_row_t;
+
+
+/*
+ * Block 1 of the ids, with all its ledger has, once more at another block; but
+ * for some totals, so that what comes next is inside the block.
  */
 
 static void
-put_far_cell(uint32_t from, uint32_t to)
+copy_block(uint32_t to)
 {
+    unsigned       dbi;
+    uint32_t       high, low;
     uint64_t       key;
+    rfl_rc_t       rc;
     rfl_str_t      found, value;
     rfl_store_t   *store;
     rfl_cursor_t  *cursor;
+    copied_row_t  *row;
+
+    static copied_row_t  rows[4096];
 
     store = rfl_ledger_store(site.rt.ledger);
-
     assert_int_equal(rfl_store_begin(store, 1, NULL), RFL_OK);
-    assert_int_equal(rfl_cursor_open(store, RFL_LEDGER_CELLS, &cursor),
-                     RFL_OK);
 
-    key = (uint64_t) from << 32;
-    assert_int_equal(rfl_cursor_seek(cursor, rfl_str(&key, sizeof(key)),
-                                     &found, &value), RFL_OK);
-    memcpy(&key, found.data, sizeof(key));
-    assert_int_equal(key >> 32, from);
+    for (dbi = RFL_LEDGER_CELLS; dbi < RFL_LEDGER_STATES; dbi++) {
 
-    key = (uint64_t) to << 32 | RFL_LEDGER_FOLDED;
-    assert_int_equal(rfl_store_put_u64(store, RFL_LEDGER_CELLS, key, value, 0,
-                                       NULL), RFL_OK);
+        if (dbi == RFL_LEDGER_ZONES) {
+            continue;
+        }
 
-    rfl_cursor_close(cursor);
+        assert_int_equal(rfl_cursor_open(store, dbi, &cursor), RFL_OK);
+        rc = rfl_cursor_seek(cursor, rfl_str(NULL, 0), &found, &value);
+
+        for (row = rows; rc == RFL_OK;
+             rc = rfl_cursor_next(cursor, &found, &value))
+        {
+            memcpy(&key, found.data, sizeof(key));
+            high = (uint32_t) (key >> 32);
+            low = (uint32_t) key;
+
+            if (dbi == RFL_LEDGER_CELLS && high / 64 == 1
+                && high % 64 >= GAP)
+            {
+                row->key = (uint64_t) (to * 64 + high % 64) << 32
+                           | RFL_LEDGER_FOLDED;
+
+            } else if (dbi != RFL_LEDGER_CELLS && low == 1) {
+                row->key = (uint64_t) high << 32 | to;
+
+            } else {
+                continue;
+            }
+
+            assert_true(value.len <= sizeof(row->value));
+            row->len = value.len;
+            memcpy(row->value, value.data, value.len);
+            assert_true(++row < rows + 4096);
+        }
+
+        assert_int_equal(rc, RFL_NOT_FOUND);
+        rfl_cursor_close(cursor);
+
+        assert_true(row > rows);
+
+        while (row-- > rows) {
+            assert_int_equal(rfl_store_put_u64(store, dbi, row->key,
+                                               rfl_str(row->value, row->len),
+                                               0, NULL), RFL_OK);
+        }
+    }
+
     assert_int_equal(rfl_store_commit(store, NULL), RFL_OK);
 }
 
 
+/* Clicks of links that are no more; and of far.example, if it is a row. */
+
 static unsigned
-removed_clicks(const char *path)
+removed_clicks(const char *path, const char *args, unsigned *far)
 {
-    json_t    *json;
+    size_t     i;
+    json_t    *json, *row;
     unsigned   n;
 
-    json = json_of(path, "");
+    json = json_of(path, args);
     n = count_of(json_object_get(json, "removed"), CLICKS);
+    *far = 0;
+
+    json_array_foreach(json_object_get(json, "hosts"), i, row) {
+        if (strcmp(name_of(row), "far.example") == 0) {
+            *far = count_of(row, CLICKS);
+        }
+    }
+
     json_decref(json);
 
     return n;
@@ -1614,26 +1678,55 @@ removed_clicks(const char *path)
 
 
 static void
+check_far(const char *path, const unsigned before[2], uint32_t link)
+{
+    char      args[2][160];
+    unsigned  i, n, far, block;
+    uint32_t  id, from, to;
+
+    for (i = 0; i < 2; i++) {
+        from = i == 0 ? 0 : 5;
+        to = i == 0 ? 0 : 40;
+
+        (void) snprintf(args[i], sizeof(args[i]), "limit=all%s",
+                        span(from, to));
+        n = removed_clicks(path, args[i], &far);
+
+        for (id = 64 + GAP, block = 0; id < 128; id++) {
+            block += counted(id, from, to, CLICKS);
+        }
+
+        id = 64 + link % 64;
+        assert_int_not_equal(counted(id, from, to, CLICKS), 0);
+        assert_int_equal(n, before[i] + 2 * block
+                            - counted(id, from, to, CLICKS));
+
+        if (strcmp(path, "/hosts") == 0) {
+            assert_int_equal(far, counted(id, from, to, CLICKS));
+        }
+    }
+}
+
+
+static void
 test_ids_far_apart(void **state)
 {
-    size_t      i;
-    unsigned    before[9], were_removed;
-    uint32_t    id;
-    json_t     *json, *row;
-    rfl_buf_t   whole = rfl_buf_init;
-    rfl_link_t  link;
-    char        key[20];
+    size_t       i;
+    char         key[20], args[8][160];
+    json_t      *json, *row;
+    unsigned     before[8], removed[2][2], far;
+    rfl_buf_t    whole = rfl_buf_init;
+    rfl_link_t   link;
+    rfl_error_t  err;
 
     static const char *const  asked[][2] = {
         { "/hosts", "" }, { "/channels", "" }, { "/labels", "" },
-        { "/links", "sort=clicks" }, { "/links", "limit=all&q=far%20away" },
-        { "/metrics", "links=clicks" }, { "/metrics", "links=all" },
-        { "/hosts", "PERIOD" }, { "/links", "sort=clicks&PERIOD" }
+        { "/links", "sort=clicks" }, { "/metrics", "links=clicks" },
+        { "/metrics", "links=all" }, { "/hosts", "PERIOD" },
+        { "/links", "sort=clicks&PERIOD" }
     };
 
-    char  args[9][160];
-
-    for (i = 0; i < 9; i++) {
+    for (i = 0; i < 8; i++) {
         (void) snprintf(args[i], sizeof(args[i]), "%s", asked[i][1]);
 
         if (strstr(args[i], "PERIOD") != NULL) {
@@ -1644,26 +1737,27 @@ test_ids_far_apart(void **state)
         before[i] = steps;
     }
 
-    were_removed = removed_clicks("/hosts");
+    for (i = 0; i < 2; i++) {
+        removed[i][0] = removed_clicks(paths[i], "", &far);
+        removed[i][1] = removed_clicks(paths[i], span(5, 40) + 1, &far);
+    }
 
     memset(&link, 0, sizeof(rfl_link_t));
     link.source = rfl_cstr("https://far.example/");
     link.name = rfl_cstr("far away");
 
-    assert_int_equal(rfl_registry_begin(site.rt.registry, 1, NULL), RFL_OK);
+    assert_int_equal(rfl_registry_begin(site.rt.registry, 1, &err), RFL_OK);
     rfl_registry_set_floor(site.rt.registry, FAR);
-    assert_int_equal(rfl_registry_add(site.rt.registry, &link, 1, NULL),
+    assert_int_equal(rfl_registry_add(site.rt.registry, &link, 1, &err),
                      RFL_OK);
     assert_true(link.id >= FAR);
-    assert_int_equal(rfl_registry_commit(site.rt.registry, NULL), RFL_OK);
+    assert_int_equal(rfl_registry_commit(site.rt.registry, &err), RFL_OK);
     rfl_runtime_tick(&site.rt, 1);
 
-    for (id = 1; counted(id, 0, 0, CLICKS) == 0; id++) { /* void */ }
+    copy_block(link.id / 64);
+    copy_block(FAR / 2 / 64);
 
-    put_far_cell(id, link.id);
-    put_far_cell(id, FAR / 2);
-
-    for (i = 0; i < 9; i++) {
+    for (i = 0; i < 8; i++) {
         answer(asked[i][0], args[i], &whole);
 
         /* the counter file now has all the cells it has room for */
@@ -1674,22 +1768,30 @@ test_ids_far_apart(void **state)
         }
     }
 
-    rfl_buf_free(&whole);
-
-    assert_int_equal(removed_clicks("/hosts"),
-                     were_removed + counted(id, 0, 0, CLICKS));
-    assert_int_equal(removed_clicks("/channels"),
-                     were_removed + counted(id, 0, 0, CLICKS));
+    check_far("/hosts", removed[0], link.id);
+    check_far("/channels", removed[1], link.id);
 
     (void) snprintf(key, sizeof(key), "%016llx",
                     (unsigned long long) link.key);
 
-    json = json_of("/links", "limit=100&sort=clicks&q=far%20away");
-    assert_int_equal(json_array_size(json_object_get(json, "links")), 1);
+    json = json_of("/links", "limit=1&q=far%20away&sort=clicks");
     row = json_array_get(json_object_get(json, "links"), 0);
     assert_string_equal(json_string_value(json_object_get(row, "key")), key);
-    assert_int_equal(count_of(row, CLICKS), counted(id, 0, 0, CLICKS));
+    assert_int_equal(count_of(row, CLICKS),
+                     counted(64 + link.id % 64, 0, 0, CLICKS));
     json_decref(json);
+
+    answer("/metrics", "links=all", &whole);
+    rfl_buf_char(&whole, '\0');
+    assert_non_null(strstr((char *) whole.data, key));
+
+    /* where nothing else is, an id that the registry does not know */
+
+    removed[0][0] = removed_clicks("/hosts", "", &far);
+    site_click(&site, site.conf.max_ids - 1000, 7);
+    assert_int_equal(removed_clicks("/hosts", "", &far), removed[0][0] + 7);
+
+    rfl_buf_free(&whole);
 }
 
 
