@@ -255,6 +255,7 @@ for my $fault ([ 'a damaged registry', 'registry' ],
         -e $t->registry_dir . '/registry/data.mdb'
             && summary($t)->{health}{registry} eq 'ok'
             && summary($t)->{health}{counters} eq 'ok'
+            && $t->get("/status/links/$key")->{status} == 404
     }, 20), 'a new registry is made where there is no ledger')
         or diag($t->log_tail);
     $key = $t->ctl_ok('add', $page);

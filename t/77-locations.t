@@ -30,7 +30,23 @@ my $t = Referral::Test->new(http => <<'CONF');
             referral_status main write=on;
             limit_except GET { allow 127.0.0.1; deny all; }
         }
+        location /own {
+            referral_status main write=on;
+            if ($arg_x) { proxy_pass http://127.0.0.1:%%PORT2%%; }
+            limit_except GET { proxy_pass http://127.0.0.1:%%PORT2%%; }
+        }
+        location /zipped {
+            gzip on;
+            gzip_min_length 0;
+            gzip_types text/plain text/csv application/json;
+            referral_status main;
+        }
         location /status { referral_status main; }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT2%%;
+        location / { return 200 "elsewhere"; }
     }
 CONF
 
@@ -44,6 +60,29 @@ ok(wait_until(sub { summary($t)->{health}{registry} eq 'ok' }, 10), 'ready');
 for my $path ('/if', '/if/links') {
     is($t->get($path, X => 1, Accept => '*/*')->{status}, 200,
        "$path inside an if");
+}
+
+is($t->get('/own?x=1')->{body}, 'elsewhere',
+   'an if with a handler of its own keeps it');
+is($t->request('POST', '/own/links')->{body}, 'elsewhere',
+   'so does limit_except');
+is($t->get('/own/links', Accept => '*/*')->{status}, 200,
+   'the others are the status');
+
+# nginx's lists of types have none with parameters
+
+for my $row ([ '/', 'text/html; charset=utf-8', Accept => 'text/html' ],
+             [ '/metrics', 'text/plain; version=0.0.4; charset=utf-8' ],
+             [ '/links?format=csv', 'text/csv; charset=utf-8; header=present' ],
+             [ '/links', 'application/json' ])
+{
+    my ($path, $type, @headers) = @$row;
+
+    my $answer = $t->get("/zipped$path", 'Accept-Encoding' => 'gzip',
+                         @headers);
+
+    is($answer->{headers}{'content-type'}, $type, "$path: its type");
+    is($answer->{headers}{'content-encoding'}, 'gzip', "$path: compressed");
 }
 
 my $body = '{"source":"https://new.example/%d"}';

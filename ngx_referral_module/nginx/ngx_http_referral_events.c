@@ -44,6 +44,12 @@ static ngx_int_t ngx_http_referral_events_open(ngx_http_request_t *r,
 static ngx_http_referral_events_ctx_t *ngx_http_referral_events_create_ctx(
     ngx_http_request_t *r);
 static void ngx_http_referral_events_cleanup(void *data);
+static void ngx_http_referral_events_leave(
+    ngx_http_referral_events_ctx_t *ctx);
+static void ngx_http_referral_events_finalize(ngx_http_request_t *r,
+    ngx_http_referral_events_ctx_t *ctx, ngx_int_t rc);
+static ngx_uint_t ngx_http_referral_events_is_ours(
+    ngx_http_referral_events_ctx_t *ctx);
 static ngx_int_t ngx_http_referral_events_header(ngx_http_request_t *r);
 static void ngx_http_referral_events_enter(
     ngx_http_referral_events_ctx_t *ctx);
@@ -173,31 +179,65 @@ ngx_http_referral_events_create_ctx(ngx_http_request_t *r)
 }
 
 
-/* Whoever leaves last takes the timer along. */
-
 static void
 ngx_http_referral_events_cleanup(void *data)
 {
     ngx_http_referral_events_ctx_t  *ctx = data;
 
-    if (ctx->queued) {
-        ngx_queue_remove(&ctx->queue);
-        ngx_http_referral_events_nclients--;
-
-        if (ngx_http_referral_events_nclients == 0) {
-
-            if (ngx_http_referral_events_timer.timer_set) {
-                ngx_del_timer(&ngx_http_referral_events_timer);
-            }
-
-            if (ngx_http_referral_events_next.posted) {
-                ngx_delete_posted_event(&ngx_http_referral_events_next);
-            }
-        }
-    }
+    ngx_http_referral_events_leave(ctx);
 
     rfl_feed_close(ctx->feed);
     rfl_buf_free(&ctx->text);
+}
+
+
+/* Whoever leaves last takes the timer along. */
+
+static void
+ngx_http_referral_events_leave(ngx_http_referral_events_ctx_t *ctx)
+{
+    if (!ctx->queued) {
+        return;
+    }
+
+    ctx->queued = 0;
+    ngx_queue_remove(&ctx->queue);
+    ngx_http_referral_events_nclients--;
+
+    if (ngx_http_referral_events_nclients != 0) {
+        return;
+    }
+
+    if (ngx_http_referral_events_timer.timer_set) {
+        ngx_del_timer(&ngx_http_referral_events_timer);
+    }
+
+    if (ngx_http_referral_events_next.posted) {
+        ngx_delete_posted_event(&ngx_http_referral_events_next);
+    }
+}
+
+
+/*
+ * Once: nginx may keep the request for long, for what the client may send still
+ * (lingering_close), or because others hold it.
+ */
+
+static void
+ngx_http_referral_events_finalize(ngx_http_request_t *r,
+    ngx_http_referral_events_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_http_referral_events_leave(ctx);
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* nginx may have ended it, or sent it elsewhere (post_action), without us. */
+
+static ngx_uint_t
+ngx_http_referral_events_is_ours(ngx_http_referral_events_ctx_t *ctx)
+{
+    return ctx->request->write_event_handler == ngx_http_referral_events_write;
 }
 
 
@@ -310,7 +350,10 @@ ngx_http_referral_events_turn(ngx_event_t *ev)
     ngx_queue_remove(&ctx->queue);
     ngx_queue_insert_tail(&ngx_http_referral_events_clients, &ctx->queue);
 
-    if (ngx_exiting) {
+    if (!ngx_http_referral_events_is_ours(ctx)) {
+        ngx_http_referral_events_leave(ctx);
+
+    } else if (ngx_exiting) {
         ngx_http_referral_events_end(r, ctx);
 
     } else if (ctx->busy == NULL) {
@@ -361,7 +404,7 @@ ngx_http_referral_events_step(ngx_http_request_t *r,
     if (rc != RFL_OK && rc != RFL_BUSY) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "referral events: out of memory, the stream is cut");
-        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_referral_events_finalize(r, ctx, NGX_ERROR);
         return;
     }
 
@@ -374,7 +417,7 @@ ngx_http_referral_events_step(ngx_http_request_t *r,
     if (ngx_http_referral_events_send(r, ctx) == NGX_ERROR
         || ngx_http_referral_events_wait(r, ctx) != NGX_OK)
     {
-        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_referral_events_finalize(r, ctx, NGX_ERROR);
     }
 }
 
@@ -392,13 +435,13 @@ ngx_http_referral_events_end(ngx_http_request_t *r,
         ctx->ended = 1;
 
         if (ngx_http_send_special(r, NGX_HTTP_LAST) == NGX_ERROR) {
-            ngx_http_finalize_request(r, NGX_ERROR);
+            ngx_http_referral_events_finalize(r, ctx, NGX_ERROR);
             return;
         }
     }
 
     if (ctx->ended && !r->buffered && !r->connection->buffered) {
-        ngx_http_finalize_request(r, NGX_OK);
+        ngx_http_referral_events_finalize(r, ctx, NGX_OK);
         return;
     }
 
@@ -407,7 +450,7 @@ ngx_http_referral_events_end(ngx_http_request_t *r,
                              - ngx_http_referral_events_leaving)
            >= 0)
     {
-        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_referral_events_finalize(r, ctx, NGX_ERROR);
     }
 }
 
@@ -427,20 +470,20 @@ ngx_http_referral_events_write(ngx_http_request_t *r)
         ngx_log_error(NGX_LOG_INFO, r->connection->log, NGX_ETIMEDOUT,
                       "client timed out");
         r->connection->timedout = 1;
-        ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+        ngx_http_referral_events_finalize(r, ctx, NGX_HTTP_REQUEST_TIME_OUT);
         return;
     }
 
     if (ctx->busy != NULL || ctx->ended) {
 
         if (ngx_http_referral_events_send(r, ctx) == NGX_ERROR) {
-            ngx_http_finalize_request(r, NGX_ERROR);
+            ngx_http_referral_events_finalize(r, ctx, NGX_ERROR);
             return;
         }
     }
 
     if (ngx_http_referral_events_wait(r, ctx) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_referral_events_finalize(r, ctx, NGX_ERROR);
         return;
     }
 
@@ -545,7 +588,9 @@ ngx_http_referral_events_close(void)
     {
         ctx = ngx_queue_data(q, ngx_http_referral_events_ctx_t, queue);
 
-        if (!ctx->ended && ctx->busy == NULL) {
+        if (ngx_http_referral_events_is_ours(ctx)
+            && !ctx->ended && ctx->busy == NULL)
+        {
             ctx->ended = 1;
             (void) ngx_http_send_special(ctx->request, NGX_HTTP_LAST);
         }

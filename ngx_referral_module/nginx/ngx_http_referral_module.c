@@ -280,11 +280,16 @@ ngx_http_referral_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
-    /* "if" and "limit_except" in a status location are that location */
+    /*
+     * "if" and "limit_except" in a status location are that location, unless
+     * they have a handler of their own.
+     */
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (clcf->noname && (prev->status != NULL || prev->status_all)) {
+    if (clcf->noname && clcf->handler == NULL
+        && (prev->status != NULL || prev->status_all))
+    {
         conf->status = prev->status;
         conf->status_runtime = prev->status_runtime;
         conf->status_all = prev->status_all;

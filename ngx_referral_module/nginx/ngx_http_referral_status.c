@@ -309,14 +309,24 @@ ngx_int_t
 ngx_http_referral_status_header(ngx_http_request_t *r, ngx_uint_t status,
     off_t length)
 {
+    u_char     *end;
+    ngx_str_t  *type;
+
     r->headers_out.status = status;
     r->headers_out.content_length_n = length;
 
-    if (r->headers_out.content_type.len == 0) {
-        ngx_str_set(&r->headers_out.content_type, "application/json");
+    type = &r->headers_out.content_type;
+
+    if (type->len == 0) {
+        ngx_str_set(type, "application/json");
     }
 
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    /* gzip_types and its like look at the type without its parameters */
+
+    end = ngx_strlchr(type->data, type->data + type->len, ';');
+
+    r->headers_out.content_type_len = end != NULL ? (size_t) (end - type->data)
+                                                  : type->len;
     r->headers_out.content_type_lowcase = NULL;
 
     if (ngx_http_referral_status_push(r, "Cache-Control", "no-store")
@@ -368,6 +378,14 @@ ngx_http_referral_status_next(ngx_event_t *ev)
     ctx = ev->data;
     r = ctx->request;
     c = r->connection;
+
+    /* a client that leaves may have a request that goes on: post_action */
+
+    if (r->write_event_handler != ngx_http_referral_status_write
+        || ngx_http_get_module_ctx(r, ngx_http_referral_module) != ctx)
+    {
+        return;
+    }
 
     ngx_http_referral_status_write(r);
 

@@ -131,6 +131,10 @@ copy_bytes(const char *from, const char *to, off_t size)
     in = open(from, O_RDONLY|O_CLOEXEC);
     out = open(to, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
 
+    if (in == -1 || out == -1) {
+        perror(in == -1 ? from : to);
+    }
+
     must(in != -1 && out != -1);
     must(ftruncate(out, size) == 0);
 
