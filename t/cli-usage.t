@@ -45,6 +45,39 @@ for my $command (@commands) {
          "$command: the unknown option is named");
 }
 
+# Descriptors that the caller has closed: no message goes into a file of ours.
+
+{
+    my $dir = $t->dir . '/closed';
+    my $ctl = "$t->{ctl} -d $dir";
+    my $one = 'https://one.example/';
+
+    $t->write_file('closed.csv', "source\nhttps://two.example/\nftp:\n");
+    is(system("$ctl init > /dev/null && $ctl add $one > /dev/null"), 0,
+       'a registry');
+
+    for my $closed ('<&-', '>&-', '2>&-', '<&- >&-', '<&- 2>&-', '>&- 2>&-',
+                    '<&- >&- 2>&-')
+    {
+        for my $command ("add $one", 'rm ffff', "import $t->{dir}/closed.csv",
+                         'list', 'check')
+        {
+            system('sh', '-c', "exec $ctl $command $closed"
+                   . ($closed =~ /2>/ ? '' : ' 2> /dev/null')
+                   . ($closed =~ /(?<!2)>/ ? '' : ' > /dev/null'));
+        }
+
+        is(system("$ctl check > /dev/null 2>&1"), 0, "$closed: all is well");
+        like(`$ctl list --format csv 2>&1`, qr/one\.example/,
+             "$closed: the link is there");
+    }
+
+    isnt(system('sh', '-c', "exec $ctl list >&- 2> /dev/null"), 0,
+         'what cannot be said is an error');
+    isnt(system('sh', '-c', "exec $ctl import - <&- > /dev/null 2>&1"), 0,
+         'so is what cannot be read');
+}
+
 # Wrong usage: {arguments, what standard error must say}.
 
 my @wrong = (

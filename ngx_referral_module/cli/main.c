@@ -7,12 +7,15 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 
 #define OPTION_VERSION  CLI_OPTION_FIRST
 
 
+static int fill_descriptors(void);
 static const cli_command_t *find_command(const char *name);
 static int close_output(int status);
 static void print_help(void);
@@ -50,6 +53,10 @@ main(int argc, char **argv)
         { "version", no_argument, NULL, OPTION_VERSION },
         { NULL, 0, NULL, 0 }
     };
+
+    if (fill_descriptors() != 0) {
+        return CLI_FAILED;
+    }
 
     memset(&cli, 0, sizeof(cli_t));
 
@@ -104,6 +111,31 @@ main(int argc, char **argv)
     optind = 0;      /* getopt_long() begins anew */
 
     return close_output(cli.command->run(&cli, argc, argv));
+}
+
+
+/*
+ * A file of ours must not be where the next message goes.  What was closed
+ * can still not be read, or written, and says so.
+ */
+
+static int
+fill_descriptors(void)
+{
+    int  fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+
+        if (fcntl(fd, F_GETFD) != -1) {
+            continue;
+        }
+
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
+            return -1;
+        }
+    }
+
+    return 0;
 }
 
 
