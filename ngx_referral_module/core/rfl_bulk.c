@@ -4,12 +4,14 @@
  * A key's place in the table follows from its first bits, and the next places
  * are taken when it is not free; the table does not begin again at its end,
  * but has some places more.  So keys are in order but within a row of taken
- * places.
+ * places.  A row of RFL_BULK_PLACES_MORE is no chance: then places follow from
+ * the first bits of a product.
  */
 
 #include "rfl_bulk.h"
 
 #include <stdlib.h>
+#include <sys/auxv.h>
 
 #include "rfl_store.h"
 
@@ -33,6 +35,9 @@
 
 
 static rfl_rc_t bulk_grow(rfl_bulk_t *b, rfl_error_t *err);
+static int bulk_is_full(const rfl_bulk_t *b);
+static void bulk_scatter(rfl_bulk_t *b);
+static size_t bulk_place(const rfl_bulk_t *b, uint64_t key);
 static int bulk_put(rfl_bulk_t *b, const rfl_bulk_key_t *key);
 static void bulk_write(u_char *p, uint64_t n, size_t size);
 static uint64_t bulk_read(const u_char *p, size_t size);
@@ -86,7 +91,7 @@ rfl_bulk_key(rfl_bulk_t *b, uint64_t key, uint32_t id, rfl_error_t *err)
     new.words[1] = (uint32_t) key;
     new.id = id;
 
-    while (b->nkeys >= b->places / 4 * 3 || !bulk_put(b, &new)) {
+    while (bulk_is_full(b) || !bulk_put(b, &new)) {
         rc = bulk_grow(b, err);
         if (rc != RFL_OK) {
             return rc;
@@ -99,22 +104,29 @@ rfl_bulk_key(rfl_bulk_t *b, uint64_t key, uint32_t id, rfl_error_t *err)
 }
 
 
-/* Keys that will not fit behind the last place make it grow once more. */
+/* Keys that crowd in the larger table, too, are scattered. */
 
 static rfl_rc_t
 bulk_grow(rfl_bulk_t *b, rfl_error_t *err)
 {
     size_t           i, places;
+    uint64_t         scatter;
     unsigned         fits, shift;
     rfl_bulk_key_t  *old;
 
     old = b->keys;
     places = b->places;
     shift = b->shift;
+    scatter = b->scatter;
 
     do {
-        b->places = b->places != 0 ? 2 * b->places : RFL_BULK_PLACES_MIN;
-        b->shift = 64 - (unsigned) __builtin_ctzll(b->places);
+        if (bulk_is_full(b)) {
+            b->places = b->places != 0 ? 2 * b->places : RFL_BULK_PLACES_MIN;
+            b->shift = 64 - (unsigned) __builtin_ctzll(b->places);
+
+        } else {
+            bulk_scatter(b);
+        }
 
         b->keys = calloc(b->places + RFL_BULK_PLACES_MORE,
                          sizeof(rfl_bulk_key_t));
@@ -122,6 +134,7 @@ bulk_grow(rfl_bulk_t *b, rfl_error_t *err)
             b->keys = old;
             b->places = places;
             b->shift = shift;
+            b->scatter = scatter;
             return rfl_fail(err, RFL_NO_MEMORY, "out of memory");
         }
 
@@ -146,13 +159,40 @@ bulk_grow(rfl_bulk_t *b, rfl_error_t *err)
 
 
 static int
+bulk_is_full(const rfl_bulk_t *b)
+{
+    return b->nkeys >= b->places / 4 * 3;
+}
+
+
+/* What the kernel gave this process is random, and nobody else's. */
+
+static void
+bulk_scatter(rfl_bulk_t *b)
+{
+    uint64_t  random;
+
+    memcpy(&random, (const void *) getauxval(AT_RANDOM), sizeof(random));
+
+    b->scatter = (b->scatter + random) | 1;
+}
+
+
+static size_t
+bulk_place(const rfl_bulk_t *b, uint64_t key)
+{
+    return (size_t) ((b->scatter != 0 ? b->scatter * key : key) >> b->shift);
+}
+
+
+static int
 bulk_put(rfl_bulk_t *b, const rfl_bulk_key_t *key)
 {
-    size_t  i;
+    size_t  i, end;
 
-    for (i = rfl_bulk_key_of(key) >> b->shift;
-         i < b->places + RFL_BULK_PLACES_MORE; i++)
-    {
+    i = bulk_place(b, rfl_bulk_key_of(key));
+
+    for (end = i + RFL_BULK_PLACES_MORE; i < end; i++) {
         if (b->keys[i].id == 0) {
             b->keys[i] = *key;
             return 1;
@@ -166,14 +206,16 @@ bulk_put(rfl_bulk_t *b, const rfl_bulk_key_t *key)
 uint32_t
 rfl_bulk_find(const rfl_bulk_t *b, uint64_t key)
 {
-    size_t  i;
+    size_t  i, end;
 
     if (b->nkeys == 0) {
         return 0;
     }
 
-    for (i = key >> b->shift;
-         i < b->places + RFL_BULK_PLACES_MORE && b->keys[i].id != 0; i++)
+    i = bulk_place(b, key);
+
+    for (end = i + RFL_BULK_PLACES_MORE;
+         i < end && b->keys[i].id != 0; i++)
     {
         if (rfl_bulk_key_of(&b->keys[i]) == key) {
             return b->keys[i].id;
@@ -361,6 +403,8 @@ bulk_key_cmp(const void *a, const void *b)
 void
 rfl_bulk_reset(rfl_bulk_t *b)
 {
+    b->scatter = 0;
+
     if (b->places == RFL_BULK_PLACES_MIN) {
         memset(b->keys, 0, (RFL_BULK_PLACES_MIN + RFL_BULK_PLACES_MORE)
                            * sizeof(rfl_bulk_key_t));

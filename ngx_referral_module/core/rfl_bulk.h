@@ -11,6 +11,9 @@
  * A key is needed before that, to know the link when it comes again: keys are
  * in memory, 12 bytes each in a table that is up to three quarters full, which
  * is nearly in their order.  Slots and sources are on disk (rfl_sort.h).
+ *
+ * Anybody can work out the keys of sources, and choose such as crowd: then the
+ * table scatters them, by a number of this process, and is sorted in the end.
  */
 
 #ifndef RFL_BULK_H
@@ -46,6 +49,7 @@ typedef struct {
     size_t           nkeys;
     size_t           places;
     unsigned         shift;              /* what a key's place leaves of it */
+    uint64_t         scatter;            /* 0: keys are as they come */
     rfl_sort_t      *slots;
     rfl_sort_t      *sources;
     rfl_bulk_slot_t  slot;               /* that was read */

@@ -153,14 +153,14 @@ a_hash(unsigned i)
 static uint64_t
 one_place(unsigned i)
 {
-    return (uint64_t) 1 << 60 | (1000000 - i);
+    return (uint64_t) 1 << 60 | (1000000 - (uint64_t) i) << 8;
 }
 
 
 static uint64_t
 the_last_place(unsigned i)
 {
-    return UINT64_MAX - ((uint64_t) i << 40);
+    return UINT64_MAX - ((uint64_t) i << 24);
 }
 
 
@@ -170,6 +170,8 @@ static const keys_row_t  keys_rows[] = {
     { "many",           KEYS_MAX, a_hash },
     { "one place",      3000,     one_place },
     { "the last place", 3000,     the_last_place },
+    { "a crowd",        KEYS_MAX, one_place },
+    { "a crowd at the end", KEYS_MAX, the_last_place },
     { "few again",      100,      a_hash }
 };
 
@@ -199,6 +201,10 @@ keys_are_found_until_they_are_reset(void **state)
                 fail_msg("%s: key %u is not found", keys->what, i);
             }
         }
+
+        /* memory is for the keys there are, whatever they are */
+
+        assert_true(b->places <= 4096 || b->places / 8 * 3 <= b->nkeys);
 
         rfl_bulk_sort_keys(b);
         assert_int_equal(b->nkeys, keys->n);
