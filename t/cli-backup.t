@@ -76,15 +76,18 @@ mkdir "$dir/target" or die;
 symlink "$dir/target", "$dir/symlink" or die;
 ($exit, $out, $err) = $t->ctl('backup', "$dir/symlink");
 is("$exit|$out", '1|', 'a symbolic link is refused');
+
+($exit, $out, $err) = $t->ctl('backup', "$dir/symlink//");
+is("$exit|$out", '1|', 'also with slashes behind it');
 is_deeply([ glob "$dir/target/*" ], [], 'and nothing is written there');
 
 # A disk that is full leaves nothing behind.
 
 SKIP: {
-    skip 'only root can mount', 4 if $> != 0;
+    skip 'only root can mount', 7 if $> != 0;
 
     mkdir "$dir/small" or die;
-    skip 'no tmpfs can be mounted', 4
+    skip 'no tmpfs can be mounted', 7
         if !eval { $t->mount_tmpfs("$dir/small", '16k'); 1 };
 
     ($exit, $out, $err) = $t->ctl('backup', "$dir/small/copy");
@@ -92,6 +95,15 @@ SKIP: {
     like($err, qr/(?:disk is full|No space left)/, 'and it says so');
     ok(!-e "$dir/small/copy/registry/data.mdb", 'no copy is left');
     ok(!-e "$dir/small/copy", 'nor a directory');
+
+    mkdir "$dir/small/given" or die;
+    chmod 0755, "$dir/small/given";
+    chown 1, 1, "$dir/small/given";
+
+    is(($t->ctl('backup', "$dir/small/given"))[0], 1, 'nor fits one there');
+    is(sprintf('%d %d %o', (stat "$dir/small/given")[4, 5, 2]), '1 1 40755',
+       'its owner and mode are what they were');
+    is_deeply([ glob "$dir/small/given/*" ], [], 'and it is empty');
 
     $t->unmount("$dir/small");
 }

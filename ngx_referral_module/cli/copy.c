@@ -40,11 +40,13 @@ typedef struct {
     int           compact;
     unsigned      made_dir:1;
     struct stat   from;                  /* PATH */
+    struct stat   was;                   /* dir, if it was there */
     part_t        ledger;
     part_t        registry;
 } copy_t;
 
 
+static const char *without_slashes(char *path);
 static int open_dir(copy_t *copy);
 static int check_dir(copy_t *copy);
 static int copy_both(copy_t *copy, cli_env_t *env);
@@ -52,6 +54,7 @@ static int copy_one(copy_t *copy, part_t *part, rfl_store_t *store);
 static int copy_into(copy_t *copy, part_t *part, int dir_fd,
     const struct stat *data, rfl_store_t *store);
 static int sync_dirs(copy_t *copy);
+static void give_back(copy_t *copy);
 static void undo(copy_t *copy);
 static int report(const copy_t *copy);
 static void report_json(rfl_buf_t *b, const part_t *part);
@@ -88,7 +91,7 @@ copy_run(cli_t *cli, int argc, char **argv, int compact)
     memset(&copy, 0, sizeof(copy_t));
 
     copy.cli = cli;
-    copy.dir = argv[optind];
+    copy.dir = without_slashes(argv[optind]);
     copy.fd = -1;
     copy.compact = compact;
     copy.ledger.name = "ledger";
@@ -123,6 +126,21 @@ copy_run(cli_t *cli, int argc, char **argv, int compact)
     }
 
     return status;
+}
+
+
+/* With one behind it a symbolic link is what it points to. */
+
+static const char *
+without_slashes(char *path)
+{
+    size_t  len;
+
+    for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--) {
+        path[len - 1] = '\0';
+    }
+
+    return path;
 }
 
 
@@ -174,6 +192,8 @@ check_dir(copy_t *copy)
     if (fstat(copy->fd, &st) == -1) {
         return cli_fail(copy->dir, "%s", strerror(errno));
     }
+
+    copy->was = st;
 
     if ((st.st_uid != copy->from.st_uid || st.st_gid != copy->from.st_gid)
         && geteuid() == 0
@@ -348,6 +368,34 @@ sync_dirs(copy_t *copy)
 }
 
 
+/* A directory that was there is as it was. */
+
+static void
+give_back(copy_t *copy)
+{
+    struct stat  st;
+
+    if (fstat(copy->fd, &st) == -1) {
+        return;
+    }
+
+    if ((st.st_uid != copy->was.st_uid || st.st_gid != copy->was.st_gid)
+        && fchown(copy->fd, copy->was.st_uid, copy->was.st_gid) == -1)
+    {
+        cli_warn(copy->dir, "cannot be given back to its owner: %s",
+                 strerror(errno));
+        return;
+    }
+
+    if (st.st_mode != copy->was.st_mode
+        && fchmod(copy->fd, copy->was.st_mode & 07777) == -1)
+    {
+        cli_warn(copy->dir, "its mode cannot be changed back: %s",
+                 strerror(errno));
+    }
+}
+
+
 /* What was made here, and nothing else. */
 
 static void
@@ -376,6 +424,11 @@ undo(copy_t *copy)
     if (copy->made_dir) {
         cli_as_caller(copy->cli);
         (void) rmdir(copy->dir);
+        cli_as_owner(copy->cli);
+
+    } else if (copy->was.st_nlink != 0) {
+        cli_as_caller(copy->cli);
+        give_back(copy);
         cli_as_owner(copy->cli);
     }
 }
