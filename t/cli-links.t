@@ -312,6 +312,7 @@ like($t->ctl_ok('list'), qr/news\.example/, 'nothing was removed');
 
 ($exit, $out, $err) = $t->ctl('rm', $news, $news);
 is("$exit|$out", '1|', 'rm of one link twice fails');
+like($err, qr/the link $news is named twice/, 'and why');
 
 for my $bad ('', 'xyz', $key . '0') {
     ($exit, $out, $err) = $t->ctl('rm', $bad);
@@ -329,6 +330,14 @@ my ($few) = grep { my $digit = $_;
 ($exit, $out, $err) = $t->ctl('rm', $few);
 is("$exit|$out", '1|', 'rm: a beginning of several keys');
 like($err, qr/several links/, 'and why');
+
+my @alike = grep { /^$few/ } map { $_->{key} } @{ all_links() };
+
+($exit, $out, $err) = $t->ctl('rm', @alike[1 .. $#alike], $few);
+is("$exit|$out", '1|', 'also where the others are named before');
+like($err, qr/several links/, 'and why');
+is(scalar(grep { /^$few/ } map { $_->{key} } @{ all_links() }),
+   scalar @alike, 'none was removed');
 
 ($exit, $out, $err) = $t->ctl('rm', $news, substr $key, 0, 10);
 is("$exit|$err", '0|', 'rm of two links');

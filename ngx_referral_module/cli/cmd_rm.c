@@ -5,11 +5,17 @@
 
 #include "cli.h"
 
+#include <stdlib.h>
+
 
 static int run(cli_t *cli, int argc, char **argv);
-static rfl_rc_t remove_links(cli_env_t *env, int n, char **keys, int json,
+static rfl_rc_t remove_named(cli_env_t *env, int n, char **names, int json,
     rfl_buf_t *out, rfl_error_t *err);
-static rfl_rc_t remove_link(cli_env_t *env, const char *key, int json,
+static rfl_rc_t find_keys(cli_env_t *env, int n, char **names, uint64_t *keys,
+    rfl_error_t *err);
+static rfl_rc_t remove_links(cli_env_t *env, int n, const uint64_t *keys,
+    int json, rfl_buf_t *out, rfl_error_t *err);
+static rfl_rc_t remove_link(cli_env_t *env, uint64_t key, int json,
     rfl_buf_t *out, rfl_error_t *err);
 
 
@@ -57,7 +63,7 @@ run(cli_t *cli, int argc, char **argv)
     rc = cli_begin_write(&env, &err);
 
     if (rc == RFL_OK) {
-        rc = remove_links(&env, argc - optind, argv + optind, cli->json, &out,
+        rc = remove_named(&env, argc - optind, argv + optind, cli->json, &out,
                           &err);
     }
 
@@ -72,8 +78,59 @@ run(cli_t *cli, int argc, char **argv)
 
 
 static rfl_rc_t
-remove_links(cli_env_t *env, int n, char **keys, int json, rfl_buf_t *out,
+remove_named(cli_env_t *env, int n, char **names, int json, rfl_buf_t *out,
     rfl_error_t *err)
+{
+    rfl_rc_t   rc;
+    uint64_t  *keys;
+
+    keys = calloc((size_t) n, sizeof(uint64_t));
+
+    rc = keys != NULL ? find_keys(env, n, names, keys, err)
+                      : rfl_fail(err, RFL_NO_MEMORY, "no memory");
+
+    if (rc == RFL_OK) {
+        rc = remove_links(env, n, keys, json, out, err);
+    }
+
+    free(keys);
+
+    if (rc != RFL_OK) {
+        rfl_registry_end(env->registry);
+        return rc;
+    }
+
+    return cli_commit(env, err);
+}
+
+
+/* All before any is removed, which would make other beginnings unique. */
+
+static rfl_rc_t
+find_keys(cli_env_t *env, int n, char **names, uint64_t *keys,
+    rfl_error_t *err)
+{
+    int         i;
+    rfl_rc_t    rc;
+    rfl_link_t  link;
+
+    for (i = 0; i < n; i++) {
+        rc = rfl_registry_by_prefix(env->registry, rfl_cstr(names[i]), &link,
+                                    err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
+        keys[i] = link.key;
+    }
+
+    return RFL_OK;
+}
+
+
+static rfl_rc_t
+remove_links(cli_env_t *env, int n, const uint64_t *keys, int json,
+    rfl_buf_t *out, rfl_error_t *err)
 {
     int       i;
     rfl_rc_t  rc;
@@ -86,7 +143,6 @@ remove_links(cli_env_t *env, int n, char **keys, int json, rfl_buf_t *out,
         rc = remove_link(env, keys[i], json, out, err);
 
         if (rc != RFL_OK) {
-            rfl_registry_end(env->registry);
             return rc;
         }
     }
@@ -95,24 +151,28 @@ remove_links(cli_env_t *env, int n, char **keys, int json, rfl_buf_t *out,
         rfl_buf_text(out, "]}\n");
     }
 
-    return cli_commit(env, err);
+    return RFL_OK;
 }
 
 
 static rfl_rc_t
-remove_link(cli_env_t *env, const char *key, int json, rfl_buf_t *out,
+remove_link(cli_env_t *env, uint64_t key, int json, rfl_buf_t *out,
     rfl_error_t *err)
 {
     u_char      text[RFL_KEY_LEN];
     rfl_rc_t    rc;
     rfl_link_t  link;
 
-    rc = rfl_registry_by_prefix(env->registry, rfl_cstr(key), &link, err);
-    if (rc != RFL_OK) {
-        return rc;
-    }
+    rfl_key_text(key, text);
 
-    rfl_key_text(link.key, text);
+    rc = rfl_registry_by_key(env->registry, key, &link);
+
+    if (rc != RFL_OK) {
+        return rfl_fail(err, rc, rc == RFL_NOT_FOUND
+                                 ? "the link %.*s is named twice"
+                                 : "the link %.*s cannot be read",
+                        RFL_KEY_LEN, (const char *) text);
+    }
 
     if (json) {
         rfl_json_item(out);
@@ -126,5 +186,5 @@ remove_link(cli_env_t *env, const char *key, int json, rfl_buf_t *out,
         rfl_buf_char(out, '\n');
     }
 
-    return rfl_registry_remove(env->registry, link.key, err);
+    return rfl_registry_remove(env->registry, key, err);
 }
