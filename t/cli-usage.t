@@ -97,6 +97,8 @@ my @wrong = (
     [ ['list', '--limit', '0'], qr/--limit "0"/ ],
     [ ['list', '--limit', '-1'], qr/--limit "-1"/ ],
     [ ['list', '--limit', '5x'], qr/--limit "5x"/ ],
+    [ ['list', '--limit', '18446744073709551615'],
+      qr/--limit "18446744073709551615" is not 1 to 4294967295$/m ],
     [ ['list', '--limit', '99999999999999999999'], qr/--limit/ ],
     [ ['list', '--host', 'a..b'], qr/--host/ ],
     [ ['list', 'x'], qr/unexpected argument "x"/ ],

@@ -149,8 +149,8 @@ run(cli_t *cli, int argc, char **argv)
         case OPTION_LIMIT:
             rc = cli_number(optarg, 1, UINT32_MAX, &walk.limit);
             if (rc != RFL_OK) {
-                return cli_wrong_usage(cli, "--limit \"%s\" is no number "
-                                       "above 0", optarg);
+                return cli_wrong_usage(cli, "--limit \"%s\" is not 1 to %u",
+                                       optarg, UINT32_MAX);
             }
 
             break;
