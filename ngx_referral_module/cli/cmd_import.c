@@ -22,6 +22,7 @@ static int read_options(import_t *im, int argc, char **argv);
 static int read_option(import_t *im, int opt);
 static int read_format(import_t *im, const char *text);
 static int read_map(import_t *im, const char *text);
+static int add_map(import_t *im, const char *text, rfl_str_t column);
 static int read_set(import_t *im, const char *text);
 static int open_files(import_t *im, char **names, size_t n,
     import_file_t *files);
@@ -217,6 +218,7 @@ read_format(import_t *im, const char *text)
 static int
 read_map(import_t *im, const char *text)
 {
+    int            status;
     const char    *equals;
     import_map_t  *map;
 
@@ -227,26 +229,48 @@ read_map(import_t *im, const char *text)
                                text);
     }
 
-    if (im->nmaps == IMPORT_MAPS_MAX) {
-        return cli_wrong_usage(im->cli, "more than %d columns to map",
-                               IMPORT_MAPS_MAX);
+    status = add_map(im, text, rfl_str_trim(rfl_str(text, equals - text)));
+
+    if (status != CLI_OK || equals[1] == '\0') {
+        return status;
     }
 
-    im->map_texts[im->nmaps] = text;
-    map = &im->maps[im->nmaps++];
-    map->column = rfl_str_trim(rfl_str(text, equals - text));
-    map->field = NULL;
-
-    if (equals[1] == '\0') {
-        return CLI_OK;
-    }
-
+    map = &im->maps[im->nmaps - 1];
     map->field = rfl_link_field(rfl_cstr(equals + 1));
 
     if (map->field == NULL) {
         return cli_wrong_usage(im->cli, "--map: a link has no field \"%s\"",
                                equals + 1);
     }
+
+    return CLI_OK;
+}
+
+
+/* One that is ignored, so far. */
+
+static int
+add_map(import_t *im, const char *text, rfl_str_t column)
+{
+    size_t  i;
+
+    for (i = 0; i < im->nmaps; i++) {
+        if (rfl_str_caseeq(column, im->maps[i].column)) {
+            return cli_wrong_usage(im->cli, "--map \"%s\" and --map \"%s\" "
+                                   "are about one column", im->map_texts[i],
+                                   text);
+        }
+    }
+
+    if (im->nmaps == IMPORT_MAPS_MAX) {
+        return cli_wrong_usage(im->cli, "more than %d columns to map",
+                               IMPORT_MAPS_MAX);
+    }
+
+    im->map_texts[im->nmaps] = text;
+    im->maps[im->nmaps].column = column;
+    im->maps[im->nmaps].field = NULL;
+    im->nmaps++;
 
     return CLI_OK;
 }
