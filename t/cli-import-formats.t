@@ -404,6 +404,16 @@ is($exit, 0, 'the command does it');
 is($command, "referralctl -d $dir import '$quoted.bad.csv' --set 'name=A b' "
    . '--update', 'and says what is next');
 
+my @many = map { $t->write_file("bad-$_" . 'x' x 40, "source\nftp://x\n") }
+           1 .. 80;
+($exit, $out, $err) = $t->ctl('import', @many, '--update');
+like($err, qr/^referralctl: import: 80 of 80 rows are bad.* \Q$many[79]\E\.bad\.csv$/m,
+     'all of many files are named');
+like($err, qr/^referralctl: import: once they .* \Q$many[79]\E --update$/m,
+     'and the command is whole');
+like($err, qr/^referralctl: import: or .* \Q$many[79]\E --update --skip-bad$/m,
+     'its options, too');
+
 my $bad = $t->read_file("$mixed.bad.csv");
 like($bad, qr/^''=x,/m, 'an apostrophe of another tool is kept');
 $t->write_file("b'ad.csv.bad.csv", $bad =~ s/ftp/http/r);

@@ -156,20 +156,28 @@ cli_keep_messages(rfl_buf_t *b)
 }
 
 
-/* What was printed so far comes first where both go to one place. */
-
 static void
 message(const char *what, const char *fmt, va_list args)
 {
-    char       text[2 * RFL_ERROR_TEXT];
-    rfl_buf_t  b = rfl_buf_init;
+    char  text[2 * RFL_ERROR_TEXT];
 
     (void) vsnprintf(text, sizeof(text), fmt, args);
+
+    cli_warn_text(what, rfl_cstr(text));
+}
+
+
+/* What was printed so far comes first where both go to one place. */
+
+void
+cli_warn_text(const char *what, rfl_str_t text)
+{
+    rfl_buf_t  b = rfl_buf_init;
 
     rfl_buf_text(&b, "referralctl: ");
     (void) cli_safe_cut(&b, rfl_cstr(what), WHAT_WIDTH);
     rfl_buf_text(&b, ": ");
-    (void) cli_safe(&b, rfl_cstr(text));
+    (void) cli_safe(&b, text);
     rfl_buf_char(&b, '\n');
 
     if (kept_messages != NULL) {

@@ -104,6 +104,10 @@ int cli_wrong_usage(const cli_t *cli, const char *fmt, ...)
 void cli_warn(const char *what, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same of a text of any length: a message is cut at 1,535 bytes. */
+
+void cli_warn_text(const char *what, rfl_str_t text);
+
 /* "FIELD=VALUE": RFL_OK, or a message and CLI_USAGE in *status. */
 
 rfl_rc_t cli_assignment(const cli_t *cli, const char *text,

@@ -559,9 +559,8 @@ is_plain(const char *text)
 static void
 say(rfl_buf_t *b)
 {
-    rfl_buf_char(b, '\0');
-
-    cli_warn("import", "%s", b->failed ? "no memory" : (char *) b->data);
+    cli_warn_text("import", b->failed ? rfl_cstr("no memory")
+                                      : rfl_str(b->data, b->len));
 
     b->len = 0;
 }
