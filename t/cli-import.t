@@ -8,10 +8,11 @@ use warnings;
 
 use FindBin;
 use JSON::PP ();
+use POSIX ();
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
-use Referral::Test;
+use Referral::Test qw(wait_until);
 
 
 my $t = Referral::Test->new;
@@ -381,6 +382,34 @@ like($err, qr/none\.csv: No such file/, 'is named');
 is("$exit|$out", '1|', 'a directory');
 like($err, qr/Is a directory/, 'is no file');
 
+# Who has nothing to write yet holds nobody up.
+
+pipe my $slow, my $writer or die "pipe: $!\n";
+my $importer = fork() // die "fork: $!\n";
+
+if ($importer == 0) {
+    close $writer;
+    open STDIN, '<&', $slow;
+    open STDOUT, '>', $t->dir . '/slow.out';
+    exec $t->{ctl}, '-d', $t->registry_dir, 'import', $files[0], '-'
+        or POSIX::_exit(127);
+}
+
+close $slow;
+ok(wait_until(sub { is_waiting($importer) }, 30), 'an import waits for a pipe');
+
+($exit, $out, $err) = $t->run_command(undef, 'timeout', 20, $t->{ctl}, '-d',
+                                      $t->registry_dir, 'add', 'now.example');
+is($exit, 0, 'meanwhile a link is added');
+
+print $writer "https://g.example/\n";
+close $writer;
+waitpid $importer, 0;
+is($?, 0, 'then it goes on');
+is_deeply(links('source'), ['https://f.example/1', 'https://g.example/',
+                            'now.example'], 'and all are there');
+$t->ctl_ok('rm', $out =~ /([0-9a-f]{16})/);
+
 # --dry-run.
 
 ($exit, $out) = $t->ctl_with("https://h.example/\n", 'import', '-',
@@ -493,6 +522,19 @@ sub terminal {
                                         '/dev/null');
 
     return $said;
+}
+
+
+# Whether it has the registry open, and sleeps.
+
+sub is_waiting {
+    my ($pid) = @_;
+
+    open my $in, '<', "/proc/$pid/stat" or return 0;
+
+    return (readline($in) // '') =~ /\) S /
+           && grep { (readlink // '') =~ /registry\/data\.mdb$/ }
+              glob "/proc/$pid/fd/*";
 }
 
 

@@ -28,6 +28,7 @@ static int open_files(import_t *im, char **names, size_t n,
     import_file_t *files);
 static void close_files(import_file_t *files, size_t n);
 static int import_files(import_t *im, import_file_t *files, size_t n);
+static void wait_for_pipe(import_file_t *files, size_t n);
 static rfl_rc_t begin(import_t *im, rfl_error_t *err);
 static int read_files(import_t *im, import_file_t *files, size_t n);
 static int finish(import_t *im);
@@ -376,6 +377,8 @@ import_files(import_t *im, import_file_t *files, size_t n)
         return status;
     }
 
+    wait_for_pipe(files, n);
+
     rc = begin(im, &err);
 
     if (rc != RFL_OK) {
@@ -396,6 +399,25 @@ import_files(import_t *im, import_file_t *files, size_t n)
     cli_close(&im->env);
 
     return status;
+}
+
+
+/*
+ * While the lock is not held yet, which others wait for.  The first one alone:
+ * a program may write to a second pipe once it is done with the first.
+ */
+
+static void
+wait_for_pipe(import_file_t *files, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (!files[i].regular) {
+            import_file_wait(&files[i]);
+            return;
+        }
+    }
 }
 
 

@@ -101,6 +101,7 @@ typedef struct {
     uint64_t          size;          /* 0: not known */
     import_format_t   format;        /* as it was found to be */
     unsigned          regular:1;
+    unsigned          begun:1;       /* its first bytes were read */
     unsigned          has_bad:1;     /* FILE.bad.csv was written */
     rfl_input_t       input;
 } import_file_t;
@@ -169,12 +170,14 @@ typedef struct {
 
 
 /*
- * import_file.c.  open says what is wrong and returns an exit code.  begin
- * looks at the first bytes: RFL_INVALID for what is no text, with a hint.
+ * import_file.c.  open says what is wrong and returns an exit code.  wait
+ * returns when the first bytes are there, or the end.  begin looks at them:
+ * RFL_INVALID for what is no text, with a hint.
  */
 
 int import_file_open(const char *name, import_file_t *file);
 void import_file_close(import_file_t *file);
+void import_file_wait(import_file_t *file);
 rfl_rc_t import_file_begin(import_file_t *file, rfl_error_t *err);
 
 

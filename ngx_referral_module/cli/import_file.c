@@ -56,12 +56,22 @@ import_file_close(import_file_t *file)
 }
 
 
+void
+import_file_wait(import_file_t *file)
+{
+    if (!file->begun) {
+        rfl_input_begin(&file->input, file->fd);
+        file->begun = 1;
+    }
+}
+
+
 rfl_rc_t
 import_file_begin(import_file_t *file, rfl_error_t *err)
 {
     const char  *hint;
 
-    rfl_input_begin(&file->input, file->fd);
+    import_file_wait(file);
 
     hint = archive(rfl_input_bytes(&file->input));
 
