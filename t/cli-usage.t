@@ -209,6 +209,24 @@ $t->ctl_ok('add', 'a.example');
     is($exit, 1, '-d wins');
 }
 
+# Lists of hosts that cannot be read: {list, what must be said}.
+
+$t->write_file('hosts', "a.example\n\"b.example\"x\n");
+$t->write_file('hosts2', "a.example\na b\n");
+
+for my $row ([ '/', qr{/: Is a directory} ],
+             [ "$dir/hosts", qr{\Q$dir\E/hosts, line 2: text follows} ],
+             [ "$dir/hosts2", qr{\Q$dir\E/hosts2, line 2: (?!line)} ])
+{
+    my ($list, $said) = @$row;
+
+    ($exit, $out, $err) = $t->ctl('ignore', '--file', $list);
+    is("$exit|$out", '1|', "ignore: a list that is wrong: $list");
+    like($err, qr/^referralctl: ignore: $said/, 'and why');
+}
+
+is($t->ctl_ok('ignore'), '', 'no host of them is ignored');
+
 ($exit, $out) = referralctl('list', '-d', $t->registry_dir, '--json');
 is($exit, 0, '-d and --json behind the command');
 like($out, qr/^\{"links":\[/, 'JSON came');

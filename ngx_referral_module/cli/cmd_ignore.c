@@ -21,6 +21,7 @@ typedef struct {
     cli_env_t         env;
     const char       *path;              /* of a list, or NULL */
     FILE             *file;
+    int               error;             /* errno of its reading, or 0 */
     int               remove;
     int               nhosts;
     char            **hosts;
@@ -33,6 +34,8 @@ static int run(cli_t *cli, int argc, char **argv);
 static int write_hosts(cli_t *cli, ignore_t *g);
 static rfl_rc_t put_hosts(ignore_t *g, rfl_error_t *err);
 static rfl_rc_t put_file(ignore_t *g, rfl_error_t *err);
+static rfl_rc_t unread(const ignore_t *g, rfl_rc_t rc, const rfl_error_t *why,
+    rfl_error_t *err);
 static rfl_rc_t put_host(ignore_t *g, rfl_str_t text, rfl_error_t *err);
 static ssize_t read_file(void *data, u_char *buf, size_t size);
 static int list_hosts(cli_t *cli, ignore_t *g);
@@ -196,29 +199,42 @@ put_file(ignore_t *g, rfl_error_t *err)
             return RFL_OK;
         }
 
-        host = rc == RFL_OK ? rfl_str_trim(rfl_csv_plain(fields[0]))
-                            : rfl_str("", 0);
+        if (rc != RFL_OK) {
+            return unread(g, rc, &why, err);
+        }
 
-        if (rc == RFL_OK && (host.len == 0 || host.data[0] == '#')) {
+        host = rfl_str_trim(rfl_csv_plain(fields[0]));
+
+        if (host.len == 0 || host.data[0] == '#') {
             rows--;
             continue;
         }
 
-        if (rc == RFL_OK && rows == 0
-            && rfl_str_caseeq(host, rfl_cstr("host")))
-        {
+        if (rows == 0 && rfl_str_caseeq(host, rfl_cstr("host"))) {
             continue;
         }
 
-        if (rc == RFL_OK) {
-            rc = put_host(g, host, &why);
-        }
+        rc = put_host(g, host, &why);
 
         if (rc != RFL_OK) {
             return rfl_fail(err, rc, "%s, line %llu: %s", g->path,
                             (unsigned long long) line, why.text);
         }
     }
+}
+
+
+/* What the reader says of a row names its line. */
+
+static rfl_rc_t
+unread(const ignore_t *g, rfl_rc_t rc, const rfl_error_t *why,
+    rfl_error_t *err)
+{
+    if (g->error != 0) {
+        return rfl_fail(err, rc, "%s: %s", g->path, strerror(g->error));
+    }
+
+    return rfl_fail(err, rc, "%s, %s", g->path, why->text);
 }
 
 
@@ -261,9 +277,16 @@ read_file(void *data, u_char *buf, size_t size)
 
     size_t  n;
 
+    errno = 0;
     n = fread(buf, 1, size, g->file);
 
-    return n == 0 && ferror(g->file) ? -1 : (ssize_t) n;
+    if (n != 0 || !ferror(g->file)) {
+        return (ssize_t) n;
+    }
+
+    g->error = errno != 0 ? errno : EIO;
+
+    return -1;
 }
 
 
