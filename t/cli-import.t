@@ -384,31 +384,38 @@ like($err, qr/Is a directory/, 'is no file');
 
 # Who has nothing to write yet holds nobody up.
 
-pipe my $slow, my $writer or die "pipe: $!\n";
-my $importer = fork() // die "fork: $!\n";
+for my $row ([ "https://g.example/\n", 'import', $files[0], '-' ],
+             [ "spam.example\n", 'ignore', '--file', '-' ])
+{
+    my ($text, @args) = @$row;
 
-if ($importer == 0) {
+    pipe my $slow, my $writer or die "pipe: $!\n";
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        close $writer;
+        open STDIN, '<&', $slow;
+        open STDOUT, '>', $t->dir . '/slow.out';
+        exec $t->{ctl}, '-d', $t->registry_dir, @args or POSIX::_exit(127);
+    }
+
+    close $slow;
+    ok(wait_until(sub { is_waiting($pid) }, 30), "$args[0] waits for a pipe");
+
+    ($exit, $out, $err) = $t->run_command(undef, 'timeout', 20, $t->{ctl},
+                                          '-d', $t->registry_dir, 'add',
+                                          'now.example');
+    is($exit, 0, 'meanwhile a link is added');
+    $t->ctl_ok('rm', $out =~ /([0-9a-f]{16})/) if $exit == 0;
+
+    print $writer $text;
     close $writer;
-    open STDIN, '<&', $slow;
-    open STDOUT, '>', $t->dir . '/slow.out';
-    exec $t->{ctl}, '-d', $t->registry_dir, 'import', $files[0], '-'
-        or POSIX::_exit(127);
+    waitpid $pid, 0;
+    is($?, 0, 'then it goes on');
 }
 
-close $slow;
-ok(wait_until(sub { is_waiting($importer) }, 30), 'an import waits for a pipe');
-
-($exit, $out, $err) = $t->run_command(undef, 'timeout', 20, $t->{ctl}, '-d',
-                                      $t->registry_dir, 'add', 'now.example');
-is($exit, 0, 'meanwhile a link is added');
-
-print $writer "https://g.example/\n";
-close $writer;
-waitpid $importer, 0;
-is($?, 0, 'then it goes on');
-is_deeply(links('source'), ['https://f.example/1', 'https://g.example/',
-                            'now.example'], 'and all are there');
-$t->ctl_ok('rm', $out =~ /([0-9a-f]{16})/);
+is_deeply(links('source'), ['https://f.example/1', 'https://g.example/'],
+          'and all are there');
 
 # --dry-run.
 

@@ -32,6 +32,7 @@ typedef struct {
 
 static int run(cli_t *cli, int argc, char **argv);
 static int write_hosts(cli_t *cli, ignore_t *g);
+static void wait_for_list(FILE *file);
 static rfl_rc_t put_hosts(ignore_t *g, rfl_error_t *err);
 static rfl_rc_t put_file(ignore_t *g, rfl_error_t *err);
 static rfl_rc_t unread(const ignore_t *g, rfl_rc_t rc, const rfl_error_t *why,
@@ -132,6 +133,8 @@ write_hosts(cli_t *cli, ignore_t *g)
     status = cli_open(cli, &g->env, CLI_OPEN_WRITE);
 
     if (status == CLI_OK) {
+        wait_for_list(g->file);
+
         rc = rfl_registry_begin(g->env.registry, 1, &err);
 
         if (rc == RFL_OK) {
@@ -160,6 +163,21 @@ write_hosts(cli_t *cli, ignore_t *g)
     }
 
     return status;
+}
+
+
+/* While the lock is not held yet, which others wait for. */
+
+static void
+wait_for_list(FILE *file)
+{
+    int  c;
+
+    c = file != NULL ? getc(file) : EOF;
+
+    if (c != EOF) {
+        (void) ungetc(c, file);
+    }
 }
 
 
