@@ -215,6 +215,13 @@ for my $row ([ "URL\nhttps://a.example/1\n", qr/its first line is one word/ ],
                qr/names of its columns are in line 2: remove the lines above/ ],
              [ "Backlinks\n\nReferring page URL,Target URL\nhttps://a.example/,/\n",
                qr/names of its columns are in line 3: remove the lines above/ ],
+             [ "https://a.example/1,Partner\n# x\n\n"
+               . "https://a.example/2,\"Smith, Son\"\n",
+               qr/has a "," in it: .*"source,partner", or say --format urls/ ],
+             [ "https://a.example/1;x\r\nhttps://a.example/2;\r\n",
+               qr/first lines has a ";" in it: .*"source;partner"/ ],
+             [ join(',', map { "column $_" } 0 .. 256) . "\n",
+               qr/first line has more than 256 columns/ ],
              [ 'x' x 200 . "\nhttps://a.example/1\n",
                qr/^(?!.*--map 'x).*neither a URL/s ],
              [ "ftp://a.example/\n", qr/^(?!.*--map ftp).*neither a URL/s ],
@@ -243,6 +250,23 @@ is("$exit|$err", '0|', 'comments behind URLs');
 is_deeply(links('source'), [ 'https://a.example/1', 'https://a.example/a,b#top',
                              'localhost' ], 'are no part of them');
 
+# Commas of URLs are no columns: {lines, options}.
+
+for my $row ([ "https://a.example/1,2\nhttps://a.example/3\n" ],
+             [ "https://a.example/1,2\nhttps://a.example/3,4,5\n" ],
+             [ "https://a.example/1,2\nhttps://a.example/3;s=4\n" ],
+             [ "https://a.example/1,2\nhttps://a.example/3,4\n", '--format',
+               'urls' ])
+{
+    my ($text, @options) = @$row;
+
+    fresh();
+    ($exit, $out, $err) = $t->ctl_with($text, 'import', '-', @options);
+    is("$exit|$err", '0|', "a list of URLs: @options " . $text =~ s/\n/ /gr);
+    is_deeply(links('source'), [ split /\n/, $text ], 'is read as it is');
+}
+
+fresh();
 ($exit, $out, $err) = $t->ctl_with("intranet\n", 'import', '-', '--format',
                                    'urls');
 is("$exit|$err", '0|', 'a host without a dot, if it is said');

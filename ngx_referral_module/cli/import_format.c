@@ -19,6 +19,7 @@
 #define WANTED_MAX      5
 #define COLUMNS_KNOWN   24
 #define PREAMBLE_MAX    16           /* lines a header is looked for in */
+#define ROWS_LOOKED_AT  16           /* of a list that may be a table */
 
 #define field_of(member)  offsetof(rfl_link_t, member)
 
@@ -59,8 +60,13 @@ static int is_name(rfl_str_t name, const char *plain);
 static const signature_t *signature_of(import_format_t format);
 static int is_word(rfl_str_t line);
 static int has_two_urls(rfl_str_t line);
+static u_char table_delimiter(import_t *im, const import_file_t *file);
+static size_t count_cells(import_t *im, const import_file_t *file,
+    u_char delimiter);
+static size_t cells_of(import_t *im, rfl_str_t line, u_char delimiter);
 static int is_disavow(const import_file_t *file);
 static int begins_with(rfl_str_t text, const char *word);
+static int has_too_many(import_t *im, rfl_str_t line);
 static rfl_rc_t unknown_header(import_t *im, import_file_t *file,
     rfl_str_t line, rfl_error_t *err);
 static int header_below(import_t *im, const import_file_t *file,
@@ -180,6 +186,7 @@ rfl_rc_t
 import_detect(import_t *im, import_file_t *file, u_char *delimiter,
     rfl_error_t *err)
 {
+    u_char        found;
     rfl_str_t     line, url;
     recognised_t  header;
 
@@ -236,7 +243,15 @@ import_detect(import_t *im, import_file_t *file, u_char *delimiter,
 
     if (url.len == 0 || (import_is_url(im, url) && !is_word(url))) {
         file->format = IMPORT_URLS;
-        return RFL_OK;
+
+        found = table_delimiter(im, file);
+
+        return found == 0 ? RFL_OK
+               : rfl_fail(err, RFL_INVALID, "each of its first lines has a "
+                          "\"%c\" in it: put a line that names the columns "
+                          "before it, such as \"source%cpartner\", or say "
+                          "--format urls if it is a part of the URLs", found,
+                          found);
     }
 
     return unknown_header(im, file, line, err);
@@ -289,6 +304,71 @@ has_two_urls(rfl_str_t line)
     }
 
     return 0;
+}
+
+
+/*
+ * Of a table without a header that has a URL in its first column alone: each
+ * row has as many cells.  A URL may hold a comma or two; 0 where not all do.
+ */
+
+static u_char
+table_delimiter(import_t *im, const import_file_t *file)
+{
+    return count_cells(im, file, ',') > 1 ? ','
+           : count_cells(im, file, ';') > 1 ? ';' : 0;
+}
+
+
+/* Of each of the first rows, two at least, or 0. */
+
+static size_t
+count_cells(import_t *im, const import_file_t *file, u_char delimiter)
+{
+    size_t         n, cells;
+    unsigned       rows;
+    rfl_str_t      line;
+    const u_char  *p, *end, *eol;
+
+    n = 0;
+    rows = 0;
+    p = file->input.peek;
+    end = p + file->input.peek_len;
+
+    while (p < end && rows < ROWS_LOOKED_AT) {
+        eol = memchr(p, '\n', (size_t) (end - p));
+        eol = eol != NULL ? eol : end;
+        line = import_list_line(rfl_str(p, (size_t) (eol - p)));
+        p = eol + 1;
+
+        if (line.len == 0) {
+            continue;
+        }
+
+        cells = cells_of(im, line, delimiter);
+
+        if (rows++ != 0 && cells != n) {
+            return 0;
+        }
+
+        n = cells;
+    }
+
+    return rows > 1 ? n : 0;
+}
+
+
+static size_t
+cells_of(import_t *im, rfl_str_t line, u_char delimiter)
+{
+    size_t            n;
+    uint64_t          number;
+    const rfl_str_t  *cells;
+
+    rfl_csv_init(&im->reader, delimiter, rfl_input_slice, &line);
+
+    return rfl_csv_next(&im->reader, &cells, &n, &number, NULL) == RFL_OK
+           ? n : 0;
 }
 
 
@@ -504,6 +584,11 @@ unknown_header(import_t *im, import_file_t *file, rfl_str_t line,
                         "line %u: remove the lines above it", number);
     }
 
+    if (has_too_many(im, line)) {
+        return rfl_fail(err, RFL_INVALID, "its first line has more than %d "
+                        "columns, and no more are read", RFL_CSV_FIELDS_MAX);
+    }
+
     if (memmem(line.data, line.len, "://", 3) == NULL) {
         hint(im, file, line);
     }
@@ -517,6 +602,23 @@ unknown_header(import_t *im, import_file_t *file, rfl_str_t line,
     return rfl_fail(err, RFL_INVALID, "its first line is neither a URL nor "
                     "names columns that are known: say with --map which "
                     "column is which field");
+}
+
+
+static int
+has_too_many(import_t *im, rfl_str_t line)
+{
+    size_t  i;
+
+    for (i = 0; i < RFL_ROWS_DELIMITERS; i++) {
+        if (cells_of(im, line, rfl_rows_delimiters[i]) == 0
+            && im->reader.n == RFL_CSV_FIELDS_MAX)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
