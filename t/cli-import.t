@@ -309,7 +309,8 @@ is_deeply($json->decode($out),
             updated => 0, registered => 2, removed => 0, nameable => 0,
             grouped => 2, target_hosts => [],
             files => [ { file => $file, format => 'csv',
-                         bad_file => "$file.bad.csv" } ] },
+                         bad_file => "$file.bad.csv",
+                         bad_error => undef } ] },
           'the summary in JSON');
 
 ($exit, $out) = $t->ctl('--json', 'import', $file);
@@ -351,8 +352,125 @@ ok(!-e "$file.bad.csv", 'and writes nothing');
 symlink $t->dir . '/elsewhere', "$file.bad.csv" or die;
 ($exit, $out, $err) = $t->ctl('import', $file);
 is($exit, 1, 'a link in the place of the list');
-like($err, qr/many\.csv\.bad\.csv: the bad rows cannot be written/, 'is told');
-ok(!-e $t->dir . '/elsewhere', 'and not followed');
+like($err, qr/the bad ones are in \Q$file\E\.bad\.2\.csv$/m, 'has another name');
+ok(!-e $t->dir . '/elsewhere', 'it is not followed');
+ok(-l "$file.bad.csv", 'and stays');
+is($t->read_file("$file.bad.2.csv") =~ tr/\n//, 51, 'all rows are there');
+
+unlink "$file.bad.csv";
+POSIX::mkfifo("$file.bad.csv", 0600) or die;
+($exit, $out, $err) = $t->run_command(undef, 'timeout', 20, $t->{ctl}, '-d',
+                                      $t->registry_dir, 'import', $file);
+is($exit, 1, 'a FIFO is not waited for');
+like($err, qr/the bad ones are in \Q$file\E\.bad\.3\.csv$/m,
+     'nor is a list replaced that has such a name');
+
+unlink "$file.bad.csv";
+my $other = $t->write_file('other', "other\n");
+link $other, "$file.bad.csv" or die;
+($exit, $out, $err) = $t->ctl('import', $file);
+is($t->read_file("$file.bad.csv") =~ tr/\n//, 51, 'a list that has two names');
+is($t->read_file($other), "other\n", 'keeps what it was under the other one');
+is_deeply([ grep { !/\.csv$/ } glob "$file.bad*" ], [], 'nothing else is left');
+
+# Who may not read the file may not read its bad rows.
+
+for my $mode (0600, 0640, 0644, 0444) {
+    my $before = umask 0;
+
+    unlink "$file.bad.csv";
+    chmod $mode, $file;
+    $t->ctl('import', $file);
+    is((stat "$file.bad.csv")[2] & 07777, $mode | 0600,
+       sprintf 'the bad rows of a file of mode %o', $mode);
+    umask $before;
+}
+
+SKIP: {
+    skip 'root alone gives files away', 2 if $> != 0;
+
+    chown 12345, 54321, $file;
+    chmod 0640, $file;
+    $t->ctl('import', $file);
+    is((join ' ', (stat "$file.bad.csv")[4, 5]), '12345 54321',
+       'they belong to whom it belongs to');
+    is((stat _)[2] & 07777, 0640, 'with its mode');
+}
+
+# Lists of bad rows that are read by the same command.
+
+for my $order (0, 1) {
+    my $first = $t->write_file('l.csv', "source\nhttps://o.example/1\nftp://o\n");
+    my $mended = $t->write_file('l.csv.bad.csv', "source,error\n"
+                                . "https://o.example/2,x\nftp://p,x\n");
+    my @both = $order ? ($mended, $first) : ($first, $mended);
+
+    unlink glob $t->dir . '/l.csv.bad.[2-9].csv';
+    fresh();
+    ($exit, $out, $err) = $t->ctl('import', '--skip-bad', @both);
+    is($exit, 0, 'a list of bad rows beside its file');
+    is_deeply(links('source'), [ 'https://o.example/1', 'https://o.example/2' ],
+              'is read');
+    like($t->read_file($mended), qr{^https://o\.example/2}m, 'and kept');
+    like($out, qr/ import .*\Q$first\E\.bad\.2\.csv/, 'the next one has another '
+         . 'name');
+    like($t->read_file("$first.bad.2.csv"), qr{^ftp://o,}m, 'and the rows');
+    like($t->read_file("$mended.bad.csv"), qr{^ftp://p,}m, 'as it has its own');
+}
+
+fresh();
+$t->write_file('l.csv.bad.csv', "source\nhttps://o.example/2\n");
+($exit) = $t->run_command($t->read_file('l.csv.bad.csv'), 'sh', '-c',
+    'exec "$@" <"$0"', $t->dir . '/l.csv.bad.csv', $t->{ctl}, '-d',
+    $t->registry_dir, 'import', '--skip-bad', $t->dir . '/l.csv', '-');
+is_deeply(links('source'), [ 'https://o.example/1', 'https://o.example/2' ],
+          'also where it is standard input');
+
+# Bad rows that cannot be written.
+
+my $long = $t->write_file('x' x 250, "source\nhttps://q.example/\nftp://q\n");
+fresh();
+($exit, $out, $err) = $t->ctl('import', $long, '--skip-bad');
+is($exit, 1, 'bad rows that cannot be written');
+like($err, qr/: the bad rows cannot be written: File name too long$/m,
+     'are told, and why');
+like($err, qr/^referralctl: import: it is done, but bad rows could not be /m,
+     'and what was done');
+is_deeply(links('source'), ['https://q.example/'], 'the others are imported');
+unlike($out . $err, qr/mended|are in/, 'there is nothing to go on with');
+
+($exit, $out, $err) = $t->ctl('import', $long);
+unlike($err, qr/the bad ones are in/, 'nor where nothing is imported');
+
+($exit, $out, $err) = $t->ctl('--json', 'import', $long, '--skip-bad');
+is($exit, 1, 'the same in JSON');
+my $report = $json->decode($out);
+is($report->{imported}, JSON::PP::true, 'which says that it was imported');
+is($report->{files}[0]{bad_file}, undef, 'that there is no list');
+is($report->{files}[0]{bad_error}, 'File name too long', 'and why');
+unlink $long;
+
+SKIP: {
+    my $full = $t->dir . '/full';
+
+    mkdir $full or die;
+    my $why = $t->mount_tmpfs($full, '64k');
+    skip $why, 4 if defined $why;
+
+    $t->write_file('full/l.csv', join '', "source\n", map {
+        'ftp://x.example/' . 'x' x 20 . "$_\n" } 1 .. 700);
+    $t->write_file('full/l.csv.bad.csv', "source\nftp://old\n");
+
+    ($exit, $out, $err) = $t->ctl('import', "$full/l.csv", '--skip-bad');
+    is($exit, 1, 'a disk that is full');
+    like($err, qr/l\.csv\.bad\.csv: the bad rows cannot be .*No space left/,
+         'is told');
+    is($t->read_file('full/l.csv.bad.csv'), "source\nftp://old\n",
+       'the list before stays');
+    is_deeply([ glob "$full/*" ], [ "$full/l.csv", "$full/l.csv.bad.csv" ],
+              'no part of another is left');
+    $t->unmount($full);
+}
 
 ($exit, $out, $err) = $t->ctl_with("source\nftp://x\n", 'import', '-');
 is($exit, 1, 'standard input has no list of bad rows');

@@ -494,6 +494,7 @@ read_files(import_t *im, import_file_t *files, size_t n)
 static int
 finish(import_t *im)
 {
+    int          status;
     rfl_rc_t     rc;
     rfl_error_t  err;
 
@@ -528,5 +529,8 @@ finish(import_t *im)
         return cli_fail("import", "%s; nothing was imported", err.text);
     }
 
-    return import_report(im, !im->dry_run);
+    status = import_report(im, !im->dry_run);
+
+    return im->bad_lost ? cli_fail("import", "it is done, but bad rows could "
+                                   "not be written") : status;
 }

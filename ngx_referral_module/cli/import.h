@@ -24,12 +24,15 @@
 
 #include "rfl_import.h"
 
+#include <sys/stat.h>
+
 
 #define IMPORT_MAPS_MAX    64
 #define IMPORT_LINE_MAX    (2 * RFL_URL_MAX)
 
 #define IMPORT_BAD_SHOWN   20
-#define IMPORT_BAD_SUFFIX  ".bad.csv"
+
+#define IMPORT_PATH_MAX    4200      /* a path and what is added to it */
 
 #define IMPORT_TARGETS_MAX    64     /* target hosts that are told apart */
 #define IMPORT_TARGETS_SHOWN  5
@@ -99,10 +102,12 @@ typedef struct {
     const char       *shown;         /* in messages */
     int               fd;
     uint64_t          size;          /* 0: not known */
+    struct stat       stat;          /* zeros: not known */
     import_format_t   format;        /* as it was found to be */
+    char             *bad_path;      /* FILE.bad.csv, once it is written */
+    int               bad_error;     /* errno: it could not be */
     unsigned          regular:1;
     unsigned          begun:1;       /* its first bytes were read */
-    unsigned          has_bad:1;     /* FILE.bad.csv was written */
     rfl_input_t       input;
 } import_file_t;
 
@@ -159,11 +164,12 @@ typedef struct {
     import_cells_t    cells;
     u_char            line[IMPORT_LINE_MAX];
 
-    FILE             *bad;           /* FILE.bad.csv of the file being read */
+    FILE             *bad;           /* of the file being read */
+    char              bad_temp[IMPORT_PATH_MAX];
     rfl_buf_t         bad_header;
     size_t            bad_columns;
     unsigned          bad_files;     /* written so far, of any file */
-    unsigned          bad_denied:1;
+    unsigned          bad_lost:1;    /* of a file they could not be written */
     unsigned          progress:1;    /* show a bar */
     unsigned          shown;         /* of it, in percent and one */
 } import_t;
@@ -230,13 +236,13 @@ rfl_rc_t import_count_groups(import_t *im, rfl_error_t *err);
 
 /*
  * import_bad.c.  begin is followed by im->bad_header and bad_columns of the
- * file, but for the reason's; end closes the list.
+ * file, but for the reason's; end gives the list its name.
  */
 
 void import_bad_begin(import_t *im);
 void import_bad(import_t *im, import_file_t *file, uint64_t line,
     const rfl_str_t *fields, size_t n, const char *why);
-void import_bad_end(import_t *im, const import_file_t *file);
+void import_bad_end(import_t *im, import_file_t *file);
 
 
 /*

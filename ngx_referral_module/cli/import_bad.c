@@ -1,27 +1,35 @@
 /*
  * Rows that are refused: said, counted, and written to FILE.bad.csv under the
- * header of FILE, so that they can be mended there and imported alone.
+ * header of FILE, so that they can be mended there and imported alone.  They
+ * are written beside it: the file that has this name is read, or looked at,
+ * until all of the next one is there.
  */
 
 #include "import.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 
-#define PLACE_MAX  4200              /* a path and a line number */
+#define TEMP_SUFFIX  ".bad.XXXXXX"
+#define NAMES_MAX    1000            /* tried before it is given up */
 
 
 static void open_bad(import_t *im, import_file_t *file);
-static void write_bad(import_t *im, rfl_buf_t *b);
+static void give_to_readers(int fd, const import_file_t *file);
+static void write_bad(import_t *im, import_file_t *file, rfl_buf_t *b);
+static int name_bad(import_t *im, import_file_t *file);
+static void bad_name(char *path, const import_file_t *file, unsigned n);
+static int is_input(const import_t *im, const struct stat *st);
+static void lose(import_t *im, import_file_t *file, int error);
 
 
 void
 import_bad_begin(import_t *im)
 {
     im->bad = NULL;
-    im->bad_denied = 0;
     im->bad_header.len = 0;
     im->bad_columns = 0;
 }
@@ -33,7 +41,7 @@ void
 import_bad(import_t *im, import_file_t *file, uint64_t line,
     const rfl_str_t *fields, size_t n, const char *why)
 {
-    char       place[PLACE_MAX];
+    char       place[IMPORT_PATH_MAX];
     size_t     i;
     rfl_buf_t  b = rfl_buf_init;
 
@@ -47,7 +55,7 @@ import_bad(import_t *im, import_file_t *file, uint64_t line,
         cli_warn(place, "%s", why);
     }
 
-    if (im->dry_run || !file->regular) {
+    if (im->dry_run || !file->regular || file->bad_error != 0) {
         return;
     }
 
@@ -70,88 +78,208 @@ import_bad(import_t *im, import_file_t *file, uint64_t line,
     rfl_csv_field(&b, rfl_cstr(why));
     rfl_csv_end_row(&b);
 
-    write_bad(im, &b);
+    write_bad(im, file, &b);
 
     rfl_buf_free(&b);
 }
 
 
-/* The list is the caller's, as FILE is; a link is not followed. */
+/* The list is the caller's, as FILE is. */
 
 static void
 open_bad(import_t *im, import_file_t *file)
 {
-    int   fd;
-    char  path[PLACE_MAX];
+    int  fd, error;
 
-    if (im->bad_denied) {
-        return;
-    }
-
-    (void) snprintf(path, sizeof(path), "%s" IMPORT_BAD_SUFFIX, file->name);
+    (void) snprintf(im->bad_temp, IMPORT_PATH_MAX, "%s" TEMP_SUFFIX,
+                    file->name);
 
     cli_as_caller(im->cli);
 
-    fd = open(path, O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW|O_CLOEXEC, 0666);
-
-    cli_as_owner(im->cli);
+    fd = mkostemp(im->bad_temp, O_CLOEXEC);
 
     if (fd != -1) {
+        give_to_readers(fd, file);
         im->bad = fdopen(fd, "w");
     }
 
     if (im->bad == NULL) {
-        cli_warn(path, "the bad rows cannot be written: %s", strerror(errno));
-        im->bad_denied = 1;
+        error = errno;
 
         if (fd != -1) {
             (void) close(fd);
+            (void) unlink(im->bad_temp);
         }
 
-        return;
+        lose(im, file, error);
     }
 
-    file->has_bad = 1;
-    im->bad_files++;
-
-    rfl_csv_field(&im->bad_header, rfl_cstr(RFL_COLUMN_REASON_NAME));
-    rfl_csv_end_row(&im->bad_header);
-
-    write_bad(im, &im->bad_header);
-}
-
-
-/* A failure sticks to the stream; import_bad_end() tells. */
-
-static void
-write_bad(import_t *im, rfl_buf_t *b)
-{
-    if (b->failed) {
-        im->bad_denied = 1;
-        return;
-    }
-
-    (void) fwrite(b->data, 1, b->len, im->bad);
-}
-
-
-void
-import_bad_end(import_t *im, const import_file_t *file)
-{
-    int   failed;
-    char  path[PLACE_MAX];
+    cli_as_owner(im->cli);
 
     if (im->bad == NULL) {
         return;
     }
 
-    failed = ferror(im->bad) | im->bad_denied;
-    failed |= fclose(im->bad);
+    rfl_csv_field(&im->bad_header, rfl_cstr(RFL_COLUMN_REASON_NAME));
+    rfl_csv_end_row(&im->bad_header);
+
+    write_bad(im, file, &im->bad_header);
+}
+
+
+/*
+ * It was made for the caller alone.  Who may read FILE may read it, and its
+ * owner mends it; a group that FILE does not belong to gets what all others do.
+ */
+
+static void
+give_to_readers(int fd, const import_file_t *file)
+{
+    mode_t  mode;
+
+    mode = (file->stat.st_mode & 0666) | 0600;
+
+    if (fchown(fd, file->stat.st_uid, file->stat.st_gid) == -1) {
+        mode = (mode & 0606) | ((mode & 0006) << 3);
+    }
+
+    (void) fchmod(fd, mode);
+}
+
+
+static void
+write_bad(import_t *im, import_file_t *file, rfl_buf_t *b)
+{
+    if (file->bad_error != 0) {
+        return;
+    }
+
+    if (b->failed) {
+        file->bad_error = ENOMEM;
+
+    } else if (fwrite(b->data, 1, b->len, im->bad) != b->len) {
+        file->bad_error = errno;
+    }
+}
+
+
+/* All rows get the name of the list, or none does. */
+
+void
+import_bad_end(import_t *im, import_file_t *file)
+{
+    int  error;
+
+    if (im->bad == NULL) {
+        return;
+    }
+
+    error = file->bad_error;
+
+    if (fclose(im->bad) == EOF && error == 0) {
+        error = errno;
+    }
+
     im->bad = NULL;
 
-    if (failed) {
-        (void) snprintf(path, sizeof(path), "%s" IMPORT_BAD_SUFFIX,
-                        file->name);
-        cli_warn(path, "some bad rows could not be written");
+    cli_as_caller(im->cli);
+
+    if (error == 0) {
+        error = name_bad(im, file);
     }
+
+    if (error != 0) {
+        (void) unlink(im->bad_temp);
+        lose(im, file, error);
+    }
+
+    cli_as_owner(im->cli);
+}
+
+
+/*
+ * FILE.bad.csv, or the next name that is free: where it is a file of this
+ * command its rows are perhaps still to be read, and are kept in any case; what
+ * is no file is not ours to replace.  Returns errno, or 0.
+ */
+
+static int
+name_bad(import_t *im, import_file_t *file)
+{
+    char         path[IMPORT_PATH_MAX];
+    unsigned     n;
+    struct stat  st;
+
+    for (n = 1; n <= NAMES_MAX; n++) {
+        bad_name(path, file, n);
+
+        if (lstat(path, &st) == 0) {
+            if (n != 1 || !S_ISREG(st.st_mode) || is_input(im, &st)) {
+                continue;
+            }
+
+        } else if (errno != ENOENT) {
+            return errno;
+        }
+
+        file->bad_path = strdup(path);
+
+        if (file->bad_path == NULL) {
+            return ENOMEM;
+        }
+
+        if (rename(im->bad_temp, path) == -1) {
+            return errno;
+        }
+
+        im->bad_files++;
+
+        return 0;
+    }
+
+    return EEXIST;
+}
+
+
+static void
+bad_name(char *path, const import_file_t *file, unsigned n)
+{
+    if (n == 1) {
+        (void) snprintf(path, IMPORT_PATH_MAX, "%s.bad.csv", file->name);
+
+    } else {
+        (void) snprintf(path, IMPORT_PATH_MAX, "%s.bad.%u.csv", file->name, n);
+    }
+}
+
+
+static int
+is_input(const import_t *im, const struct stat *st)
+{
+    size_t  i;
+
+    for (i = 0; i < im->nfiles; i++) {
+        if (st->st_dev == im->files[i].stat.st_dev
+            && st->st_ino == im->files[i].stat.st_ino)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+lose(import_t *im, import_file_t *file, int error)
+{
+    char  path[IMPORT_PATH_MAX];
+
+    free(file->bad_path);
+    file->bad_path = NULL;
+    file->bad_error = error;
+    im->bad_lost = 1;
+
+    bad_name(path, file, 1);
+    cli_warn(path, "the bad rows cannot be written: %s", strerror(error));
 }

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 
@@ -17,30 +17,32 @@ static int contains(rfl_str_t bytes, const char *text);
 int
 import_file_open(const char *name, import_file_t *file)
 {
-    struct stat  st;
+    struct stat  *st;
 
+    st = &file->stat;
     file->name = name;
     file->shown = name;
 
     if (strcmp(name, IMPORT_STDIN) == 0) {
         file->shown = "standard input";
         file->fd = STDIN_FILENO;
+        (void) fstat(file->fd, st);
         return CLI_OK;
     }
 
     file->fd = open(name, O_RDONLY|O_CLOEXEC);
 
-    if (file->fd == -1 || fstat(file->fd, &st) == -1) {
+    if (file->fd == -1 || fstat(file->fd, st) == -1) {
         return cli_fail(name, "%s", strerror(errno));
     }
 
-    if (S_ISDIR(st.st_mode)) {
+    if (S_ISDIR(st->st_mode)) {
         return cli_fail(name, "%s", strerror(EISDIR));
     }
 
-    if (S_ISREG(st.st_mode)) {
+    if (S_ISREG(st->st_mode)) {
         file->regular = 1;
-        file->size = (uint64_t) st.st_size;
+        file->size = (uint64_t) st->st_size;
     }
 
     return CLI_OK;
@@ -53,6 +55,8 @@ import_file_close(import_file_t *file)
     if (file->fd > STDIN_FILENO) {
         (void) close(file->fd);
     }
+
+    free(file->bad_path);
 }
 
 

@@ -28,15 +28,14 @@ static void report_targets(const import_t *im, rfl_buf_t *b);
 static void report_json(import_t *im, int imported, rfl_buf_t *b);
 static void json_targets(const import_t *im, rfl_buf_t *b);
 static void json_files(const import_t *im, rfl_buf_t *b);
-static void json_bad_file(rfl_buf_t *b, const import_file_t *file);
+static void json_text(rfl_buf_t *b, const char *text);
 static void json_number(rfl_buf_t *b, const char *name, uint64_t n);
 static int by_links(const void *a, const void *b);
 static void next_step(const import_t *im, rfl_buf_t *b);
 static void command_line(const import_t *im, retry_t retry, rfl_buf_t *b);
 static void command(const import_t *im, retry_t retry, rfl_buf_t *b);
 static void command_begin(const import_t *im, rfl_buf_t *b);
-static void argument(rfl_buf_t *b, const char *prefix, const char *text,
-    const char *suffix);
+static void argument(rfl_buf_t *b, const char *prefix, const char *text);
 static int is_plain(const char *text);
 static void say(rfl_buf_t *b);
 static int is_address(import_t *im, rfl_str_t text);
@@ -252,7 +251,10 @@ json_files(const import_t *im, rfl_buf_t *b)
         rfl_json_string(b, rfl_cstr(import_format_names[
                                         im->files[i].format]));
         rfl_json_name(b, "bad_file");
-        json_bad_file(b, &im->files[i]);
+        json_text(b, im->files[i].bad_path);
+        rfl_json_name(b, "bad_error");
+        json_text(b, im->files[i].bad_error != 0
+                     ? strerror(im->files[i].bad_error) : NULL);
         rfl_buf_char(b, '}');
     }
 
@@ -261,21 +263,14 @@ json_files(const import_t *im, rfl_buf_t *b)
 
 
 static void
-json_bad_file(rfl_buf_t *b, const import_file_t *file)
+json_text(rfl_buf_t *b, const char *text)
 {
-    rfl_buf_t  path = rfl_buf_init;
-
-    if (!file->has_bad) {
+    if (text == NULL) {
         rfl_buf_text(b, "null");
         return;
     }
 
-    rfl_buf_text(&path, file->name);
-    rfl_buf_text(&path, IMPORT_BAD_SUFFIX);
-    rfl_json_string(b, rfl_str(path.data, path.len));
-    b->failed |= path.failed;
-
-    rfl_buf_free(&path);
+    rfl_json_string(b, rfl_cstr(text));
 }
 
 
@@ -410,10 +405,9 @@ bad_files(const import_t *im, rfl_buf_t *b)
     before = "";
 
     for (i = 0; i < im->nfiles; i++) {
-        if (im->files[i].has_bad) {
+        if (im->files[i].bad_path != NULL) {
             rfl_buf_text(b, before);
-            (void) cli_safe(b, rfl_cstr(im->files[i].name));
-            rfl_buf_text(b, IMPORT_BAD_SUFFIX);
+            (void) cli_safe(b, rfl_cstr(im->files[i].bad_path));
             before = ", ";
         }
     }
@@ -436,45 +430,45 @@ command(const import_t *im, retry_t retry, rfl_buf_t *b)
         if (!retry.bad_files) {
             argument(b, im->files[i].name[0] == '-'
                         && im->files[i].name[1] != '\0' ? "./" : "",
-                     im->files[i].name, "");
+                     im->files[i].name);
 
-        } else if (im->files[i].has_bad) {
-            argument(b, im->files[i].name[0] == '-' ? "./" : "",
-                     im->files[i].name, IMPORT_BAD_SUFFIX);
+        } else if (im->files[i].bad_path != NULL) {
+            argument(b, im->files[i].bad_path[0] == '-' ? "./" : "",
+                     im->files[i].bad_path);
         }
     }
 
     if (im->format != IMPORT_AUTO && !retry.bad_files) {
-        argument(b, "", "--format", "");
-        argument(b, "", import_format_names[im->format], "");
+        argument(b, "", "--format");
+        argument(b, "", import_format_names[im->format]);
     }
 
     for (i = 0; i < im->nmaps; i++) {
-        argument(b, "", "--map", "");
-        argument(b, "", im->map_texts[i], "");
+        argument(b, "", "--map");
+        argument(b, "", im->map_texts[i]);
     }
 
     for (i = 0; i < rfl_link_nfields; i++) {
         if (im->set_texts[i] != NULL) {
-            argument(b, "", "--set", "");
-            argument(b, "", im->set_texts[i], "");
+            argument(b, "", "--set");
+            argument(b, "", im->set_texts[i]);
         }
     }
 
     if (im->import.update) {
-        argument(b, "", "--update", "");
+        argument(b, "", "--update");
     }
 
     if (im->sync && !retry.bad_files) {
-        argument(b, "", "--sync", "");
+        argument(b, "", "--sync");
     }
 
     if (im->skip_bad && !retry.bad_files && retry.extra == NULL) {
-        argument(b, "", "--skip-bad", "");
+        argument(b, "", "--skip-bad");
     }
 
     if (retry.extra != NULL) {
-        argument(b, "", retry.extra, "");
+        argument(b, "", retry.extra);
     }
 }
 
@@ -495,19 +489,18 @@ command_begin(const import_t *im, rfl_buf_t *b)
     dir = is_sudo ? NULL : getenv("REFERRALCTL_DIR");
 
     if (strcmp(im->cli->dir, dir != NULL ? dir : CLI_DIR) != 0) {
-        argument(b, "", "-d", "");
-        argument(b, "", im->cli->dir, "");
+        argument(b, "", "-d");
+        argument(b, "", im->cli->dir);
     }
 
-    argument(b, "", "import", "");
+    argument(b, "", "import");
 }
 
 
 /* As a shell takes it. */
 
 static void
-argument(rfl_buf_t *b, const char *prefix, const char *text,
-    const char *suffix)
+argument(rfl_buf_t *b, const char *prefix, const char *text)
 {
     const char  *p;
 
@@ -516,7 +509,6 @@ argument(rfl_buf_t *b, const char *prefix, const char *text,
     if (is_plain(text)) {
         rfl_buf_text(b, prefix);
         rfl_buf_text(b, text);
-        rfl_buf_text(b, suffix);
         return;
     }
 
@@ -532,7 +524,6 @@ argument(rfl_buf_t *b, const char *prefix, const char *text,
         }
     }
 
-    rfl_buf_text(b, suffix);
     rfl_buf_char(b, '\'');
 }
 
@@ -586,7 +577,7 @@ import_map_hint(import_t *im, const import_file_t *file,
 
     rfl_buf_text(&b, "if it is CSV: ");
     command_begin(im, &b);
-    argument(&b, "", file->name, "");
+    argument(&b, "", file->name);
 
     for (i = 0; i < n; i++) {
         field = "";
@@ -611,8 +602,8 @@ import_map_hint(import_t *im, const import_file_t *file,
         (void) snprintf(map, sizeof(map), "%.*s=%s", (int) names[i].len,
                         (const char *) names[i].data, field);
 
-        argument(&b, "", "--map", "");
-        argument(&b, "", map, "");
+        argument(&b, "", "--map");
+        argument(&b, "", map);
     }
 
     if (b.len <= HINT_MAX && (next == NULL || strcmp(next, "target") == 0)) {
