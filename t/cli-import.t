@@ -562,6 +562,51 @@ is_deeply(links('source', 'name'), [ 'https://f.example/1|Renamed',
                                      'https://i.example/|New' ],
           'makes the registry equal to the file');
 
+# What may be half of a file removes nothing.
+
+($exit, $out, $err) = $t->ctl_with('https://f.example/1', 'import', '-',
+                                   '--sync');
+is($exit, 1, '--sync with a last line that has no end fails');
+like($err, qr/the last line of standard input has no end.*would be removed \(1\)/,
+     'and says why');
+
+($exit) = $t->ctl_with("https://f.example/1\nhttps://i.example/", 'import', '-',
+                       '--sync');
+is($exit, 0, 'but where nothing would be removed');
+
+{
+    my $fifo = $t->dir . '/fifo';
+    my $written = $t->write_file('written.csv', "https://f.example/1\n");
+
+    POSIX::mkfifo($fifo, 0600) or die;
+
+    # once the fifo has a reader, the file before it was opened
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        my $f;
+
+        select undef, undef, undef, 0.01
+            while !sysopen $f, $fifo, POSIX::O_WRONLY() | POSIX::O_NONBLOCK();
+
+        open my $w, '>>', $written or die;
+        print $w "https://f.example/2\n";
+        close $w;
+        print $f "https://f.example/3\n";
+        close $f;
+        POSIX::_exit(0);
+    }
+
+    ($exit, $out, $err) = $t->ctl('import', $written, $fifo, '--sync');
+    waitpid $pid, 0;
+    is($exit, 1, '--sync with a file that is being written fails');
+    like($err, qr/\Q$written\E: it is being written: .*nothing was imported/,
+         'and says why');
+}
+
+is(scalar @{ links('source') }, 2, 'nothing was removed');
+
 ($exit, $out, $err) = $t->ctl_with("source\n", 'import', '-', '--sync');
 is($exit, 1, '--sync with an empty file fails');
 like($err, qr/would remove every link/, 'and says why');

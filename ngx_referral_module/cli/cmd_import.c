@@ -473,6 +473,15 @@ read_files(import_t *im, import_file_t *files, size_t n)
                             "%s; nothing was imported",
                             err.text);
         }
+
+        if (im->sync && import_file_has_changed(&files[i])) {
+            return cli_fail(files[i].shown, "it is being written: put a whole "
+                            "file in its place; nothing was imported");
+        }
+
+        if (im->cut == NULL && import_file_may_be_cut(&files[i])) {
+            im->cut = files[i].shown;
+        }
     }
 
     if (im->counts.bad > IMPORT_BAD_SHOWN) {
@@ -512,6 +521,13 @@ finish(import_t *im)
 
     if (rc == RFL_OK && im->sync) {
         rc = rfl_import_remove_others(&im->import, &err);
+    }
+
+    if (rc == RFL_OK && im->cut != NULL && im->import.counts.removed != 0) {
+        rc = rfl_fail(&err, RFL_INVALID, "the last line of %s has no end, so "
+                      "it may be cut off, and links would be removed (%llu): "
+                      "end it by a newline", im->cut,
+                      (unsigned long long) im->import.counts.removed);
     }
 
     if (rc == RFL_OK) {

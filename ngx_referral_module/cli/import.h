@@ -166,6 +166,7 @@ typedef struct {
 
     FILE             *bad;           /* of the file being read */
     char              bad_temp[IMPORT_PATH_MAX];
+    const char       *cut;           /* a file that may be; NULL: none */
     rfl_buf_t         bad_header;
     size_t            bad_columns;
     unsigned          bad_files;     /* written so far, of any file */
@@ -185,6 +186,11 @@ int import_file_open(const char *name, import_file_t *file);
 void import_file_close(import_file_t *file);
 void import_file_wait(import_file_t *file);
 rfl_rc_t import_file_begin(import_file_t *file, rfl_error_t *err);
+
+/* Once it was read: what --sync must not take for all there is. */
+
+int import_file_has_changed(const import_file_t *file);
+int import_file_may_be_cut(const import_file_t *file);
 
 
 /*

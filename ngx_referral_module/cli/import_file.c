@@ -83,6 +83,33 @@ import_file_begin(import_file_t *file, rfl_error_t *err)
 }
 
 
+/* Since it was opened; a pipe has no size and no times. */
+
+int
+import_file_has_changed(const import_file_t *file)
+{
+    struct stat  st;
+
+    if (!file->regular) {
+        return 0;
+    }
+
+    return fstat(file->fd, &st) == -1
+           || st.st_size != file->stat.st_size
+           || st.st_mtim.tv_sec != file->stat.st_mtim.tv_sec
+           || st.st_mtim.tv_nsec != file->stat.st_mtim.tv_nsec;
+}
+
+
+/* Half a JSON is known by itself. */
+
+int
+import_file_may_be_cut(const import_file_t *file)
+{
+    return file->format != IMPORT_JSON && file->input.last != '\n';
+}
+
+
 /* By their first bytes (file(1), magic/Magdir/archive and /compress). */
 
 static const char *
