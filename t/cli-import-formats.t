@@ -316,8 +316,16 @@ is(links('anchor')->[0], "x" . "\x{e4}" x 511, 'a text that is too long is '
 
 my @costs = ([ '120', '120' ], [ '12.50', '12.50' ], [ '$1,200.50', '1200.50' ],
              [ '1.200,50 EUR', '1200.50' ], [ '12,5', '12.5' ],
-             [ '1,200', '1200' ], [ '1.2345', '1.2345' ], [ "1'000", '1000' ]);
-my $n = 0;
+             [ '1,200', '1200' ], [ '1.2345', '1.2345' ], [ "1'000", '1000' ],
+             [ '1,200,000', '1200000' ], [ '1.200.000', '1200000' ],
+             [ '1.200.000,50', '1200000.50' ], [ '0,125', '0.125' ],
+             [ "1 200,50\xc2\xa0EUR", '1200.50' ],
+             [ "1\xc2\xa0200,50 EUR", '1200.50' ],
+             [ "1\xe2\x80\xaf500", '1500' ], [ "1\xe2\x80\x89500", '1500' ],
+             [ "CHF 1\xe2\x80\x99500.05", '1500.05' ], [ 'Rs.500', '500' ],
+             [ "\xe2\x82\xac50", '50' ], [ 'R$ 50', '50' ], [ '50 kr.', '50' ],
+             [ "50 z\xc5\x82", '50' ], [ '$50 USD', '50' ], [ '1.200', '1.200' ]);
+my $n = 100;
 
 fresh();
 ($exit, $out, $err) = $t->ctl_with(join('', "URL FROM,COST\n", map {
@@ -328,11 +336,31 @@ is_deeply([ map { $_->{cost} . '' } @{ $json->decode(
                 s/"cost":([\d.]+)/"cost":"$1"/gr)->{links} } ],
           [ map { $_->[1] } @costs ], 'are numbers');
 
-for my $cost ('free', '-5', '1e5') {
-    ($exit, $out, $err) = $t->ctl_with("URL FROM,COST\nhttps://b.example/,$cost"
-                                       . "\n", 'import', '-');
-    is($exit, $cost eq '1e5' ? 0 : 1, "a cost of \"$cost\"");
+my @amiss = ('free', '-5', '1e5', '12e3', "\xe2\x88\x9250", '(50)', '50-', '50,-',
+             '100-200', '2 x 50', '$1.5k', '1.5 k', '1.5 Mio', "2 m\xe2\x82\xac",
+             '1.200 EUR', '1,200,00', '12,34,567', '1.200.50', '1,200 500',
+             '1  500', '1 50', '0,500,000', '1200,500,000', "50\xc2\xbd",
+             '50%', '50/month', '50 per month', '+50', '$', '.5', '$.5', '5.',
+             '50 EUR 20', "50\xff", '$-50', '$1,200,000,000,000.50');
+
+fresh();
+($exit, $out, $err) = $t->ctl_with(join('', "URL FROM,COST\n", map {
+    qq(https://b.example/,"$_"\n) } @amiss[0 .. 17]), 'import', '-');
+($exit, $out, my $more) = $t->ctl_with(join('', "URL FROM,COST\n", map {
+    qq(https://b.example/,"$_"\n) } @amiss[18 .. $#amiss - 1]), 'import', '-');
+
+for my $cost (@amiss[0 .. $#amiss - 1]) {
+    my $shown = $cost =~ s/\xff/?/r;
+
+    like($err . $more, qr/: cost "(?:\Q$cost\E|\Q$shown\E)": must be a number/,
+         "a cost of \"$cost\" is refused");
 }
+
+($exit, $out, $err) = $t->ctl_with("URL FROM,COST\nhttps://b.example/,"
+                                   . qq("$amiss[-1]"\n), 'import', '-');
+like($err, qr/: cost "1200000000000\.50": must be .* at most 12 digits/,
+     'so is one that is too large');
+is_deeply(links('source'), [], 'and nothing is imported');
 
 # Lost and found.
 

@@ -10,6 +10,7 @@
 #include "import.h"
 
 #include "rfl_period.h"
+#include "rfl_utf8.h"
 
 #include <stdio.h>
 
@@ -18,6 +19,12 @@
 #define RATING_MAX  100
 #define MONTH_LEN   3
 #define NUMBER_MAX  64               /* bytes of a cost */
+
+
+typedef struct {
+    uint32_t  first;
+    uint32_t  last;                  /* 0 ends a list */
+} range_t;
 
 
 static rfl_str_t date(import_cells_t *cells, rfl_str_t value);
@@ -29,8 +36,39 @@ static rfl_str_t rating(rfl_str_t value);
 static rfl_str_t text(import_cells_t *cells, rfl_str_t value, size_t max);
 static int is_control(u_char c);
 static rfl_str_t cost(import_cells_t *cells, rfl_str_t value);
+static int is_number(rfl_str_t value);
+static size_t digits(rfl_str_t s);
+static int take_currency(rfl_str_t *rest);
+static int is_multiplier(rfl_str_t letters, size_t signs);
+static size_t take_number(rfl_str_t *rest, u_char *number);
+static int are_thousands(const u_char *number, const size_t *ends,
+    const uint32_t *separators, size_t n);
+static uint32_t separator(rfl_str_t s, size_t *len);
+static void take_spaces(rfl_str_t *rest);
+static int is_space(uint32_t c);
+static int is_within(uint32_t c, const range_t *ranges);
+static uint32_t character(rfl_str_t s, size_t *len);
+static void take(rfl_str_t *rest, size_t len);
 static int is_set(rfl_str_t value);
 static unsigned rel_word(rfl_str_t value);
+
+
+/* What stands beside an amount: no digit of any kind, no operator. */
+
+static const range_t  currency_letters[] = {
+    { 'A', 'Z' }, { 'a', 'z' },
+    { 0xc0, 0xd6 }, { 0xd8, 0xf6 }, { 0xf8, 0x24f },     /* Latin */
+    { 0x391, 0x3a9 }, { 0x3b1, 0x3c9 },                  /* Greek */
+    { 0x400, 0x45f },                                    /* Cyrillic */
+    { 0x5143, 0x5143 }, { 0x5186, 0x5186 },              /* yuan, yen */
+    { 0xc6d0, 0xc6d0 },                                  /* won */
+    { 0, 0 }
+};
+
+static const range_t  currency_signs[] = {
+    { '$', '$' }, { 0xa3, 0xa5 }, { 0x20a0, 0x20c0 }, { 0xfdfc, 0xfdfc },
+    { 0, 0 }
+};
 
 
 void
@@ -351,70 +389,325 @@ is_control(u_char c)
 
 
 /*
- * Without currency and thousands: "$1,200.50", "1.200,50 EUR".  Of two
- * separators the last one is the decimal one, and a single one if one or two
- * digits follow.  What is no number stays, and is refused.
+ * Without currency and thousands: "$1,200.50", "1.200,50 EUR", "1 200 000".
+ * What is no such amount, or may be two ("1.200 EUR"), stays as it is and is
+ * refused by the field; a number of ours stays, too.
  */
 
 static rfl_str_t
 cost(import_cells_t *cells, rfl_str_t value)
 {
-    size_t         i, first, last, point, separators, len;
-    u_char         c, number[NUMBER_MAX];
-    const u_char  *p;
+    size_t     len;
+    u_char     number[NUMBER_MAX + 1];
+    rfl_str_t  rest;
 
-    p = value.data;
+    rest = value;
 
-    for (first = 0; first < value.len; first++) {
-        if (p[first] >= '0' && p[first] <= '9') {
-            break;
-        }
-    }
-
-    if (first == value.len || value.len > NUMBER_MAX
-        || memchr(p, '-', first) != NULL)
-    {
+    if (value.len > NUMBER_MAX || is_number(value) || !take_currency(&rest)) {
         return value;
     }
 
-    last = first;
-    point = value.len;
-    separators = 0;
+    take_spaces(&rest);
 
-    for (i = first; i < value.len; i++) {
-        c = p[i];
-
-        if (c >= '0' && c <= '9') {
-            last = i;
-
-        } else if (c != '.' && c != ',' && c != '\'' && c != ' ') {
-            break;
-        }
+    len = take_number(&rest, number);
+    if (len == 0) {
+        return value;
     }
 
-    for (i = first; i < last; i++) {
-        if (p[i] == '.' || p[i] == ',') {
-            separators++;
-            point = i;
-        }
-    }
+    take_spaces(&rest);
 
-    if (separators == 1 && last - point > 2) {
-        point = p[point] == '.' ? point : value.len;
-    }
-
-    len = 0;
-
-    for (i = first; i <= last; i++) {
-        if (p[i] >= '0' && p[i] <= '9') {
-            number[len++] = p[i];
-
-        } else if (i == point) {
-            number[len++] = '.';
-        }
+    if (!take_currency(&rest) || rest.len != 0) {
+        return value;
     }
 
     return keep(cells, rfl_str(number, len));
+}
+
+
+/* Digits, and a point and digits if there is one. */
+
+static int
+is_number(rfl_str_t value)
+{
+    size_t     whole;
+    rfl_str_t  part;
+
+    whole = digits(value);
+
+    if (whole == value.len || value.data[whole] != '.') {
+        return whole == value.len;
+    }
+
+    part = rfl_str(value.data + whole + 1, value.len - whole - 1);
+
+    return whole != 0 && part.len != 0 && digits(part) == part.len;
+}
+
+
+static size_t
+digits(rfl_str_t s)
+{
+    size_t  n;
+
+    for (n = 0; n < s.len && s.data[n] >= '0' && s.data[n] <= '9'; n++) {
+        /* void */
+    }
+
+    return n;
+}
+
+
+/*
+ * A word of letters and signs, or nothing.  0: it says that the number before
+ * or behind it is not the amount ("k", "Mio").
+ */
+
+static int
+take_currency(rfl_str_t *rest)
+{
+    size_t    len, n, signs;
+    u_char    letters[NUMBER_MAX];
+    uint32_t  c;
+
+    n = 0;
+    signs = 0;
+
+    for ( ;; ) {
+        c = character(*rest, &len);
+
+        if (is_within(c, currency_signs)) {
+            signs++;
+
+        } else if (is_within(c, currency_letters)) {
+            rfl_lower_copy(letters + n, rest->data, len);
+            n += len;
+
+        } else {
+            break;
+        }
+
+        take(rest, len);
+    }
+
+    if (n != 0 && c == '.') {                            /* "Rs.", "kr." */
+        take(rest, len);
+    }
+
+    return !is_multiplier(rfl_str(letters, n), signs);
+}
+
+
+/* Without a sign, as in "R$", one letter alone is no currency. */
+
+static int
+is_multiplier(rfl_str_t letters, size_t signs)
+{
+    size_t  i;
+
+    static const char *const  words[] = {
+        "bn", "billion", "cent", "cents", "crore", "ct", "keur", "kusd",
+        "lakh", "meur", "mil", "mill", "million", "millions", "minus", "mio",
+        "mln", "mm", "mn", "mrd", "musd", "pence", "teur", "thousand", "tsd",
+        "tys",
+        "\xd1\x82\xd1\x8b\xd1\x81",                      /* thousand */
+        "\xd0\xbc\xd0\xbb\xd0\xbd",                      /* million */
+        "\xd0\xbc\xd0\xbb\xd1\x80\xd0\xb4"               /* billion */
+    };
+
+    if (letters.len == 1) {
+        return signs == 0 || memchr("kmbt", letters.data[0], 4) != NULL;
+    }
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (rfl_str_eq(letters, rfl_cstr(words[i]))) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Digits and separators between them; returns the length of the number, 0: it
+ * is none.  A last separator that differs from those before is the decimal
+ * one.  A single "." or "," is, unless it may be one of thousands: then a ","
+ * is taken for that, and a "." for neither.
+ */
+
+static size_t
+take_number(rfl_str_t *rest, u_char *number)
+{
+    int        has_point;
+    size_t     len, n, size, last;
+    size_t     ends[NUMBER_MAX];                 /* of groups, in number */
+    uint32_t   c, separators[NUMBER_MAX];
+    rfl_str_t  next;
+
+    len = 0;
+
+    for (n = 0; /* void */ ; n++) {
+        size = digits(*rest);
+
+        memcpy(number + len, rest->data, size);
+        take(rest, size);
+        len += size;
+        ends[n] = len;
+
+        c = separator(*rest, &size);
+        next = rfl_str(rest->data + size, rest->len - size);
+
+        if (c == 0 || digits(next) == 0) {
+            break;
+        }
+
+        separators[n] = c;
+        *rest = next;
+    }
+
+    if (n == 0) {
+        return len;
+    }
+
+    last = len - ends[n - 1];
+    c = separators[n - 1];
+
+    has_point = (c == '.' || c == ',')
+                && (n == 1 ? last != 3 || ends[0] > 3 || number[0] == '0'
+                           : c != separators[0]);
+
+    if ((n == 1 && c == '.' && !has_point)
+        || !are_thousands(number, ends, separators, n - (size_t) has_point))
+    {
+        return 0;
+    }
+
+    if (has_point) {
+        memmove(number + len - last + 1, number + len - last, last);
+        number[len - last] = '.';
+        len++;
+    }
+
+    return len;
+}
+
+
+/* n separators, all the same, and groups of three behind them. */
+
+static int
+are_thousands(const u_char *number, const size_t *ends,
+    const uint32_t *separators, size_t n)
+{
+    size_t  i;
+
+    if (n == 0) {
+        return ends[0] != 0;
+    }
+
+    if (ends[0] == 0 || ends[0] > 3 || number[0] == '0') {
+        return 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (separators[i] != separators[0] || ends[i + 1] - ends[i] != 3) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* 0: none.  All spaces are one, so are both apostrophes. */
+
+static uint32_t
+separator(rfl_str_t s, size_t *len)
+{
+    uint32_t  c;
+
+    c = character(s, len);
+
+    if (is_space(c)) {
+        return ' ';
+    }
+
+    if (c == '\'' || c == 0x2019) {
+        return '\'';
+    }
+
+    return c == '.' || c == ',' ? c : 0;
+}
+
+
+static void
+take_spaces(rfl_str_t *rest)
+{
+    size_t  len;
+
+    while (is_space(character(*rest, &len))) {
+        take(rest, len);
+    }
+}
+
+
+/* No-break, narrow no-break and thin space. */
+
+static int
+is_space(uint32_t c)
+{
+    return c == ' ' || c == 0xa0 || c == 0x202f || c == 0x2009;
+}
+
+
+static int
+is_within(uint32_t c, const range_t *ranges)
+{
+    for ( /* void */ ; ranges->last != 0; ranges++) {
+        if (c >= ranges->first && c <= ranges->last) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* The one a text begins with; 0: none, or no UTF-8. */
+
+static uint32_t
+character(rfl_str_t s, size_t *len)
+{
+    int       valid;
+    size_t    i;
+    uint32_t  c;
+
+    *len = 0;
+
+    if (s.len == 0) {
+        return 0;
+    }
+
+    *len = rfl_utf8_sequence(s, 0, &valid);
+
+    if (!valid || *len == 1) {
+        return valid ? s.data[0] : 0;
+    }
+
+    c = s.data[0] & (0xffu >> (*len + 1));
+
+    for (i = 1; i < *len; i++) {
+        c = c << 6 | (s.data[i] & 0x3f);
+    }
+
+    return c;
+}
+
+
+static void
+take(rfl_str_t *rest, size_t len)
+{
+    rest->data += len;
+    rest->len -= len;
 }
 
 
