@@ -321,6 +321,22 @@ is($json->decode($out)->{imported}, JSON::PP::false, 'and says so');
 is_deeply($json->decode($out)->{files}[0]{bad_file}, undef,
           'no file of bad rows without such a row');
 
+# A quote that is never closed takes all rows behind it: they are no bad row.
+
+fresh();
+$file = $t->write_file('quote.csv', "source,name\nhttps://q.example/1,one\n"
+                       . "https://q.example/2,\"two\n"
+                       . join('', map { "https://q.example/$_,x\n" } 3 .. 5000));
+
+for my $option ([], ['--skip-bad'], ['--sync']) {
+    ($exit, $out, $err) = $t->ctl('import', $file, @$option);
+    is("$exit|$out", '1|', "a quote that is not closed @$option");
+    is($err, "referralctl: $file: line 3: a quote is not closed: the file ends "
+       . "within it; nothing was imported\n", 'is an error of the file');
+    is_deeply(links('source'), [], 'nothing is imported');
+    ok(!-e "$file.bad.csv", 'and there is no bad row');
+}
+
 # A list's bad lines.
 
 $file = $t->write_file('list.txt', "# x\nhttps://y.example/1\n=1+1\n"

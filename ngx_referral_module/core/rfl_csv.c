@@ -32,7 +32,8 @@ _Static_assert(RFL_CSV_ROW_MAX == 65536 && RFL_CSV_FIELDS_MAX == 256,
 static const char  rfl_csv_too_large[] = "the row is larger than 65536 bytes";
 static const char  rfl_csv_too_many[] = "the row has more than 256 fields";
 static const char  rfl_csv_trailing[] = "text follows a closing quote";
-static const char  rfl_csv_unclosed[] = "a quote is not closed";
+static const char  rfl_csv_unclosed[] =
+    "a quote is not closed: the file ends within it";
 
 
 void
@@ -307,6 +308,7 @@ rfl_csv_read_quoted(rfl_csv_reader_t *r)
 
         if (c == RFL_CSV_EOF) {
             r->fault = rfl_csv_unclosed;
+            r->unclosed = 1;
             return 1;
         }
 

@@ -65,6 +65,7 @@ typedef struct {
     unsigned          ended:1;           /* read() said 0 */
     unsigned          failed:1;          /* read() said -1 */
     unsigned          quoted:1;          /* the row has a quoted field */
+    unsigned          unclosed:1;        /* the file ended within quotes */
     uint64_t          line;              /* of the next byte, from 1 */
     uint64_t          quote_line;        /* where the last quote opened */
     const char       *fault;             /* of the row being read, or NULL */
@@ -91,7 +92,9 @@ void rfl_csv_init(rfl_csv_reader_t *r, u_char delimiter, rfl_csv_read_pt read,
  *
  * RFL_NOT_FOUND: there are no more rows.  RFL_INVALID: this row is refused
  * (a limit, text behind a closing quote, a quote that is never closed), *line
- * is set and the next call reads the row behind it.  RFL_ERROR: read() failed.
+ * is set and the next call reads the row behind it.  There is none behind a
+ * quote that is never closed: r->unclosed is set, and what was to be many rows
+ * is lost within it.  RFL_ERROR: read() failed.
  */
 
 rfl_rc_t rfl_csv_next(rfl_csv_reader_t *r, const rfl_str_t **fields,

@@ -308,7 +308,7 @@ rfl_rows_csv(rfl_csv_reader_t *reader, u_char delimiter, rfl_input_t *in,
         if (rc == RFL_OK) {
             rc = csv_row(&rows, fields, n, line, err);
 
-        } else if (rc == RFL_INVALID) {
+        } else if (rc == RFL_INVALID && !reader->unclosed) {
             rc = handler->bad(data, line, NULL, 0, reader->fault, err);
         }
 

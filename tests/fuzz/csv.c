@@ -34,6 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t            n, n2, rows;
     u_char            delimiter;
     rfl_rc_t          rc;
+    unsigned          ended;
     source_t          a, b;
     uint64_t          line, line2;
     rfl_error_t       err;
@@ -55,6 +56,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rfl_csv_init(&whole, delimiter, read_source, &a);
     rfl_csv_init(&cut, delimiter, read_source, &b);
 
+    ended = 0;
+
     for (rows = 0; rows < ROWS_MAX; rows++) {
         err.text[0] = '\0';
         rc = rfl_csv_next(&whole, &fields, &n, &line, &err);
@@ -65,14 +68,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         }
 
-        fuzz_check(line == line2);
+        fuzz_check(!ended && line == line2);
+        fuzz_check(whole.unclosed == cut.unclosed);
+
+        ended = whole.unclosed;
 
         if (rc == RFL_INVALID) {
             fuzz_check(err.text[0] != '\0');
             continue;
         }
 
-        fuzz_check(rc == RFL_OK && n == n2 && n > 0);
+        fuzz_check(rc == RFL_OK && !ended && n == n2 && n > 0);
         fuzz_check(n <= RFL_CSV_FIELDS_MAX);
         fuzz_check(is_same(&whole, &cut, rc));
 

@@ -18,6 +18,8 @@
 
 #define TEXT_MAX  4096
 
+#define UNCLOSED  "a quote is not closed: the file ends within it"
+
 
 typedef struct {
     const char  *field;
@@ -142,10 +144,10 @@ static const read_row_t  read_rows[] = {
       "(line 1: text follows a closing quote)[2:c]" },
     { bytes("\"a\"b,\"c\nd\"\ne\n"), ',',
       "(line 1: text follows a closing quote)[3:e]" },
-    { bytes("a\n\"b\nc\nd"), ',', "[1:a](line 2: a quote is not closed)" },
-    { bytes("\"a\nb\",\"c\nd\n"), ',', "(line 2: a quote is not closed)" },
-    { bytes("\""), ',', "(line 1: a quote is not closed)" },
-    { bytes("\"a\"\""), ',', "(line 1: a quote is not closed)" }
+    { bytes("a\n\"b\nc\nd"), ',', "[1:a](line 2: " UNCLOSED ")" },
+    { bytes("\"a\nb\",\"c\nd\n"), ',', "(line 2: " UNCLOSED ")" },
+    { bytes("\""), ',', "(line 1: " UNCLOSED ")" },
+    { bytes("\"a\"\""), ',', "(line 1: " UNCLOSED ")" }
 };
 
 
@@ -338,7 +340,7 @@ a_row_has_up_to_65536_bytes(void **state)
 
     start(&reader, ',', &source, text, len, 5000);
     assert_string_equal(transcript(&reader),
-                        "(line 1: a quote is not closed)");
+                        "(line 1: " UNCLOSED ")");
 
     free(text);
 }
@@ -582,6 +584,7 @@ transcript(rfl_csv_reader_t *r)
 
         if (rc != RFL_OK) {
             assert_int_equal(rc, RFL_INVALID);
+            assert_int_equal(r->unclosed, strstr(err.text, UNCLOSED) != NULL);
             len += (size_t) sprintf(text + len, "(%s)", err.text);
             continue;
         }

@@ -38,7 +38,14 @@ static const row_t  csv_rows[] = {
       "(2: the row has 1 field, the header 2)."
       "(3: the row has 3 fields, the header 2).[source=e;name=f;]. ok" },
     { "source,error\nbad,x\n", "[source=bad;](2: no bad)bad. ok" },
-    { "source,name\na,\"b\nc,d", "(2: a quote is not closed). ok" },
+    { "source,name\na,\"b\"c\nd,e\n",
+      "(2: text follows a closing quote).[source=d;name=e;]. ok" },
+    { "source,name\na,b\nc,\"d\ne,f\ng,h\n", "[source=a;name=b;]. "
+      "line 3: a quote is not closed: the file ends within it" },
+    { "source,name\n\"a\nb\",\"c\nd,e\n",
+      " line 3: a quote is not closed: the file ends within it" },
+    { "source,\"name\na,b\n",
+      " line 1: a quote is not closed: the file ends within it" },
     { "source,name\n'=1+1,''=2\n", "[source==1+1;name='=2;]. ok" },
     { "source,name\na,\"b\r\nc\rd\"\n", "[source=a;name=b\nc\rd;]. ok" },
     { "source,x,y\n", " no field for the column \"x\", \"y\"" },

@@ -59,6 +59,8 @@ static const fault_t  faults[] = {
     { "source,note\nc.example,\"a\nb\"\nd.example\n", 0,
       "line 4: the row has 1 field, the header 2" },
     { "source,name\nc.example,\"a\nb", 0, "line 2: a quote is not closed" },
+    { "source,name\nc.example,a\nd.example,\"b\ne.example,c\n", 0,
+      "line 3: a quote is not closed: the file ends within it" },
     { "source,name\nc.example,\"a\"b\n", 0, "line 2: text follows a closing" },
     { "source,name\n,x\n", 0, "line 2: source is empty" },
     { "source,created\nc.example,soon\n", 0, "line 2: created \"soon\"" },
