@@ -297,6 +297,32 @@ $c->close;
 
 is(settled($t, 4)->{outcomes}{direct}, 0, 'readers are no visitors');
 
+# Lists are read back by import, links of a period as well; a page is not.
+
+my @second = ($t->{ctl}, '-d', $t->dir . '/second');
+my $period = 'from=2020-01-01&compare=previous';
+
+for my $path ("/links/$key", "/links/$key?$period", '/links',
+              '/links?limit=all', "/links?$period",
+              "/links?limit=all&$period")
+{
+    my ($exit, $out, $err) = $t->run_command($t->get("/status$path")->{body},
+                                             @second, 'import', '-', '--sync');
+    my $wanted = $path =~ /$key/ ? 1 : 2;
+
+    is("$exit|$err", '0|', "import reads $path");
+    like($out, qr/ → $wanted links? /, 'all of it');
+}
+
+my $first = $t->get("/status/links?limit=1&$period")->{body};
+my ($exit, $out, $err) = $t->run_command($first, @second, 'import', '-',
+                                         '--sync');
+is($exit, 1, 'a page of links is refused');
+like($err, qr/it is a page of a longer list/, 'and why');
+
+($exit, $out) = $t->run_command(undef, @second, 'export');
+is($out =~ tr/\n//, 3, 'so --sync with it removes none');
+
 $t->finish;
 
 done_testing;

@@ -28,6 +28,7 @@ static void rfl_json_in_white(rfl_json_in_t *in);
 static int rfl_json_in_is_white(u_char c);
 static rfl_rc_t rfl_json_in_load(rfl_json_in_t *in, rfl_str_t item,
     rfl_error_t *err);
+static json_t *rfl_json_in_parse(rfl_str_t text, json_error_t *error);
 static rfl_rc_t rfl_json_in_members(rfl_json_in_t *in, rfl_error_t *err);
 static rfl_rc_t rfl_json_in_known(rfl_json_in_t *in, rfl_error_t *err);
 static int rfl_json_in_is_shown(rfl_str_t name);
@@ -52,6 +53,7 @@ static const rfl_str_t  rfl_json_in_shown[] = {
     rfl_string("state"),
     rfl_string("state_since"),
     rfl_string("groups"),
+    rfl_string("period"),
     rfl_string("counters"),
     rfl_string("previous"),
     rfl_string("from"),
@@ -321,8 +323,7 @@ rfl_json_in_load(rfl_json_in_t *in, rfl_str_t item, rfl_error_t *err)
     size_t         at;
     json_error_t   error;
 
-    in->value = json_loadb((const char *) item.data, item.len,
-                           RFL_JSON_IN_FLAGS|JSON_DECODE_ANY, &error);
+    in->value = rfl_json_in_parse(item, &error);
 
     if (in->value == NULL) {
 
@@ -341,6 +342,37 @@ rfl_json_in_load(rfl_json_in_t *in, rfl_str_t item, rfl_error_t *err)
         return rfl_fail(err, RFL_DAMAGED, "%s: an object is wanted",
                         in->where);
     }
+
+    return RFL_OK;
+}
+
+
+static json_t *
+rfl_json_in_parse(rfl_str_t text, json_error_t *error)
+{
+    return json_loadb((const char *) text.data, text.len,
+                      RFL_JSON_IN_FLAGS|JSON_DECODE_ANY, error);
+}
+
+
+rfl_rc_t
+rfl_json_in_frame(rfl_str_t text, int *is_page, rfl_error_t *err)
+{
+    json_t        *frame, *next;
+    json_error_t   error;
+
+    frame = rfl_json_in_parse(text, &error);
+
+    if (frame == NULL) {
+        return json_error_code(&error) == json_error_out_of_memory
+               ? rfl_fail(err, RFL_NO_MEMORY, "out of memory")
+               : rfl_fail(err, RFL_DAMAGED, "no JSON: %s", error.text);
+    }
+
+    next = json_object_get(frame, "next");
+    *is_page = (next != NULL && !json_is_null(next));
+
+    json_decref(frame);
 
     return RFL_OK;
 }

@@ -82,5 +82,13 @@ rfl_rc_t rfl_json_in_next(rfl_json_in_t *in, rfl_error_t *err);
 
 const char *rfl_json_in_where(const rfl_json_in_t *in);
 
+/*
+ * What stands around the items of a list: {"links":[],"next":null}.
+ * *is_page: it has a "next", there are more links than these.  RFL_DAMAGED: no
+ * JSON; RFL_NO_MEMORY.
+ */
+
+rfl_rc_t rfl_json_in_frame(rfl_str_t text, int *is_page, rfl_error_t *err);
+
 
 #endif /* RFL_JSON_IN_H */

@@ -15,7 +15,9 @@
 
 
 #define WINDOW      (2 * RFL_JSON_IN_SIZE)
-#define TAIL_MAX    1024             /* behind the array of links */
+#define HEAD_MAX    RFL_JSON_IN_SIZE /* before the array of links, which a
+                                        longer link would be, too */
+#define TAIL_MAX    1024             /* behind it */
 
 
 typedef struct {
@@ -28,14 +30,18 @@ typedef struct {
     unsigned                   ended:1;
     unsigned                   is_array:1;
     unsigned                   is_list:1;    /* {"links":[ came before */
+    size_t                     head;         /* in frame */
     u_char                     buf[WINDOW];
+    u_char                     frame[HEAD_MAX + 1 + TAIL_MAX];
     rfl_json_in_t              in;
 } json_t;
 
 
 static rfl_rc_t read_items(json_t *json, rfl_error_t *err);
 static rfl_rc_t begin(json_t *json, rfl_error_t *err);
-static size_t list_head(const json_t *json);
+static size_t list_head(json_t *json);
+static rfl_rc_t check_frame(json_t *json, rfl_str_t tail, const char *where,
+    rfl_error_t *err);
 static rfl_rc_t next_item(json_t *json, rfl_str_t *item, uint64_t *line,
     rfl_error_t *err);
 static rfl_rc_t item_end(json_t *json, rfl_error_t *err);
@@ -124,7 +130,8 @@ read_items(json_t *json, rfl_error_t *err)
 static rfl_rc_t
 begin(json_t *json, rfl_error_t *err)
 {
-    size_t  head;
+    size_t    head;
+    rfl_rc_t  rc;
 
     if (!white(json)) {
         return rfl_fail(err, RFL_INVALID, "the file is empty, JSON is "
@@ -136,6 +143,14 @@ begin(json_t *json, rfl_error_t *err)
     if (head != 0) {
         json->is_list = 1;
         json->is_array = 1;
+        json->head = head;
+        memcpy(json->frame, json->buf + json->pos, head);
+
+        rc = check_frame(json, rfl_cstr("}"), "before", err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+
         take(json, head);
 
     } else if (json->buf[json->pos] == '[') {
@@ -152,32 +167,105 @@ begin(json_t *json, rfl_error_t *err)
 }
 
 
-/* The length of {"links":[, white space included; 0: it begins otherwise. */
+/*
+ * The length of {"links":[ with the members that an answer has before it; 0: it
+ * is no such list.
+ */
 
 static size_t
-list_head(const json_t *json)
+list_head(json_t *json)
 {
-    size_t     i, pos;
+    u_char     c;
+    size_t     pos, start, end;
+    unsigned   depth;
     rfl_str_t  s;
 
-    static const char *const  tokens[] = { "{", "\"links\"", ":", "[" };
-
-    s = rfl_str(json->buf + json->pos, json->len - json->pos);
-    pos = 0;
-
-    for (i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
-        pos = skip_white(s, pos);
-
-        if (s.len - pos < strlen(tokens[i])
-            || memcmp(s.data + pos, tokens[i], strlen(tokens[i])) != 0)
-        {
-            return 0;
-        }
-
-        pos += strlen(tokens[i]);
+    if (json->buf[json->pos] != '{') {
+        return 0;
     }
 
-    return pos;
+    while (json->len - json->pos < HEAD_MAX && fill(json)) {
+        /* void */
+    }
+
+    s = rfl_str(json->buf + json->pos, json->len - json->pos);
+    s.len = s.len < HEAD_MAX ? s.len : HEAD_MAX;
+    depth = 0;
+
+    for (pos = 0; pos < s.len; pos++) {
+        c = s.data[pos];
+
+        if (c == '{' || c == '[') {
+            depth++;
+
+        } else if (c == '}' || c == ']') {
+            depth--;
+
+            if (depth == 0) {
+                return 0;
+            }
+        }
+
+        if (c != '"') {
+            continue;
+        }
+
+        start = pos + 1;
+        end = string_end(s, pos);
+        pos = end;
+
+        if (depth != 1 || !rfl_str_eq(rfl_str(s.data + start, end - start),
+                                      rfl_cstr("links")))
+        {
+            continue;
+        }
+
+        end = skip_white(s, end + 1);
+
+        if (end == s.len || s.data[end] != ':') {
+            continue;
+        }
+
+        end = skip_white(s, end + 1);
+
+        if (end < s.len && s.data[end] == '[') {
+            return end + 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * The list without its links is JSON.  One of the API may be a page of a longer
+ * one: with --sync the links of the others would be removed.
+ */
+
+static rfl_rc_t
+check_frame(json_t *json, rfl_str_t tail, const char *where, rfl_error_t *err)
+{
+    int       is_page;
+    rfl_rc_t  rc;
+
+    json->frame[json->head] = ']';
+    memcpy(json->frame + json->head + 1, tail.data, tail.len);
+
+    rc = rfl_json_in_frame(rfl_str(json->frame, json->head + 1 + tail.len),
+                           &is_page, err);
+
+    if (rc == RFL_OK && is_page) {
+        return rfl_fail(err, RFL_INVALID, "it is a page of a longer list: ask "
+                        "for /links?limit=all, or use \"referralctl export\"");
+    }
+
+    if (rc == RFL_DAMAGED) {
+        return rfl_fail(err, RFL_INVALID, "line %llu: no JSON of ours: what "
+                        "stands %s the links is written wrongly",
+                        (unsigned long long) json->line, where);
+    }
+
+    return rc;
 }
 
 
@@ -297,14 +385,12 @@ item_end(json_t *json, rfl_error_t *err)
 }
 
 
-/*
- * Behind the array.  A list of the API may be a page of a longer one: with
- * --sync the links of the others would be removed.
- */
+/* Behind the array. */
 
 static rfl_rc_t
 list_end(json_t *json, rfl_error_t *err)
 {
+    rfl_rc_t   rc;
     rfl_str_t  rest;
 
     (void) white(json);
@@ -316,32 +402,15 @@ list_end(json_t *json, rfl_error_t *err)
     rest = rfl_str_trim(rfl_str(json->buf + json->pos,
                                 json->len - json->pos));
 
-    if (!json->is_list && rest.len == 0) {
-        return RFL_NOT_FOUND;
+    if (json->is_list ? rest.len > TAIL_MAX : rest.len != 0) {
+        return rfl_fail(err, RFL_INVALID, "line %llu: no JSON of ours: the "
+                        "list of links has ended already",
+                        (unsigned long long) json->line);
     }
 
-    if (json->is_list && rest.len != 0 && rest.len <= TAIL_MAX
-        && rest.data[rest.len - 1] == '}')
-    {
-        rest = rfl_str_trim(rfl_str(rest.data, rest.len - 1));
+    rc = json->is_list ? check_frame(json, rest, "behind", err) : RFL_OK;
 
-        if (rest.len == 0
-            || (rest.len >= 4 && rest.data[0] == ','
-                && memcmp(rest.data + rest.len - 4, "null", 4) == 0))
-        {
-            return RFL_NOT_FOUND;
-        }
-
-        if (memmem(rest.data, rest.len, "\"next\"", 6) != NULL) {
-            return rfl_fail(err, RFL_INVALID, "it is a page of a longer list: "
-                            "ask for /links?limit=all, or use \"referralctl "
-                            "export\"");
-        }
-    }
-
-    return rfl_fail(err, RFL_INVALID, "line %llu: no JSON of ours: the list "
-                    "of links has ended already",
-                    (unsigned long long) json->line);
+    return rc == RFL_OK ? RFL_NOT_FOUND : rc;
 }
 
 

@@ -145,6 +145,8 @@ static const bad_t  bad[] = {
     { "{\"key\":\"0\"}", 0, RFL_INVALID,
       "key: it is only shown, and cannot be set" },
     { "{\"counters\":{}}", 0, RFL_INVALID, NULL },
+    { "{\"period\":{}}", 0, RFL_INVALID,
+      "period: it is only shown, and cannot be set" },
 
     { "{\"name\":1}", 1, RFL_INVALID, "name: a string or null is wanted" },
     { "{\"name\":true}", 1, RFL_INVALID, NULL },
@@ -413,6 +415,51 @@ test_labels_fill_the_room(void **state)
 }
 
 
+static const struct {
+    const char  *text;
+    rfl_rc_t     rc;
+    int          is_page;
+} frames[] = {
+    { "{\"links\":[]}", RFL_OK, 0 },
+    { "{\"links\":[],\"next\":null}\n", RFL_OK, 0 },
+    { "{\"next\":null,\"links\":[]}", RFL_OK, 0 },
+    { "{\"links\":[],\"next\":\"0-aa\"}", RFL_OK, 1 },
+    { "{\"next\":\"0-aa\",\"links\":[],\"shown\":null}", RFL_OK, 1 },
+    { "{\"links\":[],\"next\":false}", RFL_OK, 1 },
+    { "{\"period\":{\"next\":\"x\"},\"links\":[]}", RFL_OK, 0 },
+    { "{\"links\":[],\"links\":[]}", RFL_DAMAGED, 0 },
+    { "{\"links\":[],\"next\":null", RFL_DAMAGED, 0 },
+    { "{\"links\":[],}", RFL_DAMAGED, 0 },
+    { "{\"links\":[]}}", RFL_DAMAGED, 0 },
+    { "{\"links\":[]", RFL_DAMAGED, 0 },
+    { "", RFL_DAMAGED, 0 }
+};
+
+
+static void
+test_what_is_around_a_list(void **state)
+{
+    int          is_page;
+    size_t       i, n;
+    rfl_rc_t     rc;
+    rfl_error_t  err;
+
+    for (i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+        n = strlen(frames[i].text);
+        is_page = 0;
+
+        rc = rfl_json_in_frame(rfl_str(guard_copy(frames[i].text, n), n),
+                               &is_page, &err);
+
+        if (rc != frames[i].rc || is_page != frames[i].is_page) {
+            fail_msg("%s: %d, %d", frames[i].text, rc, is_page);
+        }
+
+        guard_free_all();
+    }
+}
+
+
 int
 main(void)
 {
@@ -423,7 +470,8 @@ main(void)
         cmocka_unit_test(test_number_of_links),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_size_of_a_link),
-        cmocka_unit_test(test_labels_fill_the_room)
+        cmocka_unit_test(test_labels_fill_the_room),
+        cmocka_unit_test(test_what_is_around_a_list)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,26 @@ static const row_t  json_rows[] = {
     { "{\"links\":[{\"source\":\"a\",\"key\":\"k\"}],\"next\":null}",
       "[source=a;]. ok" },
     { "{ \"links\" : [ ] }", " ok" },
+    { "{\"next\":null,\"links\":[{\"source\":\"a\"}]}", "[source=a;]. ok" },
+    { "{\"period\":{\"links\":[1],\"from\":\"2026-01-02\"},\n"
+      "\"x\":\"links\",\"links\" : [ {\"source\":\"a\"}],\"next\":null}",
+      "[source=a;]. ok" },
+    { "{\"links\":[],\"next\":\"0-aa\",\"shown\":null}",
+      " it is a page of a longer list: ask for /links?limit=all, or use "
+      "\"referralctl export\"" },
+    { "{\"next\":\"0-aa\",\"links\":[{\"source\":\"a\"}]}",
+      " it is a page of a longer list: ask for /links?limit=all, or use "
+      "\"referralctl export\"" },
+    { "\n{\"x\":,\"links\":[{\"source\":\"a\"}]}", " line 2: no JSON of ours: "
+      "what stands before the links is written wrongly" },
+    { "{\"links\":[{\"source\":\"a\"}]\n", "[source=a;]. line 2: no JSON of "
+      "ours: what stands behind the links is written wrongly" },
+    { "{\"links\":[],\"links\":[]}", " line 1: no JSON of ours: what stands "
+      "behind the links is written wrongly" },
+    { "{\"links\":[]},{\"source\":\"a\"}", " line 1: no JSON of ours: what "
+      "stands behind the links is written wrongly" },
+    { "{\"source\":\"a\",\"previous\":{\"links\":[]}}{\"source\":\"b\"}",
+      "[source=a;].[source=b;]. ok" },
     { "[]", " ok" },
     { "[{\"source\":\"a\",\"cost\":12.50,\"authority\":7}]",
       "[source=a;authority=7;cost=12.50;]. ok" },
