@@ -533,6 +533,18 @@ like($err, qr/bad\.json:2: source "ftp.*bad\.json:3: source: a string.*bad\.json
      'are told by their lines');
 is($t->read_file("$list.bad.csv") =~ tr/\n//, 4, 'and written as CSV');
 
+fresh();
+$list = $t->write_file('created.json', '[{"source":"https://c.example/","rel":'
+                       . '"x","created":"2020-01-01T00:00:00Z"}]');
+($exit, $out, $err) = $t->ctl('import', $list);
+is($exit, 1, 'a bad link that was created once');
+$list = $t->write_file('created.csv',
+                       $t->read_file("$list.bad.csv") =~ s/,x,/,ugc,/r);
+($exit, $out, $err) = $t->ctl('import', $list);
+is("$exit|$err", '0|', 'is mended');
+is_deeply(links('rel', 'created'), [ 'ugc|2020-01-01T00:00:00Z' ],
+          'and created then');
+
 # A bar on a terminal, none in a pipe.
 
 SKIP: {

@@ -84,7 +84,8 @@ read_json(import_t *im, import_file_t *file, rfl_error_t *err)
         rfl_csv_field(&im->bad_header, rfl_link_fields[i].name);
     }
 
-    im->bad_columns = rfl_link_nfields;
+    rfl_csv_field(&im->bad_header, rfl_cstr("created"));
+    im->bad_columns = rfl_link_nfields + 1;
 
     return rfl_rows_json(&file->input, &handler, im, err);
 }

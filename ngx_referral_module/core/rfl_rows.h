@@ -117,7 +117,7 @@ extern const u_char  rfl_rows_delimiters[RFL_ROWS_DELIMITERS];
  * fill     from the cells of a row, one for each column; NULL: rfl_row_fill()
  * row      RFL_INVALID: it is a bad one
  * bad      a bad row, its cells but for the reason's (none where it could not
- *          be read), and why
+ *          be read), and why; of JSON all fields of a link, then "created"
  * step     behind each row, good or bad; may be NULL
  */
 

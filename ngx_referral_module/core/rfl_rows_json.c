@@ -502,10 +502,14 @@ json_row(json_t *json, rfl_str_t item, uint64_t line, rfl_error_t *err)
     rc = rc == RFL_OK ? json->handler->row(json->data, &row, err)
                       : RFL_INVALID;
 
-    return rc == RFL_INVALID
-           ? json->handler->bad(json->data, line, row.values,
-                                rfl_link_nfields, err->text, err)
-           : rc;
+    if (rc != RFL_INVALID) {
+        return rc;
+    }
+
+    row.values[rfl_link_nfields] = row.created;
+
+    return json->handler->bad(json->data, line, row.values,
+                              rfl_link_nfields + 1, err->text, err);
 }
 
 

@@ -95,6 +95,9 @@ static const row_t  json_rows[] = {
       "[source=a;created=2026-01-02]. ok" },
     { "[\n{\"source\":\"bad\"},\n{\"colour\":1}, {\"source\":\"b\"}]",
       "[source=bad;](2: no bad)source=bad.(3: colour).[source=b;]. ok" },
+    { "[{\"source\":\"bad\",\"created\":\"2026-01-02\"}]",
+      "[source=bad;created=2026-01-02](1: no bad)source=badsource=2026-01-02. "
+      "ok" },
     { "[{\"source\":\"}]{\\\"\"}]", "[source=}]{\";]. ok" },
     { "[{\"source\":\"stop\"},{\"source\":\"b\"}]", "[source=stop;] stopped" },
     { "", " the file is empty, JSON is wanted" },
