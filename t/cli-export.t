@@ -111,6 +111,31 @@ is("$exit|$err", '0|', 'an export in JSON is read back');
 is($t->ctl_ok('export') . "\n", $export, 'to the same registry');
 is($t->ctl_ok('export', '--format', 'json'), $shown, 'in JSON, too');
 
+# A URL has escapes for such bytes, which make the same link; no pattern has,
+# nor a tag.
+
+unlink glob $t->registry_dir . '/*/*';
+$t->ctl_ok('init');
+
+my @keys = sort map { $t->ctl_ok('add', @$_) }
+    [ "https://u.example/\xff\xc3?q=\xe9", '--target', "/caf\xe9?\xc3\xa9=\xfe" ],
+    [ "https://u.example/%\xff41/%4\xff1/\xed\xa0\x80" ],
+    [ "https://u.example/\xe2\x82/", '--match-type', 'prefix' ],
+    [ "https://n\xff\@u.example/#\xff" ];
+
+$shown = $t->ctl_ok('export', '--format', 'json');
+unlike($shown, qr/\xef\xbf\xbd/, 'a URL needs no replacement in JSON');
+like($shown, qr/%FF%C3\?q=%E9/, 'but escapes');
+
+unlink glob $t->registry_dir . '/*/*';
+$t->ctl_ok('init');
+
+($exit, $out, $err) = $t->ctl_with($shown, 'import', '-');
+is("$exit|$err", '0|', 'it is read back');
+is_deeply([ sort map { $_->{key} } @{ links() } ], \@keys, 'as the same links');
+
+$t->ctl_ok('rm', @keys);
+
 # A disavow list.
 
 $t->ctl_ok('add', @$_, '--label', 'disavowed', '--label', 'x')

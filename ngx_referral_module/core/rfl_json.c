@@ -12,8 +12,11 @@
 #define RFL_JSON_BLOCK  16
 
 
+static void rfl_json_text(rfl_buf_t *b, rfl_str_t s, int is_url);
 static size_t rfl_json_plain(rfl_buf_t *b, rfl_str_t s, size_t pos);
-static size_t rfl_json_escape(rfl_buf_t *b, rfl_str_t s, size_t pos);
+static size_t rfl_json_escape(rfl_buf_t *b, rfl_str_t s, size_t pos,
+    int is_url);
+static void rfl_json_percent(rfl_buf_t *b, const u_char *p, size_t len);
 static void rfl_json_ascii(rfl_buf_t *b, u_char c);
 
 
@@ -38,6 +41,20 @@ static const u_char  rfl_json_special[256] = {
 void
 rfl_json_string(rfl_buf_t *b, rfl_str_t s)
 {
+    rfl_json_text(b, s, 0);
+}
+
+
+void
+rfl_json_url(rfl_buf_t *b, rfl_str_t s)
+{
+    rfl_json_text(b, s, 1);
+}
+
+
+static void
+rfl_json_text(rfl_buf_t *b, rfl_str_t s, int is_url)
+{
     size_t  pos;
 
     rfl_buf_char(b, '"');
@@ -47,7 +64,7 @@ rfl_json_string(rfl_buf_t *b, rfl_str_t s)
         pos += rfl_json_plain(b, s, pos);
 
         if (pos < s.len) {
-            pos += rfl_json_escape(b, s, pos);
+            pos += rfl_json_escape(b, s, pos, is_url);
         }
     }
 
@@ -175,7 +192,7 @@ rfl_json_block(u_char *out, const u_char *data, size_t left)
 /* Returns how many bytes of s it took. */
 
 static size_t
-rfl_json_escape(rfl_buf_t *b, rfl_str_t s, size_t pos)
+rfl_json_escape(rfl_buf_t *b, rfl_str_t s, size_t pos, int is_url)
 {
     int            valid;
     size_t         len;
@@ -190,7 +207,10 @@ rfl_json_escape(rfl_buf_t *b, rfl_str_t s, size_t pos)
 
     len = rfl_utf8_sequence(s, pos, &valid);
 
-    if (!valid) {
+    if (!valid && is_url) {
+        rfl_json_percent(b, p, len);
+
+    } else if (!valid) {
         rfl_buf_text(b, RFL_UTF8_REPLACEMENT);
 
     } else if (len == 3 && p[0] == 0xe2 && p[1] == 0x80
@@ -203,6 +223,17 @@ rfl_json_escape(rfl_buf_t *b, rfl_str_t s, size_t pos)
     }
 
     return len;
+}
+
+
+static void
+rfl_json_percent(rfl_buf_t *b, const u_char *p, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        rfl_buf_fmt(b, "%%%02X", p[i]);
+    }
 }
 
 

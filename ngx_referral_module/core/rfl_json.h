@@ -15,6 +15,14 @@
 void rfl_json_string(rfl_buf_t *b, rfl_str_t s);
 
 /*
+ * Likewise of a URL, whose path and query alone may have other bytes than
+ * ASCII: those that are not UTF-8 are written as %XX, which means the same
+ * there (RFC 3986, 2.5; rule 5 of rfl_surt.h).
+ */
+
+void rfl_json_url(rfl_buf_t *b, rfl_str_t s);
+
+/*
  * "name": and, before every member but the first, a comma: it looks at the
  * last byte of the buffer.  A name is a constant of the program, and has
  * nothing that is to be escaped.  Likewise rfl_json_item() before an array's

@@ -37,6 +37,8 @@ static void rfl_report_group(rfl_buf_t *b, const rfl_group_t *group,
     uint64_t clicks);
 static void rfl_report_field(rfl_buf_t *b, const rfl_link_t *link,
     const rfl_link_field_t *field);
+static int rfl_report_is_url(const rfl_link_t *link,
+    const rfl_link_field_t *field);
 static void rfl_report_number(rfl_buf_t *b, rfl_str_t value);
 static int rfl_report_is_number(rfl_str_t value);
 static size_t rfl_report_digits(rfl_str_t value, size_t pos);
@@ -796,7 +798,23 @@ rfl_report_field(rfl_buf_t *b, const rfl_link_t *link,
         value = rfl_link_origin(link);
     }
 
-    rfl_json_string(b, value);
+    if (rfl_report_is_url(link, field)) {
+        rfl_json_url(b, value);
+
+    } else {
+        rfl_json_string(b, value);
+    }
+}
+
+
+/* A pattern is none: an escape means something else there. */
+
+static int
+rfl_report_is_url(const rfl_link_t *link, const rfl_link_field_t *field)
+{
+    return field->offset == offsetof(rfl_link_t, target)
+           || (field->offset == offsetof(rfl_link_t, source)
+               && link->match_type != RFL_MATCH_REGEX);
 }
 
 

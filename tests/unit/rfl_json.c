@@ -101,6 +101,40 @@ strings_are_escaped_by_the_table(void **state)
 }
 
 
+static const string_row_t  url_rows[] = {
+    { input("https://a.example/?x=1&y=<"),
+      "\"https://a.example/?x=1\\u0026y=\\u003c\"" },
+    { input("/\xc3\xa4\xff" "a\xe9"), "\"/\xc3\xa4%FFa%E9\"" },
+    { input("/\xe2\x82?\xf0\x9f\x98"), "\"/%E2%82?%F0%9F%98\"" },
+    { input("/%\xff" "41%4\xff" "1"), "\"/%%FF41%4%FF1\"" },
+    { input("\xed\xa0\x80\xe2\x80\xa8"), "\"%ED%A0%80\\u2028\"" }
+};
+
+
+static void
+of_a_url_bytes_that_are_no_utf_8_are_escapes(void **state)
+{
+    size_t               i;
+    rfl_buf_t            b = rfl_buf_init;
+    const string_row_t  *row;
+
+    for (i = 0; i < sizeof(url_rows) / sizeof(url_rows[0]); i++) {
+        row = &url_rows[i];
+
+        b.len = 0;
+        rfl_json_url(&b, rfl_str(guard_copy(row->input, row->len), row->len));
+
+        if (!rfl_str_eq(rfl_str(b.data, b.len), rfl_cstr(row->wanted))) {
+            fail_msg("row %zu: %.*s is not %s", i, (int) b.len,
+                     (const char *) b.data, row->wanted);
+        }
+    }
+
+    rfl_buf_free(&b);
+    guard_free_all();
+}
+
+
 static void
 every_byte_gives_valid_json(void **state)
 {
@@ -599,6 +633,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(strings_are_escaped_by_the_table),
+        cmocka_unit_test(of_a_url_bytes_that_are_no_utf_8_are_escapes),
         cmocka_unit_test(every_byte_gives_valid_json),
         cmocka_unit_test(every_pair_of_bytes_gives_valid_json),
         cmocka_unit_test(bytes_at_the_boundaries_of_utf_8_give_valid_json),
