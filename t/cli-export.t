@@ -132,7 +132,8 @@ $t->ctl_ok('init');
 
 ($exit, $out, $err) = $t->ctl_with($shown, 'import', '-');
 is("$exit|$err", '0|', 'it is read back');
-is_deeply([ sort map { $_->{key} } @{ links() } ], \@keys, 'as the same links');
+is_deeply([ sort map { $_->{key} } @{ links() } ], \@keys,
+          'as the same links');
 
 $t->ctl_ok('rm', @keys);
 
@@ -161,6 +162,48 @@ like($err, qr/export: left out: 1 labelled "disavowed" that are neither/,
 
 ($exit, $out, $err) = $t->ctl_with($out, 'import', '-');
 is("$exit|$err", '0|', 'and is read back');
+
+# Pages with bytes that mean something in such a list, hosts with a port, apps.
+
+unlink glob $t->registry_dir . '/*/*';
+$t->ctl_ok('init');
+
+@keys = sort map { $t->ctl_ok('add', @$_, '--label', 'disavowed') }
+    [ 'https://a.example/x #y' ], [ 'https://a.example/a b?c= #d' ],
+    [ "https://a.example/\xff\xc3\xa9" ], [ "b\xc3\xbccher.example/p" ],
+    [ 'a.example/?u=http://b.example/' ], [ '//a.example/relative' ],
+    [ 'https://me@a.example:8080/port' ],
+    [ 'c.example:8080', '--match-type', 'domain' ],
+    [ 'https://me@d.example:8443/', '--match-type', 'domain' ],
+    [ '192.0.2.7:8080' ], [ '[2001:db8::1]:8080' ];
+
+$t->ctl_ok('add', 'android-app://com.example.reader/', '--label', 'disavowed');
+$t->ctl_ok('add', 'Android-App://com.example.other/', '--label', 'disavowed');
+
+($exit, $out, $err) = $t->ctl('export', '--format', 'disavow');
+is($exit, 0, 'a disavow list of odd sources');
+is(join("\n", sort split /\n/, $out) . "\n", <<"LIST", 'each in a line');
+domain:192.0.2.7
+domain:[2001:db8::1]
+domain:c.example
+domain:d.example
+https://a.example/%FF\xc3\xa9
+https://a.example/?u=http://b.example/
+https://a.example/a%20b?c=%20#d
+https://a.example/relative
+https://a.example/x%20#y
+https://b\xc3\xbccher.example/p
+https://me\@a.example:8080/port
+LIST
+like($err, qr/left out: 2 labelled/, 'apps are neither page nor domain');
+
+unlink glob $t->registry_dir . '/*/*';
+$t->ctl_ok('init');
+
+($exit, $out, $err) = $t->ctl_with($out, 'import', '-');
+is("$exit|$err", '0|', 'it is read back');
+is_deeply([ sort map { $_->{key} } @{ links() } ], \@keys,
+          'as the same links');
 
 is($t->ctl_ok('--json', 'export'), $t->ctl_ok('export', '--format', 'json'),
    'export --json is --format json');

@@ -8,11 +8,14 @@
 #include "cli.h"
 
 #include "rfl_csv.h"
+#include "rfl_utf8.h"
 
 
 #define OPTION_FORMAT  CLI_OPTION_FIRST
 
 #define LABEL  "disavowed"
+
+#define APP    "android-app://"
 
 #define FIELDS  (RFL_SHOW_ALL & ~RFL_SHOW_GROUPS)
 
@@ -22,7 +25,9 @@ static int export_csv(cli_t *cli, cli_env_t *env, cli_walk_t *walk);
 static int export_disavow(cli_t *cli, cli_env_t *env, cli_walk_t *walk);
 static rfl_rc_t disavow_row(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
+static void write_page(rfl_buf_t *out, rfl_str_t source);
 static rfl_str_t plain_host(rfl_str_t source);
+static size_t scheme_len(rfl_str_t source);
 static int has_label(rfl_str_t labels, rfl_str_t label);
 static rfl_rc_t csv_row(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
@@ -185,31 +190,30 @@ disavow_row(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
 {
     uint64_t *left_out = data;
 
-    rfl_str_t  source;
-
     (void) env;
 
     if (!has_label(link->labels, rfl_cstr(LABEL))) {
         return RFL_OK;
     }
 
-    source = link->source;
+    if (rfl_str_caseeq(rfl_str(link->source.data, scheme_len(link->source)),
+                       rfl_cstr(APP)))
+    {
+        (*left_out)++;
+        return RFL_OK;
+    }
 
     switch (link->match_type) {
 
     case RFL_MATCH_EXACT:
     case RFL_MATCH_PREFIX:
-
-        if (memmem(source.data, source.len, "://", 3) == NULL) {
-            rfl_buf_text(out, "https://");
-        }
-
+        write_page(out, link->source);
         break;
 
     case RFL_MATCH_HOST:
     case RFL_MATCH_DOMAIN:
-        source = plain_host(source);
         rfl_buf_text(out, "domain:");
+        rfl_buf_str(out, plain_host(link->source));
         break;
 
     default:
@@ -217,32 +221,99 @@ disavow_row(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
         return RFL_OK;
     }
 
-    rfl_buf_str(out, source);
     rfl_buf_char(out, '\n');
 
     return RFL_OK;
 }
 
 
-/* A host may have been given as the URL of its root. */
+/*
+ * In one line of UTF-8, and without the space that a comment begins behind: as
+ * escapes such bytes mean the same.
+ */
+
+static void
+write_page(rfl_buf_t *out, rfl_str_t source)
+{
+    int     valid;
+    size_t  pos, len;
+
+    if (scheme_len(source) == 0) {
+        rfl_buf_text(out, source.len >= 2 && memcmp(source.data, "//", 2) == 0
+                          ? "https:" : "https://");
+    }
+
+    for (pos = 0; pos < source.len; pos += len) {
+        len = rfl_utf8_sequence(source, pos, &valid);
+
+        if (valid && source.data[pos] > ' ' && source.data[pos] != 0x7f) {
+            rfl_buf_add(out, source.data + pos, len);
+            continue;
+        }
+
+        len = 1;
+        rfl_buf_fmt(out, "%%%02X", source.data[pos]);
+    }
+}
+
+
+/*
+ * A host may have been given as the URL of its root, and with a port, which
+ * makes no other link.
+ */
 
 static rfl_str_t
 plain_host(rfl_str_t source)
 {
-    const u_char  *p, *end;
+    size_t         n;
+    const u_char  *p;
 
-    end = source.data + source.len;
-    p = memmem(source.data, source.len, "://", 3);
-    p = p != NULL ? p + 3 : source.data;
+    n = scheme_len(source);
 
-    source = rfl_str(p, (size_t) (end - p));
-    end = memchr(p, '/', source.len);
-
-    if (end != NULL) {
-        source.len = (size_t) (end - p);
+    if (n == 0 && source.len >= 2 && memcmp(source.data, "//", 2) == 0) {
+        n = 2;
     }
 
-    return source;
+    source = rfl_str(source.data + n, source.len - n);
+    n = 0;
+
+    while (n < source.len && memchr("/?#", source.data[n], 3) == NULL) {
+        n++;
+    }
+
+    p = n != 0 ? memrchr(source.data, '@', n) : NULL;
+
+    if (p != NULL) {
+        n -= (size_t) (p + 1 - source.data);
+        source.data = p + 1;
+    }
+
+    p = n != 0 ? memchr(source.data, source.data[0] == '[' ? ']' : ':', n)
+               : NULL;
+
+    if (p != NULL) {
+        n = (size_t) (p - source.data) + (*p == ']');
+    }
+
+    return rfl_str(source.data, n);
+}
+
+
+/* With "://"; 0: it has none. */
+
+static size_t
+scheme_len(rfl_str_t source)
+{
+    size_t  n;
+
+    n = 0;
+
+    while (n < source.len && memchr("/?#:", source.data[n], 4) == NULL) {
+        n++;
+    }
+
+    return source.len - n >= 3 && memcmp(source.data + n, "://", 3) == 0
+           ? n + 3 : 0;
 }
 
 
