@@ -39,6 +39,8 @@ typedef struct {
     int           fd;                    /* of the directory */
     int           compact;
     unsigned      made_dir:1;
+    unsigned      new_owner:1;
+    unsigned      new_mode:1;
     struct stat   from;                  /* PATH */
     struct stat   was;                   /* dir, if it was there */
     part_t        ledger;
@@ -196,19 +198,25 @@ check_dir(copy_t *copy)
     copy->was = st;
 
     if ((st.st_uid != copy->from.st_uid || st.st_gid != copy->from.st_gid)
-        && geteuid() == 0
-        && fchown(copy->fd, copy->from.st_uid, copy->from.st_gid) == -1)
+        && geteuid() == 0)
     {
-        return cli_fail(copy->dir, "cannot be given to the owner of %s (uid "
-                        "%u): %s", copy->cli->dir,
-                        (unsigned) copy->from.st_uid, strerror(errno));
+        if (fchown(copy->fd, copy->from.st_uid, copy->from.st_gid) == -1) {
+            return cli_fail(copy->dir, "cannot be given to the owner of %s "
+                            "(uid %u): %s", copy->cli->dir,
+                            (unsigned) copy->from.st_uid, strerror(errno));
+        }
+
+        copy->new_owner = 1;
     }
 
-    if ((st.st_mode & 0777) != (copy->from.st_mode & 0777)
-        && fchmod(copy->fd, copy->from.st_mode & 0777) == -1)
-    {
-        return cli_fail(copy->dir, "its mode cannot be changed: %s",
-                        strerror(errno));
+    if ((st.st_mode & 0777) != (copy->from.st_mode & 0777)) {
+
+        if (fchmod(copy->fd, copy->from.st_mode & 0777) == -1) {
+            return cli_fail(copy->dir, "its mode cannot be changed: %s",
+                            strerror(errno));
+        }
+
+        copy->new_mode = 1;
     }
 
     return CLI_OK;
@@ -373,21 +381,14 @@ sync_dirs(copy_t *copy)
 static void
 give_back(copy_t *copy)
 {
-    struct stat  st;
-
-    if (fstat(copy->fd, &st) == -1) {
-        return;
-    }
-
-    if ((st.st_uid != copy->was.st_uid || st.st_gid != copy->was.st_gid)
+    if (copy->new_owner
         && fchown(copy->fd, copy->was.st_uid, copy->was.st_gid) == -1)
     {
         cli_warn(copy->dir, "cannot be given back to its owner: %s",
                  strerror(errno));
-        return;
     }
 
-    if (st.st_mode != copy->was.st_mode
+    if (copy->new_mode
         && fchmod(copy->fd, copy->was.st_mode & 07777) == -1)
     {
         cli_warn(copy->dir, "its mode cannot be changed back: %s",
@@ -421,16 +422,16 @@ undo(copy_t *copy)
         }
     }
 
-    if (copy->made_dir) {
-        cli_as_caller(copy->cli);
-        (void) rmdir(copy->dir);
-        cli_as_owner(copy->cli);
+    cli_as_caller(copy->cli);
 
-    } else if (copy->was.st_nlink != 0) {
-        cli_as_caller(copy->cli);
+    if (copy->made_dir) {
+        (void) rmdir(copy->dir);
+
+    } else {
         give_back(copy);
-        cli_as_owner(copy->cli);
     }
+
+    cli_as_owner(copy->cli);
 }
 
 

@@ -706,12 +706,15 @@ hint(import_t *im, import_file_t *file, rfl_str_t line)
 
     rfl_buf_add(&header, im->reader.row, im->reader.row_len);
 
-    for (i = 0; i < n && !header.failed; i++) {
-        names[i] = rfl_str(header.data + (fields[i].data - im->reader.row),
-                           fields[i].len);
-    }
+    /* a row of one empty name has no bytes */
 
-    if (!header.failed) {
+    if (header.len != 0 && !header.failed) {
+
+        for (i = 0; i < n; i++) {
+            names[i] = rfl_str(header.data + (fields[i].data - im->reader.row),
+                               fields[i].len);
+        }
+
         if (rfl_csv_next(&im->reader, &fields, &nvalues, &number, NULL)
             != RFL_OK)
         {

@@ -126,7 +126,7 @@ fill_descriptors(void)
 
     for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 
-        if (fcntl(fd, F_GETFD) != -1) {
+        if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) {
             continue;
         }
 
