@@ -198,17 +198,18 @@ my %sent;
 my @asked;
 
 
-# $wanted: counters of all requests the function makes.
+# $wanted: counters of all requests the function makes, known when it returns.
 
 sub counts {
     my ($name, $wanted, $function) = @_;
 
+    my $counted = counted($t, $function, sub { sum($wanted) });
     my $requests = sum($wanted);
     my $clicks = $wanted->{clicks} // 0;
 
     $sent{$_} += $wanted->{$_} for keys %$wanted;
 
-    is_deeply(counted($t, $function, $requests),
+    is_deeply($counted,
               nonzero({ matched => $requests, exact => $requests, %$wanted,
                         clicks_by_page => $clicks,
                         'clicks.matched' => $clicks }), $name);
@@ -491,12 +492,25 @@ SKIP: {
         skip 'no curl that sends early data over HTTP/3', 2
             if $curl !~ /ngtcp2/ || `curl --help all` !~ /--tls-earlydata/;
 
-        counts('early data (0-RTT) over HTTP/3', { clicks => 2 }, sub {
-            my $uri = 'https://127.0.0.1:' . $t->port(4) . '/';
+        my $said = '';
 
-            is(curl('--http3-only', '--tls-earlydata', $uri, $uri),
-               'early:  3 early: 1 3 ', 'the second has some');
-        });
+        # curl 8.23 may find the second connection closed, whoever counts: then
+        # it has had one answer, and tries again
+
+        for (1 .. 12) {
+            my $wanted = { clicks => 2 };
+
+            counts('early data (0-RTT) over HTTP/3', $wanted, sub {
+                my $uri = 'https://127.0.0.1:' . $t->port(4) . '/';
+
+                $said = curl('--http3-only', '--tls-earlydata', $uri, $uri);
+                $wanted->{clicks} = 1 if $said eq 'early:  3 0 ';
+            });
+
+            last if $said ne 'early:  3 0 ';
+        }
+
+        is($said, 'early:  3 early: 1 3 ', 'the second has some');
     }
 }
 

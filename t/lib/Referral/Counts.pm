@@ -48,7 +48,8 @@ sub settled {
 
 # What changed while the function ran: outcomes and evidence by name, clicks
 # by outcome as "clicks.matched", the counters of all links by name (bytes
-# apart: they differ with every header).  requests: how many to wait for, 1.
+# apart: they differ with every header).  requests: how many to wait for, 1, or
+# a function that tells it afterwards.
 
 sub counted {
     my ($t, $function, $requests, $path) = @_;
@@ -56,6 +57,8 @@ sub counted {
     my $before = summary($t, $path);
 
     $function->();
+
+    $requests = $requests->() if ref $requests;
 
     my $after = settled($t, sum($before->{outcomes}) + ($requests // 1),
                         $path);
