@@ -412,8 +412,8 @@ wait_for_pipe(import_file_t *files, size_t n)
 {
     size_t  i;
 
-    for (i = 0; i < n; i++) {
-        if (!files[i].regular) {
+    for (i = 0; i < n; i++) {            /* n > 0: files is no NULL */
+        if (!files[i].regular) {                     /* NOLINT */
             import_file_wait(&files[i]);
             return;
         }

@@ -515,7 +515,8 @@ is_multiplier(rfl_str_t letters, size_t signs)
     };
 
     if (letters.len == 1) {
-        return signs == 0 || memchr("kmbt", letters.data[0], 4) != NULL;
+        return signs == 0 || letters.data[0] == 'k' || letters.data[0] == 'm'
+               || letters.data[0] == 'b' || letters.data[0] == 't';
     }
 
     for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

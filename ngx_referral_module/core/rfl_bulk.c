@@ -170,9 +170,12 @@ bulk_is_full(const rfl_bulk_t *b)
 static void
 bulk_scatter(rfl_bulk_t *b)
 {
-    uint64_t  random;
+    uint64_t     random;
+    const void  *bytes;
 
-    memcpy(&random, (const void *) getauxval(AT_RANDOM), sizeof(random));
+    bytes = (const void *) getauxval(AT_RANDOM);     /* NOLINT: an address */
+
+    memcpy(&random, bytes, sizeof(random));
 
     b->scatter = (b->scatter + random) | 1;
 }
