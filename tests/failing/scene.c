@@ -11,11 +11,13 @@
 
 #include "rfl_check.h"
 #include "rfl_ledger.h"
+#include "rfl_thread.h"
 
 
 #define DEPTH  16                        /* of directories */
 
 
+static void wait_for_threads(void);
 static int copy_file(const char *path, const struct stat *st, int type,
     struct FTW *ftw);
 static void copy_bytes(const char *from, const char *to, off_t size);
@@ -93,8 +95,35 @@ scene_prepare(void (*prepare)(const char *dir))
 void
 scene_restore(void)
 {
+    wait_for_threads();
     remove_dir(dir);
     must(nftw(prepared, copy_file, DEPTH, FTW_PHYS) == 0);
+}
+
+
+/*
+ * Keepers leave the thread alone that writes what the directive says: it may
+ * open the registry still.  A directory of threads has a link for each.
+ */
+
+static void
+wait_for_threads(void)
+{
+    uint64_t     until;
+    struct stat  st;
+
+    until = rfl_clock_ms() + PATIENCE_MS;
+
+    for ( ;; ) {
+        must(stat("/proc/self/task", &st) == 0);
+
+        if (st.st_nlink == 3) {
+            return;
+        }
+
+        must(rfl_clock_ms() < until);
+        (void) usleep(200);
+    }
 }
 
 
