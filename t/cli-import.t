@@ -621,6 +621,27 @@ is($exit, 0, 'but where nothing would be removed');
          'and says why');
 }
 
+{
+    my $written = $t->write_file('written.csv', "https://f.example/1\n" x 9);
+    my $fifo = $t->dir . '/second';
+    my $ctl = "$t->{ctl} -d " . $t->registry_dir;
+
+    POSIX::mkfifo($fifo, 0600) or die;
+
+    # as above, with the file as standard input
+
+    open my $said, '-|',
+        "exec $ctl import - $fifo --sync < $written 2>&1" or die;
+    open my $f, '>', $fifo or die;
+    $t->write_file('written.csv', "https://f.example/2\n");
+    print $f "https://f.example/3\n";
+    close $f;
+
+    like(join('', <$said>), qr/standard input: it is being written/,
+         'so it does where that is standard input');
+    close $said;
+}
+
 is(scalar @{ links('source') }, 2, 'nothing was removed');
 
 ($exit, $out, $err) = $t->ctl_with("source\n", 'import', '-', '--sync');

@@ -8,6 +8,7 @@
 #include "cli.h"
 
 #include "rfl_csv.h"
+#include "rfl_identity.h"
 #include "rfl_utf8.h"
 
 
@@ -25,9 +26,8 @@ static int export_csv(cli_t *cli, cli_env_t *env, cli_walk_t *walk);
 static int export_disavow(cli_t *cli, cli_env_t *env, cli_walk_t *walk);
 static rfl_rc_t disavow_row(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
-static void write_page(rfl_buf_t *out, rfl_str_t source);
-static rfl_str_t plain_host(rfl_str_t source);
-static size_t scheme_len(rfl_str_t source);
+static void write_page(rfl_buf_t *out, rfl_str_t source, size_t scheme_len);
+static size_t before_host(rfl_str_t source);
 static int has_label(rfl_str_t labels, rfl_str_t label);
 static rfl_rc_t csv_row(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
@@ -190,15 +190,19 @@ disavow_row(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
 {
     uint64_t *left_out = data;
 
+    size_t     len;
+    rfl_str_t  source;
+
     (void) env;
 
     if (!has_label(link->labels, rfl_cstr(LABEL))) {
         return RFL_OK;
     }
 
-    if (rfl_str_caseeq(rfl_str(link->source.data, scheme_len(link->source)),
-                       rfl_cstr(APP)))
-    {
+    source = link->source;
+    len = before_host(source);
+
+    if (rfl_str_caseeq(rfl_str(source.data, len), rfl_cstr(APP))) {
         (*left_out)++;
         return RFL_OK;
     }
@@ -207,13 +211,14 @@ disavow_row(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
 
     case RFL_MATCH_EXACT:
     case RFL_MATCH_PREFIX:
-        write_page(out, link->source);
+        write_page(out, source, len);
         break;
 
     case RFL_MATCH_HOST:
     case RFL_MATCH_DOMAIN:
         rfl_buf_text(out, "domain:");
-        rfl_buf_str(out, plain_host(link->source));
+        rfl_buf_str(out, rfl_identity_host(rfl_str(source.data + len,
+                                                   source.len - len)));
         break;
 
     default:
@@ -233,14 +238,13 @@ disavow_row(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
  */
 
 static void
-write_page(rfl_buf_t *out, rfl_str_t source)
+write_page(rfl_buf_t *out, rfl_str_t source, size_t scheme_len)
 {
     int     valid;
     size_t  pos, len;
 
-    if (scheme_len(source) == 0) {
-        rfl_buf_text(out, source.len >= 2 && memcmp(source.data, "//", 2) == 0
-                          ? "https:" : "https://");
+    if (scheme_len <= 2) {
+        rfl_buf_text(out, scheme_len == 2 ? "https:" : "https://");
     }
 
     for (pos = 0; pos < source.len; pos += len) {
@@ -257,63 +261,20 @@ write_page(rfl_buf_t *out, rfl_str_t source)
 }
 
 
-/*
- * A host may have been given as the URL of its root, and with a port, which
- * makes no other link.
- */
-
-static rfl_str_t
-plain_host(rfl_str_t source)
-{
-    size_t         n;
-    const u_char  *p;
-
-    n = scheme_len(source);
-
-    if (n == 0 && source.len >= 2 && memcmp(source.data, "//", 2) == 0) {
-        n = 2;
-    }
-
-    source = rfl_str(source.data + n, source.len - n);
-    n = 0;
-
-    while (n < source.len && memchr("/?#", source.data[n], 3) == NULL) {
-        n++;
-    }
-
-    p = n != 0 ? memrchr(source.data, '@', n) : NULL;
-
-    if (p != NULL) {
-        n -= (size_t) (p + 1 - source.data);
-        source.data = p + 1;
-    }
-
-    p = n != 0 ? memchr(source.data, source.data[0] == '[' ? ']' : ':', n)
-               : NULL;
-
-    if (p != NULL) {
-        n = (size_t) (p - source.data) + (*p == ']');
-    }
-
-    return rfl_str(source.data, n);
-}
-
-
-/* With "://"; 0: it has none. */
+/* What stands before the host: "SCHEME://", "//" or nothing. */
 
 static size_t
-scheme_len(rfl_str_t source)
+before_host(rfl_str_t source)
 {
-    size_t  n;
+    size_t  len;
 
-    n = 0;
+    len = rfl_identity_scheme(source);
 
-    while (n < source.len && memchr("/?#:", source.data[n], 4) == NULL) {
-        n++;
+    if (len == 0 && source.len >= 2 && memcmp(source.data, "//", 2) == 0) {
+        len = 2;
     }
 
-    return source.len - n >= 3 && memcmp(source.data + n, "://", 3) == 0
-           ? n + 3 : 0;
+    return len;
 }
 
 

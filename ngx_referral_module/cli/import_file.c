@@ -90,7 +90,7 @@ import_file_has_changed(const import_file_t *file)
 {
     struct stat  st;
 
-    if (!file->regular) {
+    if (!S_ISREG(file->stat.st_mode)) {
         return 0;
     }
 

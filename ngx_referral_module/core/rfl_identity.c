@@ -43,8 +43,6 @@ static uint64_t rfl_identity_key(rfl_match_type_t type,
 
 static rfl_rc_t rfl_identity_url(rfl_str_t field, rfl_str_t value,
     u_char *buf, rfl_url_t *url, rfl_error_t *err);
-static size_t rfl_identity_scheme(rfl_str_t value);
-static rfl_str_t rfl_identity_host(rfl_str_t text);
 static rfl_rc_t rfl_identity_ascii(rfl_str_t *host, u_char *buf,
     const char **why);
 static rfl_rc_t rfl_identity_ascii_host(rfl_str_t host, u_char *buf,
@@ -562,12 +560,7 @@ rfl_identity_url(rfl_str_t field, rfl_str_t value, u_char *buf,
 }
 
 
-/*
- * The length of "SCHEME://", or 0.  A "://" behind the first "/", "?" or "#"
- * is part of a path or query: "blog.example/go?to=https://shop.example".
- */
-
-static size_t
+size_t
 rfl_identity_scheme(rfl_str_t value)
 {
     size_t  i;
@@ -591,9 +584,7 @@ rfl_identity_scheme(rfl_str_t value)
 }
 
 
-/* The host in "user:pw@host:port/path", by rfl_url_parse()'s rules. */
-
-static rfl_str_t
+rfl_str_t
 rfl_identity_host(rfl_str_t text)
 {
     size_t  i, start, colon;
@@ -611,6 +602,9 @@ rfl_identity_host(rfl_str_t text)
 
         if (text.data[i] == '@') {
             start = i + 1;
+            colon = text.len;
+
+        } else if (text.data[i] == ']') {    /* those before are IPv6's */
             colon = text.len;
 
         } else if (text.data[i] == ':' && colon == text.len) {

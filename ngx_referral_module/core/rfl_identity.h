@@ -64,6 +64,17 @@ rfl_str_t rfl_identity_pattern(rfl_str_t source);
 
 
 /*
+ * What people write for a URL.  scheme: the length of "SCHEME://", or 0; a
+ * "://" behind the first "/", "?" or "#" is part of a path or query, as in
+ * "blog.example/go?to=https://shop.example".  host: that of
+ * "user:pw@host:port/path", by rfl_url_parse()'s rules, a slice of text.
+ */
+
+size_t rfl_identity_scheme(rfl_str_t value);
+rfl_str_t rfl_identity_host(rfl_str_t text);
+
+
+/*
  * The match type people mean when they name none: "host" for a bare host
  * without scheme and path ("news.example"), "tag" for a tag without a source,
  * else "exact".

@@ -1821,7 +1821,7 @@ rfl_ledger_next_id(rfl_ledger_t *l, uint32_t *id)
 
     key = (uint64_t) *id << 32;
 
-    rc = rfl_store_next_u64(l->store, RFL_LEDGER_CELLS, &key);
+    rc = rfl_store_next(l->store, RFL_LEDGER_CELLS, &key);
 
     if (rc == RFL_OK) {
         *id = (uint32_t) (key >> 32);

@@ -1336,7 +1336,18 @@ rfl_registry_by_group_key(rfl_registry_t *r, uint64_t key,
 rfl_rc_t
 rfl_registry_next_id(rfl_registry_t *r, uint32_t *id)
 {
-    return rfl_store_next_u32(r->store, RFL_DBI_RECORDS, id);
+    uint64_t  key;
+    rfl_rc_t  rc;
+
+    key = *id;
+
+    rc = rfl_store_next(r->store, RFL_DBI_RECORDS, &key);
+
+    if (rc == RFL_OK) {
+        *id = (uint32_t) key;
+    }
+
+    return rc;
 }
 
 
@@ -1349,7 +1360,7 @@ rfl_registry_next_member(rfl_registry_t *r, uint32_t group,
 
     key = rfl_member_key(group, *link_id);
 
-    rc = rfl_store_next_u64(r->store, RFL_DBI_MEMBERS, &key);
+    rc = rfl_store_next(r->store, RFL_DBI_MEMBERS, &key);
     if (rc != RFL_OK) {
         return rc;
     }

@@ -55,6 +55,7 @@ static rfl_rc_t json_row(json_t *json, rfl_str_t item, uint64_t line,
 static void set_row(json_t *json, rfl_str_t item, rfl_row_t *row);
 static void drop_origin(rfl_row_t *row);
 static rfl_str_t raw_number(rfl_str_t item, rfl_str_t name);
+static size_t member_at(rfl_str_t s, rfl_str_t name);
 static size_t string_end(rfl_str_t s, size_t pos);
 static size_t skip_white(rfl_str_t s, size_t pos);
 static int is_white(u_char c);
@@ -175,9 +176,7 @@ begin(json_t *json, rfl_error_t *err)
 static size_t
 list_head(json_t *json)
 {
-    u_char     c;
-    size_t     pos, start, end;
-    unsigned   depth;
+    size_t     at;
     rfl_str_t  s;
 
     if (json->buf[json->pos] != '{') {
@@ -190,50 +189,10 @@ list_head(json_t *json)
 
     s = rfl_str(json->buf + json->pos, json->len - json->pos);
     s.len = s.len < HEAD_MAX ? s.len : HEAD_MAX;
-    depth = 0;
 
-    for (pos = 0; pos < s.len; pos++) {
-        c = s.data[pos];
+    at = member_at(s, rfl_cstr("links"));
 
-        if (c == '{' || c == '[') {
-            depth++;
-
-        } else if (c == '}' || c == ']') {
-            depth--;
-
-            if (depth == 0) {
-                return 0;
-            }
-        }
-
-        if (c != '"') {
-            continue;
-        }
-
-        start = pos + 1;
-        end = string_end(s, pos);
-        pos = end;
-
-        if (depth != 1 || !rfl_str_eq(rfl_str(s.data + start, end - start),
-                                      rfl_cstr("links")))
-        {
-            continue;
-        }
-
-        end = skip_white(s, end + 1);
-
-        if (end == s.len || s.data[end] != ':') {
-            continue;
-        }
-
-        end = skip_white(s, end + 1);
-
-        if (end < s.len && s.data[end] == '[') {
-            return end + 1;
-        }
-    }
-
-    return 0;
+    return at < s.len && s.data[at] == '[' ? at + 1 : 0;
 }
 
 
@@ -575,20 +534,51 @@ drop_origin(rfl_row_t *row)
 static rfl_str_t
 raw_number(rfl_str_t item, rfl_str_t name)
 {
+    size_t  end, start;
+
+    start = member_at(item, name);
+
+    for (end = start; end < item.len
+         && ((item.data[end] >= '0' && item.data[end] <= '9')
+             || item.data[end] == '.'); end++)
+    {
+        /* void */
+    }
+
+    if (end == item.len
+        || (item.data[end] != ',' && item.data[end] != '}'
+            && !is_white(item.data[end])))
+    {
+        end = start;
+    }
+
+    return rfl_str(item.data + start, end - start);
+}
+
+
+/* Where the value of a member begins; the end: there is no such member. */
+
+static size_t
+member_at(rfl_str_t s, rfl_str_t name)
+{
     u_char    c;
     size_t    pos, end, start;
     unsigned  depth;
 
     depth = 0;
 
-    for (pos = 0; pos < item.len; pos++) {
-        c = item.data[pos];
+    for (pos = 0; pos < s.len; pos++) {
+        c = s.data[pos];
 
         if (c == '{' || c == '[') {
             depth++;
 
         } else if (c == '}' || c == ']') {
             depth--;
+
+            if (depth == 0) {
+                break;
+            }
         }
 
         if (c != '"') {
@@ -596,41 +586,23 @@ raw_number(rfl_str_t item, rfl_str_t name)
         }
 
         start = pos + 1;
-        end = string_end(item, pos);
+        end = string_end(s, pos);
         pos = end;
 
-        if (depth != 1 || !rfl_str_eq(rfl_str(item.data + start,
-                                              end - start), name))
+        if (depth != 1
+            || !rfl_str_eq(rfl_str(s.data + start, end - start), name))
         {
             continue;
         }
 
-        end = skip_white(item, end + 1);
+        end = skip_white(s, end + 1);
 
-        if (end == item.len || item.data[end] != ':') {
-            continue;
+        if (end < s.len && s.data[end] == ':') {
+            return skip_white(s, end + 1);
         }
-
-        start = skip_white(item, end + 1);
-
-        for (end = start; end < item.len
-             && ((item.data[end] >= '0' && item.data[end] <= '9')
-                 || item.data[end] == '.'); end++)
-        {
-            /* void */
-        }
-
-        if (end == item.len
-            || (item.data[end] != ',' && item.data[end] != '}'
-                && !is_white(item.data[end])))
-        {
-            end = start;
-        }
-
-        return rfl_str(item.data + start, end - start);
     }
 
-    return rfl_str("", 0);
+    return s.len;
 }
 
 

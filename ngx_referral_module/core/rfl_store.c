@@ -174,8 +174,6 @@ static rfl_rc_t store_check_now(rfl_store_t *s);
 static rfl_rc_t store_check_after_deaths(rfl_store_t *s);
 static rfl_rc_t store_get_u64(rfl_store_t *s, unsigned dbi, uint64_t key,
     rfl_str_t *value);
-static rfl_rc_t store_next(rfl_store_t *s, unsigned dbi, void *key,
-    size_t size);
 static void store_find_table(rfl_store_t *s, unsigned dbi,
     rfl_pages_table_t *table);
 static rfl_rc_t store_get_integer(rfl_store_t *s, unsigned dbi, uint64_t key,
@@ -1499,39 +1497,13 @@ rfl_store_get(rfl_store_t *s, unsigned dbi, rfl_str_t key, rfl_str_t *value)
 }
 
 
-rfl_rc_t
-rfl_store_next_u32(rfl_store_t *s, unsigned dbi, uint32_t *key)
-{
-    rfl_rc_t  rc;
-    uint32_t  from;
-
-    from = *key;
-
-    rc = store_next(s, dbi, key, sizeof(uint32_t));
-
-    return rc == RFL_OK && *key < from ? RFL_DAMAGED : rc;
-}
-
-
-rfl_rc_t
-rfl_store_next_u64(rfl_store_t *s, unsigned dbi, uint64_t *key)
-{
-    rfl_rc_t  rc;
-    uint64_t  from;
-
-    from = *key;
-
-    rc = store_next(s, dbi, key, sizeof(uint64_t));
-
-    return rc == RFL_OK && *key < from ? RFL_DAMAGED : rc;
-}
-
-
 /* LMDB believes its branches: in damaged ones what it finds may be less. */
 
-static rfl_rc_t
-store_next(rfl_store_t *s, unsigned dbi, void *key, size_t size)
+rfl_rc_t
+rfl_store_next(rfl_store_t *s, unsigned dbi, uint64_t *key)
 {
+    size_t         size;
+    uint64_t       next;
     rfl_rc_t       rc;
     rfl_str_t      found, value;
     rfl_cursor_t  *cursor;
@@ -1541,6 +1513,7 @@ store_next(rfl_store_t *s, unsigned dbi, void *key, size_t size)
         return rc;
     }
 
+    size = store_key_size(s, dbi);
     found.len = 0;
 
     rc = rfl_cursor_seek(cursor, rfl_str(key, size), &found, &value);
@@ -1550,7 +1523,14 @@ store_next(rfl_store_t *s, unsigned dbi, void *key, size_t size)
     }
 
     if (rc == RFL_OK) {
-        memcpy(key, found.data, size);
+        next = 0;
+        memcpy(&next, found.data, size);
+
+        if (next < *key) {
+            rc = RFL_DAMAGED;
+        }
+
+        *key = next;
     }
 
     rfl_cursor_close(cursor);

@@ -179,10 +179,12 @@ rfl_store_del_u32(rfl_store_t *s, unsigned dbi, uint32_t key, rfl_error_t *err)
 }
 
 
-/* The first key that is >= *key; RFL_NOT_FOUND behind the last one. */
+/*
+ * The first key of a table of integers that is >= *key; RFL_NOT_FOUND behind
+ * the last one.  RFL_DAMAGED: *key is of no use.
+ */
 
-rfl_rc_t rfl_store_next_u32(rfl_store_t *s, unsigned dbi, uint32_t *key);
-rfl_rc_t rfl_store_next_u64(rfl_store_t *s, unsigned dbi, uint64_t *key);
+rfl_rc_t rfl_store_next(rfl_store_t *s, unsigned dbi, uint64_t *key);
 
 
 /*

@@ -331,8 +331,8 @@ rfl_view_candidate(rfl_view_t *v)
     }
 
     return v->next_found < v->nfound
-           && v->found[v->next_found] < v->pass.end ? v->found[v->next_found]
-                                                  : v->pass.end;
+           && v->found[v->next_found] < v->pass.end
+           ? v->found[v->next_found] : v->pass.end;
 }
 
 

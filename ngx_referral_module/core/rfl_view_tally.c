@@ -331,8 +331,7 @@ rfl_view_tally_start(rfl_view_t *v)
     v->tally->merged = 0;
 
     if (v->totals.counters != NULL) {
-        next_id = __atomic_load_n(&v->totals.counters->header->next_id,
-                                  __ATOMIC_RELAXED);
+        next_id = rfl_counters_issued(v->totals.counters);
         v->pass.end = v->pass.end > next_id ? v->pass.end : next_id;
     }
 

@@ -3130,8 +3130,8 @@ static void
 the_next_key_is_never_a_lesser_one(void **state)
 {
     char        value[100];
-    uint32_t    i, key, damaged[2];
-    uint64_t    long_key;
+    uint32_t    i, damaged[2];
+    uint64_t    key, long_key;
     rfl_rc_t    rc, long_rc;
     unsigned    turn;
     fixture_t  *f = *state;
@@ -3159,10 +3159,10 @@ the_next_key_is_never_a_lesser_one(void **state)
 
         for (i = 0; i < 3010; i++) {
             key = i;
-            rc = rfl_store_next_u32(f->store, U32, &key);
+            rc = rfl_store_next(f->store, U32, &key);
 
             long_key = i;
-            long_rc = rfl_store_next_u64(f->store, U64, &long_key);
+            long_rc = rfl_store_next(f->store, U64, &long_key);
 
             damaged[0] += (rc == RFL_DAMAGED);
             damaged[1] += (long_rc == RFL_DAMAGED);
