@@ -21,12 +21,6 @@
 #define NUMBER_MAX  64               /* bytes of a cost */
 
 
-typedef struct {
-    uint32_t  first;
-    uint32_t  last;                  /* 0 ends a list */
-} range_t;
-
-
 static rfl_str_t date(import_cells_t *cells, rfl_str_t value);
 static rfl_str_t keep(import_cells_t *cells, rfl_str_t value);
 static int date_in_words(rfl_str_t value, unsigned *year, unsigned *month,
@@ -39,36 +33,45 @@ static rfl_str_t cost(import_cells_t *cells, rfl_str_t value);
 static int is_number(rfl_str_t value);
 static size_t digits(rfl_str_t s);
 static int take_currency(rfl_str_t *rest);
-static int is_multiplier(rfl_str_t letters, size_t signs);
+static int is_currency(rfl_str_t word);
+static int is_sign(uint32_t c);
 static size_t take_number(rfl_str_t *rest, u_char *number);
 static int are_thousands(const u_char *number, const size_t *ends,
     const uint32_t *separators, size_t n);
 static uint32_t separator(rfl_str_t s, size_t *len);
 static void take_spaces(rfl_str_t *rest);
 static int is_space(uint32_t c);
-static int is_within(uint32_t c, const range_t *ranges);
 static uint32_t character(rfl_str_t s, size_t *len);
 static void take(rfl_str_t *rest, size_t len);
 static int is_set(rfl_str_t value);
 static unsigned rel_word(rfl_str_t value);
 
 
-/* What stands beside an amount: no digit of any kind, no operator. */
+/*
+ * What may stand beside an amount, in lower case, a "$" for any sign: codes of
+ * ISO 4217 in use, signs with a country, and what people write.
+ */
 
-static const range_t  currency_letters[] = {
-    { 'A', 'Z' }, { 'a', 'z' },
-    { 0xc0, 0xd6 }, { 0xd8, 0xf6 }, { 0xf8, 0x24f },     /* Latin */
-    { 0x391, 0x3a9 }, { 0x3b1, 0x3c9 },                  /* Greek */
-    { 0x400, 0x45f },                                    /* Cyrillic */
-    { 0x5143, 0x5143 }, { 0x5186, 0x5186 },              /* yuan, yen */
-    { 0xc6d0, 0xc6d0 },                                  /* won */
-    { 0, 0 }
-};
+static const char  currencies[] =
+    "aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd "
+    "bnd bob brl bsd btn bwp byn bzd cad cdf chf clp cny cop crc cup cve "
+    "czk djf dkk dop dzd egp ern etb eur fjd fkp gbp gel ghs gip gmd gnf "
+    "gtq gyd hkd hnl htg huf idr ils inr iqd irr isk jmd jod jpy kes kgs "
+    "khr kmf kpw krw kwd kyd kzt lak lbp lkr lrd lsl lyd mad mdl mga mkd "
+    "mmk mnt mop mru mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr "
+    "pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sdg sek "
+    "sgd shp sle sos srd ssp stn svc syp szl thb tjs tmt tnd top try ttd "
+    "twd tzs uah ugx usd uyu uzs ved ves vnd vuv wst xaf xcd xcg xof xpf "
+    "yer zar zmw zwg "
 
-static const range_t  currency_signs[] = {
-    { '$', '$' }, { 0xa3, 0xa5 }, { 0x20a0, 0x20c0 }, { 0xfdfc, 0xfdfc },
-    { 0, 0 }
-};
+    "$ us$ a$ au$ c$ ca$ hk$ mx$ nt$ nz$ r$ s$ $us $ca "
+
+    "dollar dollars euro euros fr fr. ft kr kr. lei rs rs. "
+    "k\xc4\x8d z\xc5\x82 "                                  /* koruna, zloty */
+    "\xd1\x80\xd1\x83\xd0\xb1 \xd1\x80\xd1\x83\xd0\xb1. "   /* ruble */
+    "\xd0\xb3\xd1\x80\xd0\xbd \xd0\xb3\xd1\x80\xd0\xbd. "   /* hryvnia */
+    "\xd0\xbb\xd0\xb2 \xd0\xbb\xd0\xb2. "                   /* lev */
+    "\xe5\x85\x83 \xe5\x86\x86 \xec\x9b\x90 ";              /* yuan, yen, won */
 
 
 void
@@ -457,75 +460,63 @@ digits(rfl_str_t s)
 }
 
 
-/*
- * A word of letters and signs, or nothing.  0: it says that the number before
- * or behind it is not the amount ("k", "Mio").
- */
+/* A word, or nothing.  0: it is no currency ("k", "Mio", "-"). */
 
 static int
 take_currency(rfl_str_t *rest)
 {
-    size_t    len, n, signs;
-    u_char    letters[NUMBER_MAX];
+    size_t    len, n;
+    u_char    word[NUMBER_MAX];
     uint32_t  c;
 
     n = 0;
-    signs = 0;
 
     for ( ;; ) {
         c = character(*rest, &len);
 
-        if (is_within(c, currency_signs)) {
-            signs++;
+        if (len == 0 || is_space(c) || (c >= '0' && c <= '9')
+            || (c == '.' && n == 0) || c == ',')
+        {
+            break;
+        }
 
-        } else if (is_within(c, currency_letters)) {
-            rfl_lower_copy(letters + n, rest->data, len);
-            n += len;
+        if (is_sign(c)) {
+            word[n++] = '$';
 
         } else {
-            break;
+            rfl_lower_copy(word + n, rest->data, len);
+            n += len;
         }
 
         take(rest, len);
     }
 
-    if (n != 0 && c == '.') {                            /* "Rs.", "kr." */
-        take(rest, len);
-    }
-
-    return !is_multiplier(rfl_str(letters, n), signs);
+    return n == 0 || is_currency(rfl_str(word, n));
 }
 
 
-/* Without a sign, as in "R$", one letter alone is no currency. */
-
 static int
-is_multiplier(rfl_str_t letters, size_t signs)
+is_currency(rfl_str_t word)
 {
-    size_t  i;
+    const char  *p, *end;
 
-    static const char *const  words[] = {
-        "bn", "billion", "cent", "cents", "crore", "ct", "keur", "kusd",
-        "lakh", "meur", "mil", "mill", "million", "millions", "minus", "mio",
-        "mln", "mm", "mn", "mrd", "musd", "pence", "teur", "thousand", "tsd",
-        "tys",
-        "\xd1\x82\xd1\x8b\xd1\x81",                      /* thousand */
-        "\xd0\xbc\xd0\xbb\xd0\xbd",                      /* million */
-        "\xd0\xbc\xd0\xbb\xd1\x80\xd0\xb4"               /* billion */
-    };
+    for (p = currencies; *p != '\0'; p = end + 1) {
+        end = strchr(p, ' ');
 
-    if (letters.len == 1) {
-        return signs == 0 || letters.data[0] == 'k' || letters.data[0] == 'm'
-               || letters.data[0] == 'b' || letters.data[0] == 't';
-    }
-
-    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (rfl_str_eq(letters, rfl_cstr(words[i]))) {
+        if (rfl_str_eq(word, rfl_str(p, (size_t) (end - p)))) {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+static int
+is_sign(uint32_t c)
+{
+    return c == '$' || (c >= 0xa3 && c <= 0xa5) || (c >= 0x20a0 && c <= 0x20c0)
+           || c == 0xfdfc;
 }
 
 
@@ -657,19 +648,6 @@ static int
 is_space(uint32_t c)
 {
     return c == ' ' || c == 0xa0 || c == 0x202f || c == 0x2009;
-}
-
-
-static int
-is_within(uint32_t c, const range_t *ranges)
-{
-    for ( /* void */ ; ranges->last != 0; ranges++) {
-        if (c >= ranges->first && c <= ranges->last) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
