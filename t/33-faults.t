@@ -408,6 +408,14 @@ is(settled($t, 6)->{outcomes}{matched}, 6, 'they are matched');
 is(summary($t)->{health}{overflow}, 1, 'and the lack of a cell is counted');
 $t->finish;
 
+# A limit of the system on how long a file may be: no process dies of it.
+
+site($default, under => [ 'sh', '-c', 'ulimit -f 8192; exec "$@"', 'sh' ]);
+$t->start;
+says('a limit of files', 'counters', qr/LimitFSIZE=/);
+serves('a limit of files');
+$t->finish;
+
 # A path that is missing when nginx starts.
 
 site('referral_registry main %%DIR%%/none/referral flush=1s'

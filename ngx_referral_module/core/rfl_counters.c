@@ -1316,9 +1316,13 @@ rfl_counters_fail(rfl_error_t *err, int error, const char *path,
 
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
         rc = RFL_FULL;
         advice = "; make room";
+        break;
+
+    case EFBIG:
+        rc = RFL_FULL;
+        advice = "; raise the limit of a file's size (ulimit -f, LimitFSIZE=)";
         break;
 
     case ENOMEM:

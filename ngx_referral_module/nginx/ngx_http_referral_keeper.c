@@ -402,6 +402,10 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
         }
     }
 
+    /* a file that RLIMIT_FSIZE refuses is an error, not the worker's end */
+
+    (void) signal(SIGXFSZ, SIG_IGN);
+
     ngx_http_referral_init_requests();
 
     rfl_canary_join(ngx_http_referral_canary);
