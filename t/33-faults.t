@@ -408,6 +408,25 @@ is(settled($t, 6)->{outcomes}{matched}, 6, 'they are matched');
 is(summary($t)->{health}{overflow}, 1, 'and the lack of a cell is counted');
 $t->finish;
 
+# A limit that is lowered under links that have cells: they keep these.
+
+site('referral_registry main %%DIR%%/referral flush=1s'
+     . ' counters=%%SHM%%/main.counters;');
+($exit) = $t->ctl_with($csv, 'import', '-');
+is($exit, 0, 'many links');
+
+$key = $t->ctl_ok('add', 'https://last.example/page');
+
+$t->start;
+$t->get('/', Referer => 'https://last.example/page') for 1 .. 3;
+settled($t, 3);
+$t->set_conf(http => $t->{http} =~ s/flush=1s/flush=1s max_links=1/r);
+$t->reload;
+$t->get('/', Referer => 'https://last.example/page') for 1 .. 2;
+is(settled($t, 5)->{health}{overflow}, 0, 'each click has its cell');
+is(counters_of($t, $key)->{clicks}, 5, 'none is lost when the limit falls');
+$t->finish;
+
 # A limit of the system on how long a file may be: no process dies of it.
 
 site($default, under => [ 'sh', '-c', 'ulimit -f 8192; exec "$@"', 'sh' ]);

@@ -604,6 +604,11 @@ rfl_counters_identify(rfl_counters_t *c, const char *path,
                         (unsigned) header.capacity, (long long) wanted);
     }
 
+    /* a limit that was lowered takes no cell from an id that has one */
+
+    c->max_ids = header.next_id < header.capacity ? header.next_id
+                                                  : header.capacity;
+
     return RFL_OK;
 }
 
@@ -731,8 +736,12 @@ rfl_counters_map(rfl_counters_t *c, const char *path, uint32_t max_ids,
 
     page = (size_t) sysconf(_SC_PAGESIZE);
 
-    c->max_ids = max_ids;
-    c->map_len = RFL_COUNTERS_CELLS_AT + (size_t) max_ids * sizeof(rfl_cell_t);
+    if (c->max_ids < max_ids) {
+        c->max_ids = max_ids;
+    }
+
+    c->map_len = RFL_COUNTERS_CELLS_AT
+                 + (size_t) c->max_ids * sizeof(rfl_cell_t);
     c->map_len = (c->map_len + page - 1) & ~(page - 1);
 
     prot = c->writable ? PROT_READ|PROT_WRITE : PROT_READ;

@@ -181,10 +181,11 @@ struct rfl_counters_s {
 /*
  * Opens the counter file at path for the registry uuid.  ids: with WRITE, at
  * least so many cells are allocated (and a step ahead).  max_ids bounds the
- * address range mapped.  Errors: RFL_NOT_FOUND, RFL_DENIED (not ours: owner,
- * mode, a symlink), RFL_BAD_VERSION (another layout), RFL_INVALID (another
- * registry's file), RFL_DAMAGED, RFL_FULL (no room to make it), RFL_BUSY (a
- * last process out is flushing it; nothing waits here, try again), RFL_ERROR.
+ * address range mapped, but for ids that were issued and have a cell: there may
+ * be counts in it.  Errors: RFL_NOT_FOUND, RFL_DENIED (not ours: owner, mode, a
+ * symlink), RFL_BAD_VERSION (another layout), RFL_INVALID (another registry's
+ * file), RFL_DAMAGED, RFL_FULL (no room to make it), RFL_BUSY (a last process
+ * out is flushing it; nothing waits here, try again), RFL_ERROR.
  * A file that is there but cannot grow to ids is opened all the same:
  * rfl_counters_reserve() tells.
  * With CREATE, a file of another layout or registry that no process uses is

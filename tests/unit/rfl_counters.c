@@ -948,13 +948,33 @@ max_ids_is_the_limit(void **state)
 
     rfl_counters_close(c);
 
-    /* less is mapped than the file holds */
+    /* a lower one takes no cell away */
+
+    assert_int_equal(rfl_counters_open(&c, f->path, uuid, 1, 100,
+                                       RFL_COUNTERS_WRITE, NOW, &f->err),
+                     RFL_OK);
+    assert_int_equal(rfl_counters_capacity(c), 5000);
+    assert_int_equal(clicks(c, 4999), 1);
+    rfl_counters_close(c);
+}
+
+
+static void
+less_may_be_mapped_than_the_file_holds(void **state)
+{
+    fixture_t       *f = *state;
+    rfl_counters_t  *c;
+
+    c = opened(f, RFL_COUNTERS_CREATE);
+    count(c, 4000, 1);
+    assert_int_equal(rfl_counters_reserve(c, 90, &f->err), RFL_OK);
+    rfl_counters_close(c);
 
     assert_int_equal(rfl_counters_open(&c, f->path, uuid, 1, 100,
                                        RFL_COUNTERS_WRITE, NOW, &f->err),
                      RFL_OK);
     assert_int_equal(rfl_counters_capacity(c), 100);
-    assert_int_equal(clicks(c, 4999), 0);
+    assert_int_equal(clicks(c, 4000), 0);
     rfl_counters_close(c);
 }
 
@@ -1875,6 +1895,7 @@ main(void)
         test(the_path_is_told_from_a_file_that_was_there),
         test(capacity_grows_ahead_and_never_shrinks),
         test(max_ids_is_the_limit),
+        test(less_may_be_mapped_than_the_file_holds),
         test(a_full_disk_leaves_no_file_behind),
         test(what_fits_on_a_full_disk_is_there),
         test(interrupted_allocation_goes_on),
