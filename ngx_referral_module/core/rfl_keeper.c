@@ -358,7 +358,8 @@ rfl_keeper_open(rfl_keeper_t *k, const rfl_counters_t *c, rfl_error_t *err)
     k->full_ms = 0;
 
     rc = rfl_ledger_open(&k->ledger, k->conf.path, c->header->uuid,
-                         RFL_STORE_WRITE, k->conf.map_size, err);
+                         RFL_STORE_WRITE|RFL_STORE_WAIT, k->conf.map_size,
+                         err);
 
     if (rc == RFL_NOT_FOUND && k->rt.registry != NULL
         && memcmp(c->header->uuid, k->rt.uuid, 16) == 0)

@@ -149,6 +149,8 @@ static rfl_rc_t store_check_size(rfl_store_t *s, rfl_error_t *err);
 static rfl_rc_t store_check_pages(rfl_store_t *s, off_t wanted,
     rfl_error_t *err);
 static rfl_rc_t store_check_lineage(rfl_store_t *s, rfl_error_t *err);
+static int store_is_committing(rfl_store_t *s);
+static int store_catch_up(rfl_store_t *s);
 static int store_is_sound(const rfl_store_t *s, uint32_t deaths);
 static void store_found_sound(const rfl_store_t *s, uint32_t deaths);
 static int store_begin_own(rfl_store_t *s, unsigned flags, MDB_txn **txn);
@@ -881,12 +883,15 @@ store_check_pages(rfl_store_t *s, off_t wanted, rfl_error_t *err)
  * The id of the newest snapshot is in lock.mdb as long as anybody has it
  * open.  If data.mdb is another one by then, LMDB takes the snapshot of that
  * id for the newest, may miss the last commit and write over it.
+ *
+ * A sound file has a newer one than that between two steps of a commit; and
+ * after one that was killed there, until the next writer notices.
  */
 
 static rfl_rc_t
 store_check_lineage(rfl_store_t *s, rfl_error_t *err)
 {
-    int                rc;
+    int                rc, is_known;
     MDB_txn           *txn;
     unsigned           i;
     uint64_t           id;
@@ -905,10 +910,16 @@ store_check_lineage(rfl_store_t *s, rfl_error_t *err)
         id = mdb_txn_id(txn);
         mdb_txn_abort(txn);
 
-        if (rfl_pages_head(fd, &head) == RFL_OK && head.txn_ids[id & 1] == id)
-        {
+        is_known = rfl_pages_head(fd, &head) == RFL_OK
+                   && head.txn_ids[id & 1] == id;
+
+        if (is_known && (head.txn_id == id || store_is_committing(s))) {
             s->txn_id = id;
             return RFL_OK;
+        }
+
+        if (is_known && (s->flags & (RFL_STORE_CREATE|RFL_STORE_WAIT))) {
+            rc = store_catch_up(s);
         }
     }
 
@@ -919,6 +930,43 @@ store_check_lineage(rfl_store_t *s, rfl_error_t *err)
     return rfl_fail(err, RFL_BUSY, "%s: data.mdb was replaced, and a process "
                     "has the old one open still; it is used as soon as all "
                     "have closed that", s->dir);
+}
+
+
+/* Whether another process may be: it has the lock of store_claim_id(). */
+
+static int
+store_is_committing(rfl_store_t *s)
+{
+    struct flock      lock;
+    mdb_filehandle_t  fd;
+
+    memset(&lock, 0, sizeof(struct flock));
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = RFL_STORE_WRITER_IDS;
+
+    return mdb_env_get_fd(s->env, &fd) != 0
+           || fcntl(fd, F_GETLK, &lock) == -1 || lock.l_type != F_UNLCK;
+}
+
+
+/* As the next writer LMDB makes good what one that was killed left undone. */
+
+static int
+store_catch_up(rfl_store_t *s)
+{
+    int       rc;
+    MDB_txn  *txn;
+
+    rc = store_begin_own(s, 0, &txn);
+
+    if (rc == 0) {
+        mdb_txn_abort(txn);
+        store_release_id(s);
+    }
+
+    return rc;
 }
 
 
@@ -2186,6 +2234,14 @@ store_check_now(rfl_store_t *s)
 
         if (head.txn_ids[id & 1] == id) {
             s->txn_id = id;
+
+            if (head.txn_id > id && (s->flags & RFL_STORE_CREATE)
+                && !store_is_committing(s)
+                && rfl_store_begin(s, 1, NULL) == RFL_OK)
+            {
+                rfl_store_end(s);        /* see store_catch_up() */
+            }
+
             return store_check_after_deaths(s);
         }
     }

@@ -58,6 +58,8 @@ typedef enum {
     WRITES_NO_SPACE,
     WRITES_SHORT,
     WRITES_NO_META,                      /* the next one to a meta page */
+    WRITES_META_LAST,                    /* behind that the process dies */
+    WRITES_META_WAIT,                    /* behind that it waits in hold_at() */
     WRITES_NO_SYNC
 } writes_t;
 
@@ -75,6 +77,7 @@ typedef struct {
 } writer_t;
 
 
+static void hold_at(int in, int out);
 static int next_pid(pid_t id);
 static int may_have_namespaces(pid_t pid, int in, int out);
 static void *thread_that_writes(void *data);
@@ -105,6 +108,7 @@ static uint64_t  random_seed;
 static long      fs_type;                /* 0: the real one */
 static int       disk_full;
 static writes_t  writes;
+static int       held_in = -1, held_out = -1;
 
 
 int
@@ -137,6 +141,8 @@ statvfs(const char *path, struct statvfs *fs)
 ssize_t
 pwrite(int fd, const void *data, size_t len, off_t offset)
 {
+    ssize_t  n;
+
     if (writes == WRITES_NO_SPACE) {
         errno = ENOSPC;
         return -1;
@@ -152,7 +158,17 @@ pwrite(int fd, const void *data, size_t len, off_t offset)
         return -1;
     }
 
-    return syscall(SYS_pwrite64, fd, data, len, offset);
+    n = syscall(SYS_pwrite64, fd, data, len, offset);
+
+    if (writes == WRITES_META_LAST && len < 4096) {
+        _exit(0);
+    }
+
+    if (writes == WRITES_META_WAIT && len < 4096) {
+        hold_at(held_in, held_out);
+    }
+
+    return n;
 }
 
 
@@ -2076,6 +2092,154 @@ a_restored_file_waits_until_nobody_has_the_old_one(void **state)
 }
 
 
+/* The snapshot the other process knows is in both, but not the newest here. */
+
+static void
+a_restored_file_that_is_one_commit_ahead_waits_as_well(void **state)
+{
+    int         in, out;
+    char        backup[128], older[128];
+    pid_t       pid;
+    unsigned    i;
+    fixture_t  *f;
+
+    f = *state;
+
+    snprintf(backup, sizeof(backup), "%s/backup", f->root);
+    snprintf(older, sizeof(older), "%s/older", f->root);
+
+    create_store(f);
+    assert_int_equal(put_one(f, 1, "a", 1), RFL_OK);
+    copy_over(f, path_of(f, "data.mdb"), older);
+    assert_int_equal(put_one(f, 2, "a", 1), RFL_OK);
+    copy_over(f, path_of(f, "data.mdb"), backup);
+    close_store(f);
+
+    assert_int_equal(rename(older, path_of(f, "data.mdb")), 0);
+
+    pid = start_child(f, child_reads_and_waits, &in, &out);
+    wait_byte(in);
+
+    assert_int_equal(rename(backup, path_of(f, "data.mdb")), 0);
+
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(open_store(f, i ? RFL_STORE_WRITE : RFL_STORE_READ,
+                                    64 * MIB), RFL_BUSY);
+        assert_non_null(strstr(f->err.text, "was replaced"));
+    }
+
+    stop_child(pid, in, out);
+
+    assert_int_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_OK);
+    assert_int_equal(has_key(f, 2), RFL_OK);
+}
+
+
+/* Commits, and waits, or dies, when the new meta page can be read. */
+
+static int
+child_is_in_a_commit(fixture_t *f, int in, int out)
+{
+    held_in = in;
+    held_out = out;
+
+    return open_store(f, RFL_STORE_WRITE, 64 * MIB) == RFL_OK
+           && put_one(f, 7, "a", 1) == RFL_OK ? 0 : 1;
+}
+
+
+static void
+hold_at(int in, int out)
+{
+    char  byte;
+
+    (void) !write(out, "", 1);
+    (void) !read(in, &byte, 1);
+}
+
+
+static void
+a_commit_on_its_way_keeps_nobody_out(void **state)
+{
+    int         in, out;
+    pid_t       pid;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    writes = WRITES_META_WAIT;
+    pid = start_child(f, child_is_in_a_commit, &in, &out);
+    writes = WRITES_PASS;
+    wait_byte(in);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+    assert_int_equal(has_key(f, 7), RFL_NOT_FOUND);
+    stop_child(pid, in, out);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+    assert_int_equal(has_key(f, 7), RFL_OK);
+}
+
+
+/* Until somebody waits for the writer's lock LMDB does not show it. */
+
+static void
+a_commit_whose_writer_died_is_made_good(void **state)
+{
+    int         in, out, in_dead, out_dead;
+    pid_t       pid, dead;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    pid = start_child(f, child_reads_and_waits, &in, &out);
+    wait_byte(in);
+
+    writes = WRITES_META_LAST;
+    dead = start_child(f, child_is_in_a_commit, &in_dead, &out_dead);
+    writes = WRITES_PASS;
+    stop_child(dead, in_dead, out_dead);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_BUSY);
+    assert_int_equal(open_store(f, RFL_STORE_WRITE|RFL_STORE_WAIT, 64 * MIB),
+                     RFL_OK);
+    assert_int_equal(has_key(f, 7), RFL_OK);
+
+    close_store(f);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+    assert_int_equal(has_key(f, 7), RFL_OK);
+    stop_child(pid, in, out);
+}
+
+
+static void
+an_open_store_makes_good_what_a_dead_writer_left(void **state)
+{
+    int         in, out;
+    pid_t       dead;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+
+    writes = WRITES_META_LAST;
+    dead = start_child(f, child_is_in_a_commit, &in, &out);
+    writes = WRITES_PASS;
+    stop_child(dead, in, out);
+
+    assert_int_equal(has_key(f, 7), RFL_NOT_FOUND);
+    assert_int_equal(rfl_store_check_path(f->store), RFL_OK);
+    assert_int_equal(has_key(f, 7), RFL_OK);
+}
+
+
 static void
 a_newer_format_is_refused_by_its_number(void **state)
 {
@@ -3245,6 +3409,10 @@ main(void)
         test(a_header_overwritten_while_open_is_noticed),
         test(another_file_copied_over_it_while_open_is_noticed),
         test(a_restored_file_waits_until_nobody_has_the_old_one),
+        test(a_restored_file_that_is_one_commit_ahead_waits_as_well),
+        test(a_commit_on_its_way_keeps_nobody_out),
+        test(a_commit_whose_writer_died_is_made_good),
+        test(an_open_store_makes_good_what_a_dead_writer_left),
         test(a_newer_format_is_refused_by_its_number),
         test(a_damaged_file_is_refused_with_what_to_do),
         test(a_damaged_lock_file_is_refused_while_it_is_in_use),
