@@ -20,7 +20,8 @@ use Referral::Test qw(wait_until);
 my $json = JSON::PP->new->utf8;
 my $t;
 
-# {what, how often nginx flushes, how it ends, how links are added then}
+# {what, how often nginx flushes, how it ends, how links are added then, and
+# whether the backup is one of both and of before nginx was first started}
 
 my @cases = (
     [ 'stopped', '1s', sub { $t->stop }, \&add_each ],
@@ -33,23 +34,31 @@ my @cases = (
     # what was counted is in the counter file alone
 
     [ 'killed', '1h', sub { $t->kill_all }, \&add_each ],
+
+    # such a ledger does not say where the counter file is
+
+    [ 'stopped, an early backup of both', '1s', sub { $t->stop }, \&add_each,
+      1 ],
 );
 
 for my $case (@cases) {
-    my ($what, $flush, $end, $add) = @$case;
+    my ($what, $flush, $end, $add, $early) = @$case;
 
-    subtest $what => sub { restore($flush, $end, $add) };
+    subtest $what => sub { restore($flush, $end, $add, $early) };
 }
 
 done_testing;
 
 
 sub restore {
-    my ($flush, $end, $add) = @_;
+    my ($flush, $end, $add, $early) = @_;
+
+    my @parts = $early ? ('registry', 'ledger') : 'registry';
+    my $counters = $early ? '%%DIR%%/referral/counters'
+                          : '%%SHM%%/main.counters';
 
     $t = Referral::Test->new(http => <<"CONF");
-    referral_registry main %%DIR%%/referral counters=%%SHM%%/main.counters
-                           flush=$flush;
+    referral_registry main %%DIR%%/referral counters=$counters flush=$flush;
 
     server {
         listen 127.0.0.1:%%PORT%%;
@@ -63,9 +72,10 @@ CONF
     $t->ctl_ok('init');
 
     my %old = map { add($_) } map { "https://old$_.example/" } 1 .. 3;
-    my $registry = $t->registry_dir . '/registry';
 
-    copy("$registry/data.mdb", $t->dir . '/backup') or die;
+    for my $part (@parts) {
+        copy($t->registry_dir . "/$part/data.mdb", $t->dir . "/$part") or die;
+    }
 
     $t->start;
 
@@ -96,7 +106,9 @@ CONF
 
     $end->();
 
-    restore_file($t->dir . '/backup', "$registry/data.mdb");
+    for my $part (@parts) {
+        restore_file($t->dir . "/$part", $t->registry_dir . "/$part/data.mdb");
+    }
 
     my %new = $add->(map { "https://new$_.example/" } 1 .. 30);
 

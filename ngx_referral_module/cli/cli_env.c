@@ -29,6 +29,8 @@ static int open_failed(const cli_t *cli, const char *what,
 static rfl_rc_t open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
     const rfl_registry_meta_t *meta, rfl_error_t *err);
 static rfl_rc_t counter_file(cli_env_t *env, char **path, rfl_error_t *err);
+static char *unnamed_counter_file(const cli_t *cli, const u_char uuid[16]);
+static uint32_t counted_ids(const char *path, const u_char uuid[16]);
 static rfl_rc_t open_counters(cli_env_t *env, unsigned flags,
     const char *path, const rfl_registry_meta_t *meta, rfl_error_t *err);
 static void make_room(cli_env_t *env, rfl_error_t *room);
@@ -335,6 +337,10 @@ open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
         return rc;
     }
 
+    if (path == NULL) {
+        path = unnamed_counter_file(cli, meta->uuid);
+    }
+
     if (path != NULL) {
         rc = open_counters(env, flags, path, meta, err);
         free(path);
@@ -383,6 +389,66 @@ counter_file(cli_env_t *env, char **path, rfl_error_t *err)
     }
 
     return RFL_OK;
+}
+
+
+/*
+ * A ledger from a backup of before its first flush names none, and there may
+ * be one: it is looked for where nginx has it if nobody names another place.
+ */
+
+static char *
+unnamed_counter_file(const cli_t *cli, const u_char uuid[16])
+{
+    int             n;
+    DIR            *dir;
+    char            path[PATH_MAX], best[PATH_MAX];
+    uint32_t        ids, most;
+    struct dirent  *entry;
+
+    n = snprintf(best, sizeof(best), "%s/counters", cli->dir);
+    most = n > 0 && (size_t) n < sizeof(best) ? counted_ids(best, uuid) : 0;
+
+    dir = opendir(RFL_COUNTERS_DIR);
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        n = snprintf(path, sizeof(path), RFL_COUNTERS_DIR "/%s",
+                     entry->d_name);
+        ids = n > 0 && (size_t) n < sizeof(path) ? counted_ids(path, uuid) : 0;
+
+        if (ids > most) {
+            most = ids;
+            memcpy(best, path, sizeof(best));
+        }
+    }
+
+    if (dir != NULL) {
+        (void) closedir(dir);
+    }
+
+    return most != 0 ? strdup(best) : NULL;
+}
+
+
+/* 0: it is no counter file of this registry. */
+
+static uint32_t
+counted_ids(const char *path, const u_char uuid[16])
+{
+    uint32_t         ids;
+    rfl_counters_t  *counters;
+
+    if (rfl_counters_open(&counters, path, uuid, 0, 0, RFL_COUNTERS_READ, 0,
+                          NULL)
+        != RFL_OK)
+    {
+        return 0;
+    }
+
+    ids = __atomic_load_n(&counters->header->next_id, __ATOMIC_ACQUIRE);
+    rfl_counters_close(counters);
+
+    return ids;
 }
 
 

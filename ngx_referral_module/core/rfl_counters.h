@@ -170,6 +170,13 @@ struct rfl_counters_s {
 };
 
 
+/*
+ * Where the counter file is if root started nginx and counters= names none.
+ * Its parent is root's: nobody can put a link in its place.
+ */
+
+#define RFL_COUNTERS_DIR     "/run/ngx-referral"
+
 #define RFL_COUNTERS_READ    0   /* map for reading, take no lock */
 #define RFL_COUNTERS_WRITE   1   /* map for counting, hold the shared lock */
 #define RFL_COUNTERS_CREATE  2   /* make it if missing; implies WRITE */

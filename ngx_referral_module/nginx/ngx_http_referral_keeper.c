@@ -23,9 +23,6 @@
 #define NGX_HTTP_REFERRAL_REMIND    60
 #define NGX_HTTP_REFERRAL_GRACE     3
 
-/* Root-owned parent, /run: nobody can put a link in its place. */
-#define NGX_HTTP_REFERRAL_COUNTERS  "/run/ngx-referral"
-
 /* Numbers of linux/magic.h: file systems that are memory. */
 #define NGX_HTTP_REFERRAL_TMPFS      0x01021994
 #define NGX_HTTP_REFERRAL_RAMFS      0x858458f6
@@ -115,7 +112,7 @@ ngx_http_referral_init_module(ngx_cycle_t *cycle)
             ngx_http_referral_own_path(cycle, regs[i]);
 
             if (regs[i]->default_counters) {
-                regs[i]->conf.counters_dir = NGX_HTTP_REFERRAL_COUNTERS;
+                regs[i]->conf.counters_dir = RFL_COUNTERS_DIR;
             }
         }
 
@@ -186,16 +183,16 @@ ngx_http_referral_counters_dir(ngx_cycle_t *cycle,
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    made = (mkdir(NGX_HTTP_REFERRAL_COUNTERS, 0700) == 0);
+    made = (mkdir(RFL_COUNTERS_DIR, 0700) == 0);
 
     if (!made && ngx_errno != NGX_EEXIST) {
         ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
-                      "referral: mkdir(\"" NGX_HTTP_REFERRAL_COUNTERS "\") "
+                      "referral: mkdir(\"" RFL_COUNTERS_DIR "\") "
                       "failed, name another place by counters=");
         return;
     }
 
-    fd = open(NGX_HTTP_REFERRAL_COUNTERS,
+    fd = open(RFL_COUNTERS_DIR,
               O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
 
     /* what another nginx made for its own user is not taken from it */
@@ -204,13 +201,13 @@ ngx_http_referral_counters_dir(ngx_cycle_t *cycle,
         || (made && fchown(fd, ccf->user, -1) == -1))
     {
         ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
-                      "referral: \"" NGX_HTTP_REFERRAL_COUNTERS "\" cannot be "
+                      "referral: \"" RFL_COUNTERS_DIR "\" cannot be "
                       "given to user %d, name another place by counters=",
                       (int) ccf->user);
 
     } else if (!made && st.st_uid != (uid_t) ccf->user && ccf->master) {
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                      "referral: \"" NGX_HTTP_REFERRAL_COUNTERS "\" belongs "
+                      "referral: \"" RFL_COUNTERS_DIR "\" belongs "
                       "to user %d, the workers run as user %d: name another "
                       "place by counters=", (int) st.st_uid, (int) ccf->user);
     }
