@@ -272,13 +272,22 @@ answers('rm', @{ $answers{rm} });
 # Standard output that cannot be written.
 
 SKIP: {
-    skip 'there is no /dev/full', 2 unless -c '/dev/full';
+    skip 'there is no /dev/full', 3 unless -c '/dev/full';
+
+    # more than is kept to be written at once
+
+    my $many = $t->dir . '/many';
+    my $list = join '', map { "https://h$_.example/page\n" } 1 .. 1000;
+
+    $t->run_command($_->[0], $t->{ctl}, '-d', $many, @{ $_->[1] })
+        for [ undef, ['init'] ], [ $list, [ 'import', '-' ] ];
 
     ($exit, $out, $err) = $t->run_command(undef, 'sh', '-c',
-        '"$0" "$@" > /dev/full', $t->{ctl}, '-d', $t->registry_dir, 'list');
+        '"$0" "$@" > /dev/full', $t->{ctl}, '-d', $many, 'list');
 
     is($exit, 1, 'a full disk behind standard output fails');
     like($err, qr/^referralctl: standard output: No space/m, 'and says so');
+    is($err =~ tr/\n//, 1, 'once');
 }
 
 # Somebody who may not read it.

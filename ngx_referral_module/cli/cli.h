@@ -36,6 +36,7 @@ typedef struct {
     unsigned              json:1;
     unsigned              keep_caller:1; /* cli_as_caller() will be called */
     unsigned              switched:1;    /* runs as the directory's owner */
+    unsigned              output_failed:1;  /* and that was said */
 } cli_t;
 
 

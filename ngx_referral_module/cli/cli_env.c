@@ -918,6 +918,7 @@ cli_write(cli_t *cli, rfl_buf_t *b)
     }
 
     if (b->len != 0 && fwrite(b->data, 1, b->len, stdout) != b->len) {
+        cli->output_failed = 1;
         return cli_fail("standard output", "%s", strerror(errno));
     }
 

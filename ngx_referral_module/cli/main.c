@@ -17,7 +17,7 @@
 
 static int fill_descriptors(void);
 static const cli_command_t *find_command(const char *name);
-static int close_output(int status);
+static int close_output(const cli_t *cli, int status);
 static void print_help(void);
 
 
@@ -83,12 +83,12 @@ main(int argc, char **argv)
 
         case CLI_OPTION_HELP:
             print_help();
-            return close_output(CLI_OK);
+            return close_output(&cli, CLI_OK);
 
         case 'V':
         case OPTION_VERSION:
             printf("referralctl %s\n", RFL_VERSION);
-            return close_output(CLI_OK);
+            return close_output(&cli, CLI_OK);
 
         default:
             return cli_option_refused(&cli, opt, argv);
@@ -110,7 +110,7 @@ main(int argc, char **argv)
 
     optind = 0;      /* getopt_long() begins anew */
 
-    return close_output(cli.command->run(&cli, argc, argv));
+    return close_output(&cli, cli.command->run(&cli, argc, argv));
 }
 
 
@@ -157,9 +157,9 @@ find_command(const char *name)
 /* A full disk behind standard output must not look like success. */
 
 static int
-close_output(int status)
+close_output(const cli_t *cli, int status)
 {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && !cli->output_failed) {
         return cli_fail("standard output", "%s", strerror(errno));
     }
 
