@@ -11,6 +11,11 @@
  * What a cell has grown by since it was stored goes to the history in the
  * same transaction: neither happens without the other.
  *
+ * A counter file on a disk comes back from a power cut as the kernel had
+ * written it, with less than the ledger has of it.  Then the cell is raised to
+ * what is stored, and goes on from there: nothing is lost that was stored, and
+ * nothing counted twice.
+ *
  * Values begin with a version byte.  Numbers follow as varints; zeroes at the
  * end are left out: a link with some clicks takes a few bytes, not 128.
  *
@@ -104,6 +109,8 @@ typedef struct {
     uint32_t               blocks;       /* of history, written */
     uint32_t               pruned;
     unsigned               full:1;
+    unsigned               went_back:1;  /* what is empty may have been
+                                            counted */
     unsigned               changed:1;    /* there is something to commit */
     rfl_ledger_taken_t    *taken;
     size_t                 ntaken;
@@ -139,6 +146,8 @@ static rfl_rc_t rfl_ledger_flush_all(rfl_ledger_flush_t *f, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_flush_file(rfl_ledger_flush_t *f,
     rfl_error_t *err);
 static rfl_rc_t rfl_ledger_note_file(rfl_ledger_flush_t *f, rfl_error_t *err);
+static rfl_rc_t rfl_ledger_look_back(rfl_ledger_flush_t *f,
+    rfl_error_t *err);
 static rfl_rc_t rfl_ledger_take(rfl_ledger_flush_t *f, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_flush_cells(rfl_ledger_flush_t *f,
     rfl_error_t *err);
@@ -153,6 +162,10 @@ static rfl_rc_t rfl_ledger_flush_prune(rfl_ledger_flush_t *f,
 static rfl_rc_t rfl_ledger_stored(rfl_ledger_t *l, rfl_rc_t got,
     rfl_str_t value, const uint64_t *n, uint64_t *stored, size_t fields,
     int *differs, rfl_error_t *err);
+static void rfl_ledger_raise_cell(rfl_cell_t *live, rfl_cell_t *cell,
+    const rfl_cell_t *stored);
+static void rfl_ledger_raise(uint64_t *live, uint64_t *n,
+    const uint64_t *stored, size_t fields);
 static int rfl_ledger_grown(const uint64_t *n, const uint64_t *stored,
     uint64_t *grown, size_t fields);
 static rfl_rc_t rfl_ledger_tick(rfl_ledger_t *l, uint64_t now_ms,
@@ -513,6 +526,13 @@ rfl_ledger_flush_all(rfl_ledger_flush_t *f, rfl_error_t *err)
         return rc;
     }
 
+    if (f->full) {
+        rc = rfl_ledger_look_back(f, err);
+        if (rc != RFL_OK) {
+            return rc;
+        }
+    }
+
     rc = rfl_ledger_take(f, err);
     if (rc != RFL_OK) {
         return rc;
@@ -621,6 +641,35 @@ rfl_ledger_note_file(rfl_ledger_flush_t *f, rfl_error_t *err)
     record.file.path = rfl_cstr(f->path);
 
     return rfl_ledger_put_file(f->ledger, &record, err);
+}
+
+
+/*
+ * Whether the file lost writes: each request is in the zone-wide counters, so
+ * they show it.  To ask for each cell that is empty would take long.
+ */
+
+static rfl_rc_t
+rfl_ledger_look_back(rfl_ledger_flush_t *f, rfl_error_t *err)
+{
+    int         differs;
+    size_t      i;
+    rfl_rc_t    rc;
+    rfl_str_t   value;
+    rfl_zone_t  zone, stored;
+
+    rfl_counters_read_zone(f->counters, &zone);
+
+    rc = rfl_store_get_u32(f->ledger->store, RFL_LEDGER_ZONES, f->number,
+                           &value);
+    rc = rfl_ledger_stored(f->ledger, rc, value, zone.n, stored.n,
+                           RFL_ZONE_FIELDS, &differs, err);
+
+    for (i = 0; rc == RFL_OK && i < RFL_ZONE_FIELDS; i++) {
+        f->went_back |= zone.n[i] < stored.n[i];
+    }
+
+    return rc;
 }
 
 
@@ -753,10 +802,15 @@ rfl_ledger_flush_cell(rfl_ledger_flush_t *f, uint32_t id, rfl_cell_t *grown,
     l = f->ledger;
     *has_grown = 0;
 
+    if (id >= rfl_counters_capacity(f->counters)) {
+        return RFL_OK;
+    }
+
     rfl_counters_read_cell(f->counters, id, &cell);
 
-    len = rfl_ledger_encode(out, cell.n, RFL_CELL_FIELDS);
-    if (len == 1) {
+    if (rfl_ledger_encode(out, cell.n, RFL_CELL_FIELDS) == 1
+        && !f->went_back)
+    {
         return RFL_OK;                   /* nothing counted yet */
     }
 
@@ -767,6 +821,13 @@ rfl_ledger_flush_cell(rfl_ledger_flush_t *f, uint32_t id, rfl_cell_t *grown,
                            &differs, err);
     if (rc != RFL_OK || !differs) {
         return rc;
+    }
+
+    rfl_ledger_raise_cell(&f->counters->cells[id], &cell, &stored);
+
+    len = rfl_ledger_encode(out, cell.n, RFL_CELL_FIELDS);
+    if (len == 1) {
+        return RFL_OK;
     }
 
     memset(grown, 0, sizeof(rfl_cell_t));
@@ -803,6 +864,9 @@ rfl_ledger_flush_zone(rfl_ledger_flush_t *f, rfl_error_t *err)
     }
 
     f->changed = 1;
+
+    rfl_ledger_raise(f->counters->stripes[0].n, zone.n, stored.n,
+                     RFL_ZONE_FIELDS);
 
     len = rfl_ledger_encode(out, zone.n, RFL_ZONE_FIELDS);
 
@@ -894,7 +958,52 @@ rfl_ledger_stored(rfl_ledger_t *l, rfl_rc_t got, rfl_str_t value,
 }
 
 
-/* A counter never goes down: one that did was damaged. */
+/* The times are lowest and highest; who sets them meanwhile is as right. */
+
+static void
+rfl_ledger_raise_cell(rfl_cell_t *live, rfl_cell_t *cell,
+    const rfl_cell_t *stored)
+{
+    uint64_t  first, last;
+
+    rfl_ledger_raise(live->n, cell->n, stored->n, RFL_CELL_SUMS);
+
+    first = stored->n[RFL_CELL_FIRST_SEEN];
+    last = stored->n[RFL_CELL_LAST_SEEN];
+
+    if (first != 0 && (cell->n[RFL_CELL_FIRST_SEEN] == 0
+                       || first < cell->n[RFL_CELL_FIRST_SEEN]))
+    {
+        cell->n[RFL_CELL_FIRST_SEEN] = first;
+        __atomic_store_n(&live->n[RFL_CELL_FIRST_SEEN], first,
+                         __ATOMIC_RELAXED);
+    }
+
+    if (last > cell->n[RFL_CELL_LAST_SEEN]) {
+        cell->n[RFL_CELL_LAST_SEEN] = last;
+        __atomic_store_n(&live->n[RFL_CELL_LAST_SEEN], last, __ATOMIC_RELAXED);
+    }
+}
+
+
+/* Added, not set: others count meanwhile. */
+
+static void
+rfl_ledger_raise(uint64_t *live, uint64_t *n, const uint64_t *stored,
+    size_t fields)
+{
+    size_t  i;
+
+    for (i = 0; i < fields; i++) {
+        if (n[i] < stored[i]) {
+            rfl_counters_add(&live[i], stored[i] - n[i]);
+            n[i] = stored[i];
+        }
+    }
+}
+
+
+/* A counter never goes down: one that did was raised. */
 
 static int
 rfl_ledger_grown(const uint64_t *n, const uint64_t *stored, uint64_t *grown,

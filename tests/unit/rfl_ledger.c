@@ -1131,6 +1131,59 @@ a_damaged_cell_adds_nothing_to_the_history(void **state)
 }
 
 
+/* As after a power cut, of one on a disk: it is what had been written back. */
+
+static void
+a_counter_file_that_went_back_goes_on_from_what_is_stored(void **state)
+{
+    fixture_t         *f = *state;
+    rfl_cell_t         old, *cells;
+    rfl_zone_t         zone;
+
+    open_all(f);
+    cells = f->counters->cells;
+
+    count(f->counters, 9, 40);
+    old = cells[9];
+    count(f->counters, 9, 2);
+    count(f->counters, 10, 5);
+    cells[10].n[RFL_CELL_FIRST_SEEN] = 1000;
+    cells[10].n[RFL_CELL_LAST_SEEN] = 2000;
+    (void) flushed(f, 0);
+
+    cells[9] = old;
+    memset(&cells[10], 0, sizeof(rfl_cell_t));
+    memset(f->counters->stripes, 0, RFL_COUNTERS_STRIPES * sizeof(rfl_zone_t));
+
+    close_all(f);
+    open_all(f);
+    cells = f->counters->cells;
+
+    /* those that are empty are looked at once */
+
+    count(f->counters, 9, 1);
+    (void) flushed(f, 1);
+
+    assert_int_equal(cells[9].n[RFL_CELL_CLICKS], 42);
+    assert_int_equal(cells[10].n[RFL_CELL_CLICKS], 5);
+    assert_int_equal(cells[10].n[RFL_CELL_FIRST_SEEN], 1000);
+    assert_int_equal(cells[10].n[RFL_CELL_LAST_SEEN], 2000);
+
+    rfl_counters_read_zone(f->counters, &zone);
+    assert_int_equal(zone.n[RFL_ZONE_OUTCOMES], 47);
+
+    count(f->counters, 10, 3);
+    (void) flushed(f, 0);
+
+    assert_int_equal(stored_clicks(f, 0, 9), 42);
+    assert_int_equal(stored_clicks(f, 0, 10), 8);
+    assert_int_equal(stored_zone(f, 0), 50);
+    history_is_whole(f, 9);
+    history_is_whole(f, 10);
+    history_is_whole(f, ZONE);
+}
+
+
 static void
 history_of_another_version_fails_the_flush(void **state)
 {
@@ -2167,6 +2220,7 @@ main(void)
         test(a_killed_flusher_leaves_nothing_to_repair),
         test(four_counters_and_two_flushers_are_exact_and_never_backwards),
         test(a_damaged_cell_adds_nothing_to_the_history),
+        test(a_counter_file_that_went_back_goes_on_from_what_is_stored),
         test(history_of_another_version_fails_the_flush),
         test(random_operations_match_a_naive_model),
         test(a_clock_that_jumps_ahead_prunes_nothing),
