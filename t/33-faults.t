@@ -435,6 +435,20 @@ says('a limit of files', 'counters', qr/LimitFSIZE=/);
 serves('a limit of files');
 $t->finish;
 
+# A limit of the address space, which is less than a map takes; a sanitizer
+# takes more.
+
+SKIP: {
+    skip 'sanitizer', 6 if exists $ENV{ASAN_OPTIONS};
+
+    site($default,
+         under => [ 'sh', '-c', 'ulimit -v 8000000; exec "$@"', 'sh' ]);
+    $t->start;
+    says('a limit of the address space', 'registry', qr/LimitAS=/);
+    serves('a limit of the address space');
+    $t->finish;
+}
+
 # A path that is missing when nginx starts.
 
 site('referral_registry main %%DIR%%/none/referral flush=1s'

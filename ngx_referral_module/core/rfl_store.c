@@ -727,6 +727,13 @@ store_open_env(rfl_store_t *s, size_t map_size, rfl_error_t *err)
                         "open, and remove it", s->dir, mdb_strerror(rc));
     }
 
+    if (rc == ENOMEM) {
+        return rfl_fail(err, RFL_NO_MEMORY, "%s: its map of %zu bytes does not "
+                        "fit into the process's address space; raise that "
+                        "limit (ulimit -v, LimitAS=), or use a smaller "
+                        "map_size", s->dir, map_size);
+    }
+
     if (rc != 0) {
         return store_fail(s, err, rc, "mdb_env_open");
     }
