@@ -164,7 +164,7 @@ like($err, qr{^referralctl: .*ledger of another registry; move it away, or }m,
      'and says what to do');
 
 SKIP: {
-    skip 'only root takes another identity', 4 unless $is_root;
+    skip 'only root takes another identity', 6 unless $is_root;
 
     # Whoever owns PATH must not lead root's command to places of root's.
 
@@ -184,6 +184,15 @@ SKIP: {
 
     is_deeply([ glob "$dir/roots/*" ], [], 'nothing was made in there');
     is_deeply([ owners("$dir/trap") ], [ 'nobody' ], 'nor anything of root\'s');
+
+    # A directory of its owner's that this one may not write.
+
+    mkdir "$dir/closed", 0500 or die;
+    chown scalar getpwnam('nobody'), -1, "$dir/closed" or die;
+    ($exit, $out, $err) = ctl('closed', 'init');
+    is("$exit|$out", '1|', 'in a directory that is not writable none is made');
+    like($err, qr/the directory it is in must be readable and writable/,
+         'and it says which it is');
 }
 
 # What another version wrote, and what nobody did.
