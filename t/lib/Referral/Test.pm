@@ -665,7 +665,14 @@ sub upgrade {
 sub kill_all {
     my ($self) = @_;
 
-    kill 'KILL', $self->session_pids;
+    # a master that dies after its worker may have started another one
+
+    for (1 .. 100) {
+        my @pids = $self->session_pids or last;
+        kill 'KILL', @pids;
+        sleep 0.01;
+    }
+
     $self->reap(PATIENCE);
 }
 
