@@ -90,6 +90,7 @@ static int read_tag_name(cli_t *cli, match_t *match, const char *text);
 static int read_status(cli_t *cli, match_t *match, const char *text);
 static int complete(cli_t *cli, match_t *match);
 static int decide(cli_t *cli, cli_env_t *env, match_t *match);
+static void read_site(match_t *match, const rfl_trace_t *trace);
 static void classify(cli_env_t *env, match_t *match, answer_t *answer,
     const rfl_trace_t *trace);
 static void explain(void *data, const char *text);
@@ -138,6 +139,7 @@ static const header_t  headers[] = {
     { "Sec-Fetch-Site",
       offsetof(match_t, request.sec_fetch_site) },
     class_header("Sec-Fetch-Dest", sec_fetch_dest),
+    class_header("Sec-Fetch-Mode", sec_fetch_mode),
     class_header("Sec-Purpose", sec_purpose),
     class_header("Purpose", purpose),
     class_header("X-Purpose", x_purpose),
@@ -457,6 +459,8 @@ decide(cli_t *cli, cli_env_t *env, match_t *match)
     trace.step = explain;
     trace.data = &why;
 
+    read_site(match, &trace);
+
     rfl_attribute(env->registry, &match->request, &answer.attribution, &trace);
 
     if (answer.attribution.lookup_failed) {
@@ -471,6 +475,24 @@ decide(cli_t *cli, cli_env_t *env, match_t *match)
     rfl_buf_free(&why.out);
 
     return status;
+}
+
+
+static void
+read_site(match_t *match, const rfl_trace_t *trace)
+{
+    rfl_str_t  site;
+
+    site = rfl_class_site(match->request.sec_fetch_site,
+                          match->class_input.sec_fetch_dest,
+                          match->class_input.sec_fetch_mode);
+
+    if (site.len != match->request.sec_fetch_site.len) {
+        trace->step(trace->data, "Sec-Fetch-Site is that of a service worker, "
+                    "which hands on a page: not known whose");
+    }
+
+    match->request.sec_fetch_site = site;
 }
 
 

@@ -25,7 +25,8 @@
 
 typedef struct {
     rfl_str_t               referer;     /* empty: none */
-    rfl_str_t               sec_fetch_site;      /* empty: none */
+    rfl_str_t               sec_fetch_site;      /* as rfl_class_site() says;
+                                                    empty: none */
     rfl_str_t               landing;     /* request target, as sent */
     rfl_str_t               host;        /* the site's host */
     const rfl_own_hosts_t  *own_hosts;   /* or NULL */

@@ -83,6 +83,21 @@ rfl_classify(const rfl_class_input_t *in, const char **why)
 }
 
 
+int
+rfl_class_is_handed_on(rfl_str_t dest, rfl_str_t mode)
+{
+    return rfl_class_is(dest, "empty") && rfl_class_is(mode, "navigate");
+}
+
+
+rfl_str_t
+rfl_class_site(rfl_str_t site, rfl_str_t dest, rfl_str_t mode)
+{
+    return rfl_class_is(site, "same-origin")
+           && rfl_class_is_handed_on(dest, mode) ? rfl_str(NULL, 0) : site;
+}
+
+
 /*
  * Sec-Purpose: Fetch standard; Purpose: Chromium and Safari before it;
  * X-Purpose: Safari's previews; X-Moz: Firefox before 115.
@@ -180,7 +195,9 @@ rfl_class_other(const rfl_class_input_t *in)
     if (in->sec_fetch_dest.len != 0
         && !rfl_class_is_document(in->sec_fetch_dest))
     {
-        if (rfl_class_is(in->sec_fetch_dest, "empty")) {
+        if (rfl_class_is(in->sec_fetch_dest, "empty")
+            && !rfl_class_is_handed_on(in->sec_fetch_dest, in->sec_fetch_mode))
+        {
             return "Sec-Fetch-Dest is empty: a script asks";
         }
 
@@ -309,7 +326,9 @@ rfl_class_embed(const rfl_class_input_t *in)
 
     if (in->sec_fetch_dest.len != 0) {
         return rfl_class_is_document(in->sec_fetch_dest)
-               || rfl_class_is(in->sec_fetch_dest, "document") ? NULL
+               || rfl_class_is(in->sec_fetch_dest, "document")
+               || rfl_class_is_handed_on(in->sec_fetch_dest,
+                                         in->sec_fetch_mode) ? NULL
                : "Sec-Fetch-Dest is not document: part of another page";
     }
 
@@ -389,6 +408,11 @@ rfl_class_click(const rfl_class_input_t *in)
 {
     if (rfl_class_is_redirect(in)) {
         return "a redirect, and its follow-up will match nothing here";
+    }
+
+    if (rfl_class_is_handed_on(in->sec_fetch_dest, in->sec_fetch_mode)) {
+        return "Sec-Fetch-Mode is navigate: a page was opened, a service "
+               "worker asks for it";
     }
 
     if (in->sec_fetch_dest.len != 0) {

@@ -2,9 +2,10 @@
  * What a request was: a click, a broken landing, an image, a robot.  Pure: all
  * it needs is in the input struct, which the glue fills from the headers.
  *
- * Sources: Fetch Metadata (W3C: Sec-Fetch-Dest), RFC 9110 (Accept, Range,
- * Upgrade, status codes), RFC 9111 (Cache-Control), the Sec-Purpose header of
- * the Fetch standard and its forerunners Purpose, X-Purpose and X-Moz.
+ * Sources: Fetch Metadata (W3C: Sec-Fetch-Dest, -Mode, -Site), RFC 9110
+ * (Accept, Range, Upgrade, status codes), RFC 9111 (Cache-Control), the
+ * Sec-Purpose header of the Fetch standard and its forerunners Purpose,
+ * X-Purpose and X-Moz.
  */
 
 #ifndef RFL_CLASS_H
@@ -22,6 +23,7 @@ typedef struct {
     rfl_str_t  x_purpose;
     rfl_str_t  x_moz;
     rfl_str_t  sec_fetch_dest;
+    rfl_str_t  sec_fetch_mode;   /* may be left out: rfl_class_needs_mode() */
     rfl_str_t  accept;
     rfl_str_t  cache_control;
     rfl_str_t  range;
@@ -51,7 +53,8 @@ rfl_outcome_has_class(rfl_outcome_t outcome)
  *   prefetch   a purpose header says prefetch, prerender or preview
  *   bot        is_bot
  *   other      not GET; status 0, 101, 408, 444, 499; an Upgrade header;
- *              Sec-Fetch-Dest empty, websocket or report; a Range not from 0
+ *              Sec-Fetch-Dest empty (but not a service worker's page),
+ *              websocket or report; a Range not from 0
  *   embed      another Sec-Fetch-Dest than document, or without it an Accept
  *              that names no text/html (no Accept at all is no embed)
  *   reload     Cache-Control has the directive max-age=0 or no-cache
@@ -63,6 +66,34 @@ rfl_outcome_has_class(rfl_outcome_t outcome)
  */
 
 rfl_class_t rfl_classify(const rfl_class_input_t *in, const char **why);
+
+
+/*
+ * Whether the site's own service worker asks for the page the visitor wants,
+ * by fetch(event.request).  The request it hands on is new (Fetch standard,
+ * 5.4, Request's constructor): it has no destination any more, but still the
+ * mode "navigate", by which no script can ask, and the visitor's Referer.
+ */
+
+int rfl_class_is_handed_on(rfl_str_t sec_fetch_dest, rfl_str_t sec_fetch_mode);
+
+
+/*
+ * What Sec-Fetch-Site says of the visitor.  Of a page that was handed on
+ * "same-origin" is the service worker, whoever led to it: empty.
+ */
+
+rfl_str_t rfl_class_site(rfl_str_t sec_fetch_site, rfl_str_t sec_fetch_dest,
+    rfl_str_t sec_fetch_mode);
+
+
+/* Whether Sec-Fetch-Mode has to be looked for; as every browser writes it. */
+
+static inline int
+rfl_class_needs_mode(rfl_str_t dest)
+{
+    return dest.len == 5 && memcmp(dest.data, "empty", 5) == 0;
+}
 
 
 /* As every browser writes it; another way is left to the reader of tokens. */

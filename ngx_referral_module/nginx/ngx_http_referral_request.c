@@ -140,7 +140,8 @@ static rfl_edge_t ngx_http_referral_edge(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers);
 static ngx_uint_t ngx_http_referral_edge_may_keep(ngx_http_request_t *r,
     rfl_edge_t edge);
-static rfl_str_t ngx_http_referral_cookie(ngx_http_request_t *r);
+static rfl_str_t ngx_http_referral_line(ngx_http_request_t *r, const char *name,
+    size_t len);
 static ngx_uint_t ngx_http_referral_is_true(ngx_str_t *value);
 static ngx_uint_t ngx_http_referral_status_code(ngx_http_request_t *r);
 static ngx_inline void ngx_http_referral_init_headers(
@@ -151,6 +152,10 @@ static void ngx_http_referral_look_for_headers(ngx_http_request_t *r,
     ngx_http_referral_headers_t *headers);
 static ngx_inline rfl_str_t ngx_http_referral_header(
     ngx_http_referral_headers_t *headers, ngx_uint_t n);
+static ngx_inline rfl_str_t ngx_http_referral_site(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers);
+static rfl_str_t ngx_http_referral_mode(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers);
 static ngx_inline rfl_str_t ngx_http_referral_known(ngx_table_elt_t *h);
 
 static ngx_http_referral_ctx_t *ngx_http_referral_get_ctx(
@@ -417,9 +422,7 @@ ngx_http_referral_decide(ngx_http_request_t *r,
 
         if (path.len == landing.len || landing.len == 0) {
             ngx_http_referral_find_headers(r, headers);
-            rfl_attribute_bare(ngx_http_referral_header(headers,
-                                             NGX_HTTP_REFERRAL_SEC_FETCH_SITE),
-                               path, buf);
+            rfl_attribute_bare(ngx_http_referral_site(r, headers), path, buf);
             return buf;
         }
     }
@@ -461,8 +464,7 @@ ngx_http_referral_request(ngx_http_request_t *r,
 
         if (rfl_str_trim(request->referer).len == 0) {
             ngx_http_referral_find_headers(r, headers);
-            request->sec_fetch_site = ngx_http_referral_header(headers,
-                                             NGX_HTTP_REFERRAL_SEC_FETCH_SITE);
+            request->sec_fetch_site = ngx_http_referral_site(r, headers);
         }
     }
 
@@ -603,6 +605,7 @@ ngx_http_referral_odd_class(ngx_http_request_t *r,
     in.purpose = ngx_http_referral_header(headers, NGX_HTTP_REFERRAL_PURPOSE);
     in.sec_fetch_dest = ngx_http_referral_header(headers,
                                              NGX_HTTP_REFERRAL_SEC_FETCH_DEST);
+    in.sec_fetch_mode = ngx_http_referral_mode(r, headers);
     in.sec_purpose = ngx_http_referral_header(headers,
                                               NGX_HTTP_REFERRAL_SEC_PURPOSE);
     in.x_moz = ngx_http_referral_header(headers, NGX_HTTP_REFERRAL_X_MOZ);
@@ -849,7 +852,8 @@ ngx_http_referral_edge(ngx_http_request_t *r,
     request.x_varnish = ngx_http_referral_header(headers,
                                                  NGX_HTTP_REFERRAL_X_VARNISH);
     request.user_agent = ngx_http_referral_known(r->headers_in.user_agent);
-    request.cookie = ngx_http_referral_cookie(r);
+    request.cookie = ngx_http_referral_line(r, "cookie",
+                                            sizeof("cookie") - 1);
 
     return rfl_edge(&request);
 }
@@ -906,10 +910,13 @@ ngx_http_referral_status_code(ngx_http_request_t *r)
 }
 
 
-/* Most requests have one, few come through such a cache: it is looked for. */
+/*
+ * A header that most requests have, and few are asked for: it is looked for
+ * then.  name is in lower case.
+ */
 
 static rfl_str_t
-ngx_http_referral_cookie(ngx_http_request_t *r)
+ngx_http_referral_line(ngx_http_request_t *r, const char *name, size_t len)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -920,10 +927,8 @@ ngx_http_referral_cookie(ngx_http_request_t *r)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len == sizeof("cookie") - 1
-                && ngx_strncmp(h[i].lowcase_key, "cookie",
-                               sizeof("cookie") - 1)
-                   == 0)
+            if (h[i].key.len == len
+                && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
             {
                 return ngx_http_referral_str(&h[i].value);
             }
@@ -1015,6 +1020,42 @@ ngx_http_referral_header(ngx_http_referral_headers_t *headers, ngx_uint_t n)
     }
 
     return ngx_http_referral_str(&headers->lines[n]->value);
+}
+
+
+static ngx_inline rfl_str_t
+ngx_http_referral_site(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers)
+{
+    rfl_str_t  site, dest;
+
+    site = ngx_http_referral_header(headers, NGX_HTTP_REFERRAL_SEC_FETCH_SITE);
+    dest = ngx_http_referral_header(headers, NGX_HTTP_REFERRAL_SEC_FETCH_DEST);
+
+    if (!rfl_class_needs_mode(dest)) {
+        return site;
+    }
+
+    return rfl_class_site(site, dest, ngx_http_referral_mode(r, headers));
+}
+
+
+/* Empty, too, where it does not matter. */
+
+static __attribute__((noinline)) rfl_str_t
+ngx_http_referral_mode(ngx_http_request_t *r,
+    ngx_http_referral_headers_t *headers)
+{
+    rfl_str_t  dest;
+
+    dest = ngx_http_referral_header(headers, NGX_HTTP_REFERRAL_SEC_FETCH_DEST);
+
+    if (!rfl_class_needs_mode(dest)) {
+        return rfl_str(NULL, 0);
+    }
+
+    return ngx_http_referral_line(r, "sec-fetch-mode",
+                                  sizeof("sec-fetch-mode") - 1);
 }
 
 

@@ -427,6 +427,55 @@ function scenarios(scheme) {
         });
     }
 
+    // -- behind a service worker -------------------------------------------
+
+    // Browsers have none on plain http.  It asks without a destination, and
+    // says that itself, the site's own, does so.
+
+    if (https) {
+        scenario('pages that our service worker hands on', async v => {
+            v.link('link', { target: 'landing' });
+            v.link('tag', { match: 'tag', tag: v.slug });
+            v.link('host', { source: `host-${v.blog}` });
+
+            await v.enter('nobody', 'landing');
+            await v.sees('landing 200 direct click');
+            await v.page.evaluate(async () => {
+                await navigator.serviceWorker.register('worker');
+                await new Promise(done => {
+                    navigator.serviceWorker.oncontrollerchange = done;
+                });
+            });
+            await v.sees('worker 200 internal');
+
+            await v.open('<a id="a" href="SHOP/landing">shop</a>');
+            await v.click('link');
+            await v.sees('landing 304 matched click landing link');
+            await v.page.reload();
+            await v.sees('landing 304 matched reload landing link');
+            await v.page.click('#inside');
+            await v.sees('inside 200 internal');
+
+            await v.enter('nobody', 'landing');
+            await v.sees('landing 304 direct click');
+            await v.enter('tag', `landing?ref=${v.slug}`);
+            await v.sees(`landing?ref=${v.slug} 200 matched click tag tag`);
+
+            await v.open('<a id="a" href="SHOP/old">shop</a>',
+                         { host: `host-${v.blog}` });
+            await v.click('host');
+            await v.sees('old 301 matched redirect host host',
+                         'new 200 matched click host host');
+            await v.open('<a id="a" rel="noreferrer" href="SHOP/landing">'
+                         + 'shop</a>');
+            await v.click('nobody');
+            await v.sees('landing 304 hidden click');
+            await v.open('<iframe src="SHOP/frame"></iframe>',
+                         { host: `host-${v.blog}` });
+            await v.sees('frame 200 matched embed host host');
+        });
+    }
+
     // -- all of it ---------------------------------------------------------
 
     test('nothing else was asked, and the sums agree', TIMEOUT, async () => {

@@ -160,6 +160,9 @@ export class Site {
         fs.writeFileSync(this.file('shop', 'page.html'),
                          '<!doctype html><title>shop</title>'
                          + '<a id="inside" href="inside">on</a>');
+        fs.writeFileSync(this.file('shop', 'worker.js'),
+                         'onactivate = e => e.waitUntil(clients.claim());'
+                         + 'onfetch = e => e.respondWith(fetch(e.request));');
     }
 
     // All are held open until all are chosen, so that they differ.
@@ -288,6 +291,11 @@ ${this.write ? this.moreStatus() : ''}
 
         location ~ /picture$ {
             empty_gif;
+        }
+
+        location ~ /worker$ {
+            default_type text/javascript;
+            alias ${this.file('shop')}/worker.js;
         }
 
         location = /favicon.ico {

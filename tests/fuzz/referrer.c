@@ -140,6 +140,7 @@ check_class(fuzz_input_t *in)
     flags = fuzz_byte(in);
     input.has_upgrade = flags & 1;
     input.follow_up_matches = flags >> 1 & 1;
+    input.sec_fetch_mode = fuzz_line(in);
 
     check_agent(agent);
 

@@ -500,6 +500,82 @@ test_sec_fetch_dest(void **state)
 }
 
 
+/*
+ * What Chromium 156 sends where a service worker answers by
+ * fetch(event.request); and what is not that.
+ */
+
+static void
+test_service_worker(void **state)
+{
+    size_t             i;
+    rfl_str_t          site;
+    rfl_class_input_t  in;
+
+    static const struct {
+        const char    *dest;
+        const char    *mode;
+        const char    *site;
+        const char    *said;         /* of the visitor, by rfl_class_site() */
+        const char    *control;
+        unsigned       status;
+        unsigned       follow_up;
+        rfl_class_t    wanted;
+    } requests[] = {
+        { "empty", "navigate", "cross-site", "cross-site", "", 200, 0,
+          RFL_CLASS_CLICK },
+        { "empty", "navigate", "same-site", "same-site", "", 200, 0,
+          RFL_CLASS_CLICK },
+        { "empty", "navigate", "same-origin", "", "", 200, 0,
+          RFL_CLASS_CLICK },
+        { "empty", "navigate", "none", "none", "", 304, 0, RFL_CLASS_CLICK },
+        { "empty", "navigate", "", "", "", 200, 0, RFL_CLASS_CLICK },
+        { " empty ", "Navigate", "same-origin", "", "", 200, 0,
+          RFL_CLASS_CLICK },
+        { "empty", "navigate", "cross-site", "cross-site", "max-age=0", 200, 0,
+          RFL_CLASS_RELOAD },
+        { "empty", "navigate", "cross-site", "cross-site", "", 301, 1,
+          RFL_CLASS_REDIRECT },
+        { "empty", "navigate", "cross-site", "cross-site", "", 404, 0,
+          RFL_CLASS_ERROR },
+        { "empty", "navigate", "cross-site", "cross-site", "", 499, 0,
+          RFL_CLASS_OTHER },
+        { "empty", "cors", "same-origin", "same-origin", "", 200, 0,
+          RFL_CLASS_OTHER },
+        { "empty", "no-cors", "cross-site", "cross-site", "", 200, 0,
+          RFL_CLASS_OTHER },
+        { "empty", "same-origin", "same-origin", "same-origin", "", 200, 0,
+          RFL_CLASS_OTHER },
+        { "empty", "", "same-origin", "same-origin", "", 200, 0,
+          RFL_CLASS_OTHER },
+        { "empty", "navigates", "same-origin", "same-origin", "", 200, 0,
+          RFL_CLASS_OTHER },
+        { "document", "navigate", "same-origin", "same-origin", "", 200, 0,
+          RFL_CLASS_CLICK },
+        { "iframe", "navigate", "same-origin", "same-origin", "", 200, 0,
+          RFL_CLASS_EMBED },
+        { "", "navigate", "same-origin", "same-origin", "", 200, 0,
+          RFL_CLASS_CLICK },
+    };
+
+    for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        init(&in);
+        in.sec_fetch_dest = guarded(requests[i].dest);
+        in.sec_fetch_mode = guarded(requests[i].mode);
+        in.cache_control = guarded(requests[i].control);
+        in.status = requests[i].status;
+        in.follow_up_matches = requests[i].follow_up & 1;
+
+        site = rfl_class_site(guarded(requests[i].site), in.sec_fetch_dest,
+                              in.sec_fetch_mode);
+
+        assert_true(rfl_str_eq(site, rfl_cstr(requests[i].said)));
+
+        check(&in, requests[i].mode, requests[i].wanted);
+    }
+}
+
+
 static void
 test_range(void **state)
 {
@@ -744,6 +820,7 @@ main(void)
         cmocka_unit_test(test_cache_control),
         cmocka_unit_test(test_accept_without_fetch_metadata),
         cmocka_unit_test(test_sec_fetch_dest),
+        cmocka_unit_test(test_service_worker),
         cmocka_unit_test(test_range),
         cmocka_unit_test(test_the_first_row_that_holds_wins),
         cmocka_unit_test(test_every_status_has_one_class),

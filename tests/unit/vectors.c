@@ -458,7 +458,9 @@ decide(const rfl_str_t *row, answer_t *answer)
     read_headers(row[C_HEADERS], &in);
 
     request.referer = row[C_REFERER];
-    request.sec_fetch_site = row[C_SEC_FETCH_SITE];
+    request.sec_fetch_site = rfl_class_site(row[C_SEC_FETCH_SITE],
+                                            row[C_SEC_FETCH_DEST],
+                                            row[C_SEC_FETCH_MODE]);
     request.landing = row[C_LANDING];
     request.host = row[C_HOST];
     request.own_hosts = &own.list;
@@ -475,6 +477,7 @@ decide(const rfl_str_t *row, answer_t *answer)
     in.method = row[C_METHOD];
     in.sec_purpose = row[C_SEC_PURPOSE];
     in.sec_fetch_dest = row[C_SEC_FETCH_DEST];
+    in.sec_fetch_mode = row[C_SEC_FETCH_MODE];
     in.status = read_status(row[C_STATUS]);
     in.is_bot = bot & 1;
 
