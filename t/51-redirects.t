@@ -52,6 +52,8 @@ my $t = Referral::Test->new(nports => 5, http => <<'CONF');
         location /to/other { return 301 http://books.example/pricing; }
         location /to/regex { return 301 http://re1.example/pricing; }
         location /to/mail { return 301 mailto:sales@shop.example; }
+        location /to/off { return 301 /uncounted; }
+        location /uncounted { referral off; return 200 page; }
         location /to/slashes { return 301 //pay.example/pricing; }
 
         location /off/ {
@@ -295,6 +297,22 @@ hops_are('/to/path?ref=mail', '',
          { matched => 1, direct => 1, tag => 1, clicks => 1,
            clicks_by_tag => 1, 'clicks.matched' => 1, 'clicks.direct' => 1 },
          'a tag the redirect drops: the click is counted before');
+
+# What no request can tell of the next: docs/operations.md says so.
+
+is_deeply(counted($t, sub {
+              follow('shop.example', '/to/off',
+                     Referer => 'https://news.example/');
+          }), { matched => 1, host => 1, redirects => 1 },
+          'to a location that does not count: no click');
+hops_are('/to/path?ref=mail', 'https://news.example/',
+         { matched => 2, tag => 1, host => 1, redirects => 1, clicks => 1,
+           'clicks.matched' => 1 },
+         'a tag the redirect drops, and another link explains the Referer');
+my $tagged = counters_of($t, $tag);
+
+is_deeply([ $tagged->{redirects}, $tagged->{clicks} ],
+          [ 1, 1 ], 'its click is that of the other link');
 
 # A redirect is one for who asks for a page; not for a picture of it.
 
