@@ -236,6 +236,15 @@ function scenarios(scheme) {
         v.limit('nobody', 1);
     });
 
+    scenario('our 302 to another host, which sends them back', async v => {
+        v.link('host', { source: v.blog });
+        await v.open('<a id="a" href="SHOP/away">shop</a>');
+        await v.click('host');
+        await v.sees('away 302 matched click host host',
+                     'landing 200 matched click host host');
+        v.limit('host', 1);
+    });
+
     scenario('our 301 with a tag', async v => {
         v.link('tag', { match: 'tag', tag: v.slug });
         await v.open(`<a id="a" rel="noreferrer" href="SHOP/old?ref=${v.slug}">`
@@ -281,6 +290,24 @@ function scenarios(scheme) {
     }
 
     // -- the same page again -----------------------------------------------
+
+    // Chromium begins the navigation again, as long as it did not know that
+    // the page wants this header; on plain http it never sends one.
+
+    scenario('a page with Critical-CH', async v => {
+        v.link('link', { target: 'hints' });
+        await v.open('<a id="a" href="SHOP/hints">shop</a>');
+        await v.click('link');
+
+        const line = 'hints 200 matched click landing link';
+
+        if (https) {
+            await v.sees(line, line);
+            v.limit('link', 1);
+        } else {
+            await v.sees(line);
+        }
+    });
 
     scenario('reload and hard reload', async v => {
         v.link('link', { target: 'landing' });
@@ -441,7 +468,9 @@ function scenarios(scheme) {
             await v.enter('nobody', 'landing');
             await v.sees('landing 200 direct click');
             await v.page.evaluate(async () => {
-                await navigator.serviceWorker.register('worker');
+                await navigator.serviceWorker.register('worker', {
+                    updateViaCache: 'all',        // or it is asked for again
+                });
                 await new Promise(done => {
                     navigator.serviceWorker.oncontrollerchange = done;
                 });
@@ -471,7 +500,7 @@ function scenarios(scheme) {
             await v.click('nobody');
             await v.sees('landing 304 hidden click');
             await v.open('<iframe src="SHOP/frame"></iframe>',
-                         { host: `host-${v.blog}` });
+                         { host: `host-${v.blog}`, name: 'another-post' });
             await v.sees('frame 200 matched embed host host');
         });
     }

@@ -230,6 +230,10 @@ ${this.write ? this.moreStatus() : ''}
         listen 127.0.0.1:${this.httpsPort} default_server ssl http2;
         root ${this.file('blogs')}/$host;
 
+        location ~ ^/back/(.*)$ {
+            return 302 $scheme://${SHOP}/$1;
+        }
+
         location = /favicon.ico {
             return 204;
         }
@@ -260,6 +264,10 @@ ${this.write ? this.moreStatus() : ''}
             return 301 /$1/new$is_args$args;
         }
 
+        location ~ ^/([^/]+)/away$ {
+            return 302 $scheme://login.example/back/$1/landing;
+        }
+
         location ~ ^/([^/]+)/secure$ {
             if ($scheme = http) {
                 return 301 https://$host$request_uri;
@@ -285,6 +293,13 @@ ${this.write ? this.moreStatus() : ''}
             try_files /page.html =404;
         }
 
+        location ~ /hints$ {
+            add_header Accept-CH Sec-CH-Prefers-Color-Scheme;
+            add_header Critical-CH Sec-CH-Prefers-Color-Scheme;
+            add_header Cache-Control no-cache;
+            return 200 "<!doctype html><title>hints</title>";
+        }
+
         location ~ /form$ {
             return 200 "<!doctype html><title>sent</title>";
         }
@@ -295,6 +310,7 @@ ${this.write ? this.moreStatus() : ''}
 
         location ~ /worker$ {
             default_type text/javascript;
+            add_header Cache-Control max-age=3600;
             alias ${this.file('shop')}/worker.js;
         }
 
