@@ -94,6 +94,37 @@ my $t = Referral::Test->new(nports => 5, http => <<'CONF');
         location /docs { }
         location /pricing/plans { }
 
+        location /policy/ {
+            add_header Referrer-Policy no-referrer;
+            location /policy/none { return 301 /pricing; }
+            location /policy/tag { return 301 /pricing?ref=mail; }
+            location /policy/same {
+                add_header Referrer-Policy same-origin always;
+                return 302 https://shop.example/pricing;
+            }
+            location /policy/later {
+                add_header Referrer-Policy unsafe-url;
+                add_header Referrer-Policy no-referrer;
+                return 301 /pricing;
+            }
+            location /policy/earlier {
+                add_header Referrer-Policy "no-referrer, unsafe-url";
+                return 301 /pricing;
+            }
+            location /policy/origin {
+                add_header Referrer-Policy strict-origin;
+                return 301 /pricing;
+            }
+            location /policy/origin-else {
+                add_header Referrer-Policy strict-origin;
+                return 301 /contact;
+            }
+            location /policy/proxy {
+                add_header X-None none;
+                proxy_pass http://127.0.0.1:%%PORT5%%;
+            }
+        }
+
         location /status { referral_status main; }
     }
 
@@ -135,6 +166,10 @@ my $t = Referral::Test->new(nports => 5, http => <<'CONF');
         location /backend { return 301 http://backend.example/pricing; }
         location /shop { return 301 http://shop.example/pricing; }
         location /away { return 301 http://pay.example/pricing; }
+        location /policy/proxy {
+            add_header Referrer-Policy Same-Origin;
+            return 301 /pricing;
+        }
         location /found { add_header Location /pricing; return 200; }
     }
 CONF
@@ -298,6 +333,35 @@ hops_are('/to/path?ref=mail', '',
            clicks_by_tag => 1, 'clicks.matched' => 1, 'clicks.direct' => 1 },
          'a tag the redirect drops: the click is counted before');
 
+# A redirect with a Referrer-Policy: what follows has no Referer of another
+# site, or its origin alone.
+
+for my $row ([ none => 'clicks' ], [ same => 'clicks' ], [ later => 'clicks' ],
+             [ earlier => 'redirects' ], [ origin => 'redirects' ],
+             [ proxy => 'clicks' ])
+{
+    my ($uri, $counter) = @$row;
+
+    is(counted($t, sub {
+        $t->get("/policy/$uri", Host => 'shop.example',
+                Referer => 'https://news.example/');
+    })->{$counter}, 1, "Referrer-Policy, $uri: $counter");
+}
+
+is(counted($t, sub {
+    $t->get('/policy/tag?ref=mail', Host => 'shop.example',
+            Referer => 'https://news.example/');
+})->{redirects}, 1, 'a tag needs no Referer');
+
+for my $row ([ origin => 'redirects' ], [ 'origin-else' => 'clicks' ]) {
+    my ($uri, $counter) = @$row;
+
+    is(counted($t, sub {
+        $t->get("/policy/$uri", Host => 'shop.example',
+                Referer => 'https://blog.example/2024/launch');
+    })->{$counter}, 1, "of a page the origin is left, $uri: $counter");
+}
+
 # What no request can tell of the next: docs/operations.md says so.
 
 is_deeply(counted($t, sub {
@@ -312,7 +376,7 @@ hops_are('/to/path?ref=mail', 'https://news.example/',
 my $tagged = counters_of($t, $tag);
 
 is_deeply([ $tagged->{redirects}, $tagged->{clicks} ],
-          [ 1, 1 ], 'its click is that of the other link');
+          [ 2, 1 ], 'its click is that of the other link');
 
 # A redirect is one for who asks for a page; not for a picture of it.
 
@@ -394,7 +458,7 @@ SKIP: {
 
 my $launch = counters_of($t, $page);
 
-is($launch->{clicks}, 2, 'the page link has the clicks made on it');
+is($launch->{clicks}, 3, 'the page link has the clicks made on it');
 is(counters_of($t, $docs)->{clicks}, 1, 'so has the other');
 is(counters_of($t, $tag)->{clicks}, 1, 'and the tag');
 

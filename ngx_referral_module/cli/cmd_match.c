@@ -23,6 +23,7 @@
 #define OPTION_LOCATION  (CLI_OPTION_FIRST + 7)
 #define OPTION_SERVER    (CLI_OPTION_FIRST + 8)
 #define OPTION_BOT       (CLI_OPTION_FIRST + 9)
+#define OPTION_POLICY    (CLI_OPTION_FIRST + 10)
 
 #define NAMES_MAX  64            /* own hosts; server names; tag names */
 
@@ -49,6 +50,7 @@ typedef struct {
     rfl_str_t          user_agent;
     rfl_str_t          location;
     rfl_str_t          host;             /* as given, or empty */
+    rfl_policy_t       policy;
     unsigned           has_user_agent:1;
     unsigned           has_location:1;
     unsigned           bot_off:1;
@@ -125,6 +127,9 @@ const cli_command_t  cli_match = {
     "      --bot on|off      as in referral_bot; default on\n"
     "      --status N        the response's status; default 200, 0: none\n"
     "      --location URL    the response's Location\n"
+    "      --referrer-policy POLICY\n"
+    "                        the response's Referrer-Policy, which is heeded\n"
+    "                        where Location leads; several times\n"
     "      --server-name HOST\n"
     "                        another server that counts into this registry,\n"
     "                        to tell where Location leads; several times",
@@ -199,6 +204,7 @@ read_options(cli_t *cli, match_t *match, int argc, char **argv)
         { "status", required_argument, NULL, OPTION_STATUS },
         { "header", required_argument, NULL, OPTION_HEADER },
         { "location", required_argument, NULL, OPTION_LOCATION },
+        { "referrer-policy", required_argument, NULL, OPTION_POLICY },
         { "server-name", required_argument, NULL, OPTION_SERVER },
         { "bot", required_argument, NULL, OPTION_BOT },
         { NULL, 0, NULL, 0 }
@@ -234,6 +240,10 @@ read_options(cli_t *cli, match_t *match, int argc, char **argv)
         case OPTION_LOCATION:
             match->location = rfl_cstr(optarg);
             match->has_location = 1;
+            break;
+
+        case OPTION_POLICY:
+            rfl_referrer_policy(rfl_cstr(optarg), &match->policy);
             break;
 
         case OPTION_BOT:
@@ -500,6 +510,7 @@ static void
 classify(cli_env_t *env, match_t *match, answer_t *answer,
     const rfl_trace_t *trace)
 {
+    rfl_request_t       next;
     rfl_class_input_t  *in;
 
     in = &match->class_input;
@@ -516,7 +527,18 @@ classify(cli_env_t *env, match_t *match, answer_t *answer,
     }
 
     if (match->has_location && in->status >= 300 && in->status < 400) {
-        in->follow_up_matches = rfl_follow_up(env->registry, &match->request,
+        next = match->request;
+        next.referer = rfl_referrer_after(next.referer, match->policy);
+
+        if (next.referer.len < rfl_str_trim(match->request.referer).len) {
+            trace->step(trace->data, next.referer.len == 0
+                        ? "Referrer-Policy takes the Referer from the next "
+                          "request"
+                        : "Referrer-Policy leaves the next request the "
+                          "Referer's origin");
+        }
+
+        in->follow_up_matches = rfl_follow_up(env->registry, &next,
                                               match->location,
                                               &match->servers.list) != 0;
 

@@ -108,8 +108,9 @@ void rfl_attribute_bare(rfl_str_t sec_fetch_site, rfl_str_t path,
 /*
  * Whether a redirect's follow-up will be counted here: the response's Location
  * leads to the request's host or to one of server_names (NULL: none), ports
- * aside, and the request that follows, with the same Referer and Fetch
- * Metadata, will match a link or be ambiguous.
+ * aside, and the request that follows, with the same Fetch Metadata and what
+ * the response leaves of the Referer (rfl_referrer_after()), will match a link
+ * or be ambiguous.
  *
  * location: absolute, "//host/path", or relative to the landing (RFC 3986,
  * 5.2); percent-encoded or not.  A relative one that gets longer than

@@ -23,6 +23,26 @@ static int rfl_referrer_is_below(rfl_str_t host, rfl_str_t parent);
 static rfl_str_t rfl_referrer_canonical(const rfl_url_t *url, u_char *buf);
 
 
+/*
+ * "strict" and "downgrade" speak of the way from https to http, which is not
+ * looked at.
+ */
+
+static const struct {
+    rfl_str_t     token;
+    rfl_policy_t  policy;
+} rfl_policies[] = {
+    { rfl_string("no-referrer"), RFL_POLICY_NOTHING },
+    { rfl_string("same-origin"), RFL_POLICY_NOTHING },
+    { rfl_string("origin"), RFL_POLICY_ORIGIN },
+    { rfl_string("strict-origin"), RFL_POLICY_ORIGIN },
+    { rfl_string("origin-when-cross-origin"), RFL_POLICY_ORIGIN },
+    { rfl_string("strict-origin-when-cross-origin"), RFL_POLICY_ORIGIN },
+    { rfl_string("no-referrer-when-downgrade"), RFL_POLICY_KEEPS },
+    { rfl_string("unsafe-url"), RFL_POLICY_KEEPS }
+};
+
+
 rfl_referrer_kind_t
 rfl_referrer(rfl_str_t referer, rfl_str_t host, const rfl_own_hosts_t *own,
     rfl_url_t *url)
@@ -419,6 +439,60 @@ rfl_referrer_is_below(rfl_str_t host, rfl_str_t parent)
     /* most have no dot there */
 
     return host.data[0] == '.' && rfl_str_caseeq(host, parent);
+}
+
+
+void
+rfl_referrer_policy(rfl_str_t value, rfl_policy_t *policy)
+{
+    size_t         i, len;
+    rfl_str_t      token;
+    const u_char  *comma;
+
+    while (value.len != 0) {
+        comma = memchr(value.data, ',', value.len);
+        len = comma != NULL ? (size_t) (comma - value.data) : value.len;
+
+        token = rfl_str_trim(rfl_str(value.data, len));
+
+        if (comma != NULL) {
+            len++;
+        }
+
+        value = rfl_str(value.data + len, value.len - len);
+
+        for (i = 0; i < sizeof(rfl_policies) / sizeof(rfl_policies[0]); i++) {
+            if (rfl_str_caseeq(token, rfl_policies[i].token)) {
+                *policy = rfl_policies[i].policy;
+            }
+        }
+    }
+}
+
+
+rfl_str_t
+rfl_referrer_after(rfl_str_t referer, rfl_policy_t policy)
+{
+    rfl_str_t  last;
+    rfl_url_t  url;
+
+    if (policy == RFL_POLICY_NOTHING) {
+        return rfl_str(NULL, 0);
+    }
+
+    referer = rfl_str_trim(referer);
+
+    if (policy == RFL_POLICY_KEEPS
+        || rfl_url_parse(referer, &url, NULL) != RFL_OK
+        || url.scheme == RFL_SCHEME_ANDROID_APP)
+    {
+        return referer;
+    }
+
+    last = url.port.len != 0 ? url.port : url.host;
+
+    return rfl_str(referer.data,
+                   (size_t) (last.data + last.len - referer.data));
 }
 
 

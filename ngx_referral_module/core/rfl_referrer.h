@@ -81,4 +81,28 @@ int rfl_is_own_host(const rfl_url_t *url, rfl_str_t host,
     const rfl_own_hosts_t *own);
 
 
+/*
+ * What a redirect's Referrer-Policy makes of the Referer of another site's
+ * page (Referrer Policy, 8.1 to 8.3): the request that follows has it.
+ */
+
+typedef enum {
+    RFL_POLICY_KEEPS = 0,        /* there is none, or it takes nothing away */
+    RFL_POLICY_ORIGIN,           /* the path is cut off */
+    RFL_POLICY_NOTHING           /* no-referrer, same-origin */
+} rfl_policy_t;
+
+
+/*
+ * value: that of one header line.  The last token that is known counts; where
+ * none is, *policy stays as it was.
+ */
+
+void rfl_referrer_policy(rfl_str_t value, rfl_policy_t *policy);
+
+/* A slice of referer, or empty. */
+
+rfl_str_t rfl_referrer_after(rfl_str_t referer, rfl_policy_t policy);
+
+
 #endif /* RFL_REFERRER_H */

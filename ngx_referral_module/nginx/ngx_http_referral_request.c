@@ -131,6 +131,7 @@ static ngx_uint_t ngx_http_referral_is_true_value(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_referral_follow_up(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers);
 static ngx_table_elt_t *ngx_http_referral_location(ngx_http_request_t *r);
+static rfl_policy_t ngx_http_referral_policy(ngx_http_request_t *r);
 static rfl_str_t ngx_http_referral_own_location(ngx_http_request_t *r,
     ngx_str_t *location);
 static ngx_uint_t ngx_http_referral_is_bare(ngx_http_request_t *r);
@@ -718,6 +719,9 @@ ngx_http_referral_follow_up(ngx_http_request_t *r,
     ngx_http_referral_request(r, rlcf, headers,
                               ngx_http_referral_host(r, rlcf), &request);
 
+    request.referer = rfl_referrer_after(request.referer,
+                                         ngx_http_referral_policy(r));
+
     text = ngx_http_referral_own_location(r, &location->value);
 
     return rfl_follow_up(reg->runtime.registry, &request, text,
@@ -805,6 +809,40 @@ ngx_http_referral_location(ngx_http_request_t *r)
     }
 
     return NULL;
+}
+
+
+/* Browsers heed a redirect's when they follow it; the last line counts. */
+
+static rfl_policy_t
+ngx_http_referral_policy(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    rfl_policy_t      policy;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    policy = RFL_POLICY_KEEPS;
+
+    for (part = &r->headers_out.headers.part; part != NULL; part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash != 0
+                && h[i].key.len == sizeof("Referrer-Policy") - 1
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "Referrer-Policy",
+                                   sizeof("Referrer-Policy") - 1)
+                   == 0)
+            {
+                rfl_referrer_policy(ngx_http_referral_str(&h[i].value),
+                                    &policy);
+            }
+        }
+    }
+
+    return policy;
 }
 
 

@@ -245,6 +245,17 @@ function scenarios(scheme) {
         v.limit('host', 1);
     });
 
+    // As Django answers unless told otherwise: the Referer ends there.
+
+    scenario('our 301 with Referrer-Policy: same-origin', async v => {
+        v.link('host', { source: v.blog });
+        await v.open('<a id="a" href="SHOP/silent">shop</a>');
+        await v.click('host');
+        await v.sees('silent 301 matched click host host',
+                     `new 200 ${https ? 'hidden' : 'direct'} click`);
+        v.limit('nobody', 1);
+    });
+
     scenario('our 301 with a tag', async v => {
         v.link('tag', { match: 'tag', tag: v.slug });
         await v.open(`<a id="a" rel="noreferrer" href="SHOP/old?ref=${v.slug}">`

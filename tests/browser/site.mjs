@@ -268,6 +268,11 @@ ${this.write ? this.moreStatus() : ''}
             return 302 $scheme://login.example/back/$1/landing;
         }
 
+        location ~ ^/([^/]+)/silent$ {
+            add_header Referrer-Policy same-origin;
+            return 301 /$1/new;
+        }
+
         location ~ ^/([^/]+)/secure$ {
             if ($scheme = http) {
                 return 301 https://$host$request_uri;

@@ -521,6 +521,86 @@ nothing_is_of_no_site(void **state)
 }
 
 
+/* What Chromium 156 does with each, in a redirect. */
+
+static void
+of_a_policy_the_last_token_that_is_known_counts(void **state)
+{
+    size_t        i;
+    rfl_policy_t  policy;
+
+    static const struct {
+        const char    *value;
+        rfl_policy_t   policy;   /* after RFL_POLICY_ORIGIN */
+    } rows[] = {
+        { "", RFL_POLICY_ORIGIN },
+        { " ", RFL_POLICY_ORIGIN },
+        { ",", RFL_POLICY_ORIGIN },
+        { "bogus", RFL_POLICY_ORIGIN },
+        { "no-referrer;", RFL_POLICY_ORIGIN },
+        { "no-referre", RFL_POLICY_ORIGIN },
+        { "no-referrers", RFL_POLICY_ORIGIN },
+        { "no-referrer", RFL_POLICY_NOTHING },
+        { "same-origin", RFL_POLICY_NOTHING },
+        { "NO-Referrer", RFL_POLICY_NOTHING },
+        { " \tsame-origin ", RFL_POLICY_NOTHING },
+        { "unsafe-url, no-referrer, ", RFL_POLICY_NOTHING },
+        { "no-referrer, bogus", RFL_POLICY_NOTHING },
+        { "no-referrer, unsafe-url", RFL_POLICY_KEEPS },
+        { "unsafe-url,bogus", RFL_POLICY_KEEPS },
+        { "no-referrer-when-downgrade", RFL_POLICY_KEEPS },
+        { "no-referrer,origin", RFL_POLICY_ORIGIN },
+        { "no-referrer,strict-origin", RFL_POLICY_ORIGIN },
+        { "no-referrer,origin-when-cross-origin", RFL_POLICY_ORIGIN },
+        { "no-referrer,strict-origin-when-cross-origin", RFL_POLICY_ORIGIN },
+    };
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        policy = RFL_POLICY_ORIGIN;
+        rfl_referrer_policy(guarded(rows[i].value), &policy);
+        assert_int_equal(policy, rows[i].policy);
+
+        guard_free_all();
+    }
+}
+
+
+static void
+a_policy_leaves_a_referer_as_it_says(void **state)
+{
+    size_t     i;
+    rfl_str_t  referer;
+
+    static const char *const  rows[][2] = {
+        { "", "" },
+        { "https://blog.example", "https://blog.example" },
+        { "https://blog.example/", "https://blog.example" },
+        { "https://blog.example/a?b#c", "https://blog.example" },
+        { " https://blog.example?b ", "https://blog.example" },
+        { "https://blog.example#c", "https://blog.example" },
+        { "http://blog.example:8080/a", "http://blog.example:8080" },
+        { "http://blog.example:/a", "http://blog.example" },
+        { "https://[2001:db8::1]:1/a", "https://[2001:db8::1]:1" },
+        { "https://u:p@blog.example/a", "https://u:p@blog.example" },
+        { "android-app://com.app/https/a", "android-app://com.app/https/a" },
+        { "nonsense", "nonsense" },
+    };
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        referer = guarded(rows[i][0]);
+
+        assert_true(rfl_str_eq(rfl_referrer_after(referer, RFL_POLICY_ORIGIN),
+                               rfl_cstr(rows[i][1])));
+        assert_true(rfl_str_eq(rfl_referrer_after(referer, RFL_POLICY_KEEPS),
+                               rfl_str_trim(referer)));
+        assert_int_equal(rfl_referrer_after(referer, RFL_POLICY_NOTHING).len,
+                         0);
+
+        guard_free_all();
+    }
+}
+
+
 int
 main(void)
 {
@@ -534,7 +614,9 @@ main(void)
                        a_referer_over_4096_bytes_is_malformed_also_an_own_one),
         cmocka_unit_test(nothing_is_of_no_site),
         cmocka_unit_test(own_hosts_are_names_addresses_or_what_is_below_a_name),
-        cmocka_unit_test(random_referers_are_judged_as_by_parsing)
+        cmocka_unit_test(random_referers_are_judged_as_by_parsing),
+        cmocka_unit_test(of_a_policy_the_last_token_that_is_known_counts),
+        cmocka_unit_test(a_policy_leaves_a_referer_as_it_says)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
