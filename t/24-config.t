@@ -123,6 +123,9 @@ refused(qr/unknown referral registry "nowhere"/, '', '', 'referral nowhere;');
 refused(qr/unknown referral registry "Main"/, $main, 'referral Main;');
 refused(qr/unknown referral registry "nowhere"/, $main, '',
         'referral_status nowhere;');
+refused(qr/invalid referral registry "\Q$_\E"/, $main, "referral $_;")
+    for 'all', '$host', 'if=$status';
+refused(qr/invalid referral registry "off"/, $main, '', 'referral_status off;');
 refused(qr/"referral" directive is duplicate/, $main,
         'referral main; referral main;');
 refused(qr/"referral" directive is duplicate/, $main,

@@ -27,6 +27,7 @@ static ngx_int_t ngx_http_referral_add_host(ngx_conf_t *cf,
 
 static char *ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_uint_t ngx_http_referral_is_name(ngx_str_t *name);
 static char *ngx_http_referral_registry_option(ngx_conf_t *cf,
     ngx_http_referral_registry_t *reg, ngx_str_t *option);
 static char *ngx_http_referral_invalid(ngx_conf_t *cf, ngx_str_t *option);
@@ -429,6 +430,14 @@ ngx_http_referral_check(ngx_conf_t *cf, ngx_http_referral_main_conf_t *rmcf)
 
     for (i = 0; i < rmcf->registries.nelts; i++) {
 
+        if (!regs[i]->defined && !ngx_http_referral_is_name(&regs[i]->name)) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "invalid referral registry \"%V\" in %s:%ui, the "
+                          "name of a \"referral_registry\" is wanted",
+                          &regs[i]->name, regs[i]->file, regs[i]->line);
+            return NGX_ERROR;
+        }
+
         if (!regs[i]->defined) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "unknown referral registry \"%V\" in %s:%ui, "
@@ -561,29 +570,13 @@ static char *
 ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char                          *rv;
-    u_char                         c;
     ngx_str_t                     *value;
     ngx_uint_t                     i;
     ngx_http_referral_registry_t  *reg;
 
     value = cf->args->elts;
 
-    /* the name becomes part of a file's name and of a path in a URL */
-
-    for (i = 0; i < value[1].len; i++) {
-        c = value[1].data[i];
-
-        if ((c < '0' || c > '9') && ((c | 0x20) < 'a' || (c | 0x20) > 'z')
-            && c != '_' && c != '-')
-        {
-            break;
-        }
-    }
-
-    if (i == 0 || i != value[1].len || i > 64
-        || (i == 3 && (ngx_strncmp(value[1].data, "off", 3) == 0
-                       || ngx_strncmp(value[1].data, "all", 3) == 0)))
-    {
+    if (!ngx_http_referral_is_name(&value[1])) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid name \"%V\" in \"referral_registry\", "
                            "1 to 64 letters, digits, \"-\" and \"_\" are "
@@ -618,6 +611,30 @@ ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                 RFL_COUNTERS_MAX_IDS);
 
     return ngx_http_referral_path(cf, reg);
+}
+
+
+/* It becomes part of a file's name and of a path in a URL. */
+
+static ngx_uint_t
+ngx_http_referral_is_name(ngx_str_t *name)
+{
+    u_char      c;
+    ngx_uint_t  i;
+
+    for (i = 0; i < name->len; i++) {
+        c = name->data[i];
+
+        if ((c < '0' || c > '9') && ((c | 0x20) < 'a' || (c | 0x20) > 'z')
+            && c != '_' && c != '-')
+        {
+            return 0;
+        }
+    }
+
+    return i != 0 && i <= 64
+           && (i != 3 || (ngx_strncmp(name->data, "off", 3) != 0
+                          && ngx_strncmp(name->data, "all", 3) != 0));
 }
 
 
