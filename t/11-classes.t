@@ -75,6 +75,7 @@ my $t = Referral::Test->new(http => <<"CONF");
         location = /refused { auth_request /no; try_files /none /pricing; }
         location = /part { return 200 "part"; }
         location = /no { return 403; }
+        location = /passed-on { proxy_pass http://127.0.0.1:%%PORT2%%/; }
     }
 
     server {
@@ -241,6 +242,13 @@ is_deeply(counted($t, sub {
           }), { matched => 1, exact => 1, errors_4xx => 1 },
           'a request of too long a header is an error');
 $sent{4}++;
+
+# What is passed to another server that counts is a request there, too.
+
+is_deeply(counted($t, sub { $t->get('/passed-on', Referer => $page) }, 2),
+          { matched => 2, exact => 2, errors_4xx => 2 },
+          'in both servers: twice');
+$sent{4} += 2;
 
 # Many requests on one connection.
 
