@@ -211,6 +211,27 @@ warned("$dir/file", 'a file');
 warned("$dir/file/below", 'a path below a file');
 warned("/proc/referral", 'a file system where nothing can be made');
 
+# Nor is the system's given away.
+
+if (defined $t->{user}) {
+    my $etc = "$dir/etc";
+    my $owner = sub { return (stat $etc)[4] };
+
+    mkdir $_ or die "$_: $!\n" for $etc, "$etc/nginx";
+    warned($etc, 'a directory of root\'s with others of root\'s');
+    is($owner->(), 0, 'it stays root\'s');
+
+    rename "$etc/nginx", "$etc/lost+found" or die "rename: $!\n";
+    $t->write_file('etc/links.csv', "source\n");
+    accepted("referral_registry main $etc;", 'referral main;');
+    isnt($owner->(), 0, 'one with a file in it is the workers\'');
+
+    chown 0, 0, $etc;
+    mkdir "$etc/$_" or die "mkdir: $!\n" for qw(registry ledger.old);
+    accepted("referral_registry main $etc;", 'referral main;');
+    isnt($owner->(), 0, 'so is one with a registry, whatever else it has');
+}
+
 # So is a source that cannot be read; a relative one is beside nginx.conf.
 
 for ([ 'none.csv', 'No such file' ], [ "$dir/none.csv", 'No such file' ],

@@ -6,6 +6,8 @@
 
 #include "ngx_http_referral.h"
 
+#include <dirent.h>
+
 
 static void *ngx_http_referral_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_referral_create_loc_conf(ngx_conf_t *cf);
@@ -44,6 +46,7 @@ static char *ngx_http_referral_path(ngx_conf_t *cf,
 static ngx_uint_t ngx_http_referral_same_path(
     ngx_http_referral_registry_t *one, ngx_http_referral_registry_t *two);
 static ngx_int_t ngx_http_referral_path_usable(ngx_str_t *path);
+static ngx_uint_t ngx_http_referral_is_systems(ngx_str_t *path);
 static char *ngx_http_referral(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_referral_own_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -848,6 +851,7 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
 {
     ngx_uint_t                       i;
     ngx_path_t                      *path;
+    ngx_core_conf_t                 *ccf;
     ngx_http_referral_registry_t   **regs;
     ngx_http_referral_main_conf_t   *rmcf;
 
@@ -927,6 +931,21 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
         return NGX_CONF_OK;
     }
 
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (geteuid() == 0 && ccf->user != 0
+        && ngx_http_referral_is_systems(&path->name))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "the path \"%V\" of referral registry \"%V\" "
+                           "cannot be used: it is root's and holds other "
+                           "directories of root's; name one of its own, "
+                           "nothing is kept until then",
+                           &reg->path, &reg->name);
+        return NGX_CONF_OK;
+    }
+
     if (ngx_add_path(cf, &path) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
@@ -983,6 +1002,56 @@ ngx_http_referral_path_usable(ngx_str_t *path)
 
     return ngx_create_dir(path->data, 0700) != NGX_FILE_ERROR ? NGX_OK
                                                               : NGX_ERROR;
+}
+
+
+/*
+ * nginx gives PATH to the worker user, under -t too: /etc or /var/lib would be
+ * gone with one slip.  They hold directories of root's; a new PATH may hold
+ * files, such as that of source=, and one that is in use anything.
+ */
+
+static ngx_uint_t
+ngx_http_referral_is_systems(ngx_str_t *path)
+{
+    DIR            *dir;
+    ngx_uint_t      found;
+    struct stat     st;
+    struct dirent  *de;
+
+    if (stat((char *) path->data, &st) == -1 || st.st_uid != 0) {
+        return 0;
+    }
+
+    dir = opendir((char *) path->data);
+    if (dir == NULL) {
+        return 0;
+    }
+
+    found = 0;
+
+    while ((de = readdir(dir)) != NULL) {
+
+        if (ngx_strcmp(de->d_name, "registry") == 0
+            || ngx_strcmp(de->d_name, "ledger") == 0)
+        {
+            found = 0;
+            break;
+        }
+
+        if (ngx_strcmp(de->d_name, ".") != 0
+            && ngx_strcmp(de->d_name, "..") != 0
+            && ngx_strcmp(de->d_name, "lost+found") != 0
+            && fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+            && S_ISDIR(st.st_mode) && st.st_uid == 0)
+        {
+            found = 1;
+        }
+    }
+
+    (void) closedir(dir);
+
+    return found;
 }
 
 
