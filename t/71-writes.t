@@ -281,6 +281,17 @@ my @refused = (
       Host => '127.0.0.1.evil.example' ],
     [ 403, 'HostUnknown', DELETE => "/status/links/$link->{key}",
       Host => 'localhost.evil.example' ],
+    [ 412, 'PreconditionFailed', PATCH => "/status/links/$link->{key}",
+      'If-Match' => '"x"', Body => '{"name":"never"}' ],
+    [ 412, 'PreconditionFailed', PATCH => "/status/links/$link->{key}",
+      'If-Unmodified-Since' => 'Sun, 01 Nov 2026 00:00:00 GMT',
+      Body => '{"name":"never"}' ],
+    [ 412, 'PreconditionFailed', PATCH => "/status/links/$link->{key}",
+      'If-None-Match' => '*', Body => '{"name":"never"}' ],
+    [ 412, 'PreconditionFailed', DELETE => "/status/links/$link->{key}",
+      'If-Match' => '"x"' ],
+    [ 412, 'PreconditionFailed', POST => '/status/links',
+      'If-None-Match' => '*' ],
     map { [ 400, 'BodyInvalid', POST => '/status/links', Body => $_ ] }
         '', '[]', 'null', '{', "$body x", "$body$body", "[$body", "[$body,]",
         '[1]', "{\"source\":\"\xff\"}", '{"source":"\ud800"}',
@@ -312,6 +323,8 @@ for (@refused) {
 }
 
 is(registered(), $before, 'none of them did anything');
+is($t->get_json("/status/links/$link->{key}")->{name}, 'New',
+   'nor changed the link');
 
 # Who may, in other ways.
 
@@ -319,7 +332,8 @@ for ([ Host => 'www.localhost' ], [ Host => 'LOCALHOST:80' ],
      [ Host => 'a.shop.example' ], [ 'Sec-Fetch-Site' => 'same-origin' ],
      [ 'Sec-Fetch-Site' => 'none' ],
      [ 'Content-Type' => 'Application/JSON; charset=utf-8' ],
-     [ 'Content-Type' => 'application/json ;x' ])
+     [ 'Content-Type' => 'application/json ;x' ],
+     [ 'If-Match' => '*' ], [ 'If-None-Match' => '"x"' ])
 {
     $answer = write_json('POST', '/status/links', { tag => 'may' }, @$_);
     is($answer->{status}, 201, "@$_") or diag($answer->{body});

@@ -48,6 +48,7 @@ static rfl_rc_t ngx_http_referral_api_may(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_referral_api_host(ngx_http_request_t *r,
     ngx_http_referral_registry_t *reg);
 static ngx_uint_t ngx_http_referral_api_same_site(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_referral_api_holds(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_referral_api_is_json(ngx_http_request_t *r);
 static ngx_int_t ngx_http_referral_api_refuse(ngx_http_request_t *r,
     rfl_view_error_t *error);
@@ -266,6 +267,12 @@ ngx_http_referral_api_may(ngx_http_request_t *r,
                                 "sent this");
     }
 
+    if (!ngx_http_referral_api_holds(r)) {
+        return rfl_query_refuse(error, NGX_HTTP_PRECONDITION_FAILED,
+                                "PreconditionFailed", "what is here has "
+                                "neither an entity tag nor a time of change");
+    }
+
     if (ctx->registry->conf.source[0] != '\0') {
         return rfl_query_refuse(error, NGX_HTTP_CONFLICT, "ReadOnly",
                                 "nginx keeps these links equal to %s: change "
@@ -370,6 +377,26 @@ ngx_http_referral_api_same_site(ngx_http_request_t *r)
     }
 
     return 1;
+}
+
+
+/*
+ * RFC 9110, 13: who asks for one version is told no before anything is done.
+ * nginx looks at these too, when it sends a 200: the write would be done then.
+ */
+
+static ngx_uint_t
+ngx_http_referral_api_holds(ngx_http_request_t *r)
+{
+    static const rfl_str_t  any = rfl_string("*");
+
+    return (r->headers_in.if_match == NULL
+            || rfl_str_eq(ngx_http_referral_str(
+                              &r->headers_in.if_match->value), any))
+           && (r->headers_in.if_none_match == NULL
+               || !rfl_str_eq(ngx_http_referral_str(
+                                  &r->headers_in.if_none_match->value), any))
+           && r->headers_in.if_unmodified_since == NULL;
 }
 
 
