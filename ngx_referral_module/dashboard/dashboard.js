@@ -576,8 +576,13 @@ class Refusal extends Error {
 }
 
 
+// The page's own path has its slash, or none, as its location wants it.
+
 async function get(path, args = {}, signal = undefined, root = treeRoot()) {
-    return ask(`${root}${path}${query(args)}`, { signal });
+    const address = root === ROOT && path === '' ? location.pathname
+                                                 : root + path;
+
+    return ask(address + query(args), { signal });
 }
 
 

@@ -316,6 +316,13 @@ function shopTests(the) {
             }));
     }
 
+    test('a location that ends in a slash', TIMEOUT, () =>
+        visit(`${the().origin}/below/`, '', async d => {
+            assert.match(await d.text('h1'), /clicks from/);
+            await d.click('#nav a:text-is("Links")');
+            assert.equal(await d.count('tbody tr'), 50);
+        }));
+
     const shots = { overview: '#/', links: '#/links', odd: '#/links?host='
                     + 'odd.example', hosts: '#/hosts', partners: '#/partners',
                     report: '#/report?partner=Acme', groups: '#/groups',

@@ -339,6 +339,10 @@ ${this.write ? this.moreStatus() : ''}
 
         location /empty_status {
             referral_status empty write=on;
+        }
+
+        location /below/ {
+            referral_status main;
         }`;
     }
 
