@@ -26,6 +26,7 @@ const SPARKS_AT_ONCE = 3;       // requests for spark lines on their way
 const SPARK_DAYS = 90;
 const FEED_ROWS = 200;
 const FEED_PAUSE = 250;         // ms between two looks at the feed
+const FEED_QUIET = 5000;        // ms; a summary comes each second
 const SUMMARY_AGE = 30000;      // ms a summary serves the banner of other views
 const TYPING = 300;             // ms of rest before a search
 const REFRESH = 60000;
@@ -2457,7 +2458,8 @@ const FEED_COLUMNS = [
 
 async function live(signal) {
     const rows = table('Visits, the newest first', FEED_COLUMNS, []);
-    const state = { waiting: [], paused: false, dropped: 0, missed: 0 };
+    const state = { waiting: [], paused: false, dropped: 0, missed: 0,
+                    heard: Date.now() };
     const rate = h('p', { class: 'figures' }, 'Waiting for the first second.');
     const missed = h('p', { class: 'soft', role: 'status' });
     const trouble = h('div');
@@ -2468,8 +2470,10 @@ async function live(signal) {
     rows.firstChild.classList.add('feed');
     openFeed(state, { rate, missed, trouble, changes }, signal);
 
-    const timer = setInterval(() =>
-        showFeed(state, rows.querySelector('tbody'), pause), FEED_PAUSE);
+    const timer = setInterval(() => {
+        showFeed(state, rows.querySelector('tbody'), pause);
+        showQuiet(state, trouble);
+    }, FEED_PAUSE);
 
     signal.addEventListener('abort', () => clearInterval(timer));
 
@@ -2500,6 +2504,7 @@ function openFeed(state, parts, signal) {
     source.addEventListener('summary', event => {
         const now = JSON.parse(event.data);
 
+        state.heard = Date.now();
         parts.trouble.replaceChildren();
         parts.rate.replaceChildren(...feedRate(now, last));
         last = now;
@@ -2549,6 +2554,18 @@ function feedRate(now, last) {
     return [last ? h('b', {}, count(rate, 'request')) : '',
             last ? ' a second; ' : '',
             `${count(linkClicks(now), 'click')} by links since counting began`];
+}
+
+
+// A connection may be dead without anybody being told, behind a laptop's lid
+// or a proxy: what stands there then is old.
+
+function showQuiet({ heard }, trouble) {
+    if (Date.now() - heard > FEED_QUIET && !trouble.hasChildNodes()) {
+        trouble.replaceChildren(refusalBox(new Error('nothing has come since '
+            + `${localSecond.format(heard)}: what is here may be old`),
+            () => arrive()));
+    }
 }
 
 

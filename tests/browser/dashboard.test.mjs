@@ -1086,6 +1086,20 @@ describe('live', () => {
             await waitFor(() => tree.feeds.size === 0);
         }, '#/live');
 
+    withTree('a feed that says nothing more', { links: 1 },
+        async (d, tree) => {
+            await d.page.locator('text=by links since').waitFor();
+            assert.equal(await d.count('.refusal'), 0);
+            await d.page.locator('.refusal:has-text("may be old")').waitFor();
+            tree.emit('summary', { outcomes: {}, clicks: {},
+                                   now: new Date().toISOString() });
+            await d.page.locator('.refusal').waitFor({ state: 'detached' });
+            await d.page.locator('.refusal').waitFor();
+            await d.click('.refusal button');
+            await waitFor(() => tree.feeds.size === 1);
+            assert.equal(await d.count('.refusal'), 0);
+        }, '#/live');
+
     withTree('no feed to be had', { links: 1 }, async (d, tree) => {
         d.allowed.push('503');
         tree.failing.set('GET /events', [503, 'TooManyClients', 'full']);
