@@ -89,6 +89,8 @@ static rfl_rc_t rfl_link_labels_add(const rfl_link_field_t *field,
 static size_t rfl_link_labels_find(const rfl_link_labels_t *labels,
     rfl_str_t label, int *found);
 
+static rfl_str_t rfl_link_trim(rfl_str_t value);
+static size_t rfl_link_blank(rfl_str_t value, size_t pos);
 static const char *rfl_link_check_line(rfl_str_t value);
 static const char *rfl_link_check_note(rfl_str_t value);
 static const char *rfl_link_check_tag(rfl_str_t value);
@@ -391,7 +393,8 @@ rfl_link_set(rfl_link_t *link, const rfl_link_field_t *field, rfl_str_t value,
 {
     rfl_rc_t  rc;
 
-    value = rfl_str_trim(value);
+    value = field->type == RFL_FIELD_URL ? rfl_link_trim(value)
+                                         : rfl_str_trim(value);
 
     if (field->type == RFL_FIELD_MATCH_TYPE) {
         if (value.len == 0) {
@@ -428,6 +431,77 @@ rfl_link_set(rfl_link_t *link, const rfl_link_field_t *field, rfl_str_t value,
     *rfl_link_slice(link, field) = value;
 
     return RFL_OK;
+}
+
+
+/*
+ * What spreadsheets and web pages leave at the ends of a URL that is copied out
+ * of them looks like nothing, and would make another page of it.
+ */
+
+static rfl_str_t
+rfl_link_trim(rfl_str_t value)
+{
+    size_t  n;
+
+    do {
+        value = rfl_str_trim(value);
+        n = rfl_link_blank(value, 0);
+
+        value.data += n;
+        value.len -= n;
+
+    } while (n != 0);
+
+    do {
+        value = rfl_str_trim(value);
+        n = 0;
+
+        if (value.len >= 3) {
+            n = rfl_link_blank(value, value.len - 3) == 3 ? 3 : 0;
+        }
+
+        if (n == 0 && value.len >= 2) {
+            n = rfl_link_blank(value, value.len - 2);
+        }
+
+        value.len -= n;
+
+    } while (n != 0);
+
+    return value;
+}
+
+
+/*
+ * The length of a character at pos that is White_Space, or of no width, by the
+ * Unicode standard: U+00A0, U+2000 to U+200F, U+2028 to U+202F, U+205F to
+ * U+206F, U+3000, U+FEFF; else 0.
+ */
+
+static size_t
+rfl_link_blank(rfl_str_t value, size_t pos)
+{
+    size_t         len;
+    const u_char  *p;
+
+    p = value.data + pos;
+    len = value.len - pos;
+
+    if (len >= 2 && p[0] == 0xc2 && p[1] == 0xa0) {
+        return 2;
+    }
+
+    if (len < 3) {
+        return 0;
+    }
+
+    return (p[0] == 0xe2 && p[1] == 0x80
+            && ((p[2] >= 0x80 && p[2] <= 0x8f)
+                || (p[2] >= 0xa8 && p[2] <= 0xaf)))
+           || (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0x9f && p[2] <= 0xaf)
+           || (p[0] == 0xe3 && p[1] == 0x80 && p[2] == 0x80)
+           || (p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf) ? 3 : 0;
 }
 
 

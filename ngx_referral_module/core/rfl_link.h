@@ -90,8 +90,9 @@ rfl_link_slice(rfl_link_t *link, const rfl_link_field_t *field)
  * Validates value for the field and stores a slice: of the caller's bytes,
  * of a constant ("guest posting" becomes "guest-post"), or, for labels that
  * had to be sorted, of scratch, RFL_LABELS_TEXT_MAX bytes of the caller's
- * that live as long as the link.  White space around the value is cut.  An
- * empty value clears the field (a match type becomes "exact").  RFL_INVALID
+ * that live as long as the link.  White space around the value is cut, and
+ * of a URL what is as invisible there (U+00A0, U+200B, U+FEFF and the like).
+ * An empty value clears the field (a match type becomes "exact").  RFL_INVALID
  * names the field, the fault and the limit; the link is as it was.
  */
 
