@@ -232,6 +232,24 @@ is(scalar @{ json("/links?group=$group&limit=all")->{links} },
 is($t->get('/status/links?group=0123456789abcdef')->{status}, 404,
    'no such group');
 
+# Each name that /hosts shows is one that host= takes; so is an app's.
+
+my $app = $t->ctl_ok('add', 'android-app://com.example.reader/');
+chomp $app;
+
+for my $row (@{ json('/hosts?limit=all')->{hosts} }) {
+    next if $row->{name} eq '';
+
+    is(scalar @{ json("/links?limit=all&host=$row->{name}")->{links} },
+       $row->{links}, "host=$row->{name}");
+}
+
+is(keys_of(@{ json('/links?host=android-app:com.example.reader')->{links} }),
+   $app, 'an app as it is shown');
+like($t->ctl_ok('list', '--host', 'android-app:com.example.reader'),
+     qr/^$app /m, 'also to the command');
+$t->ctl_ok('rm', $app);
+
 # CSV: the types, the name, formulas, and that import reads it back.
 
 my $csv = $t->get('/status/links?format=csv');

@@ -856,14 +856,9 @@ rfl_rc_t
 cli_host(const char *text, rfl_identity_t *id, rfl_str_t *host,
     rfl_error_t *err)
 {
-    rfl_rc_t    rc;
-    rfl_link_t  link;
+    rfl_rc_t  rc;
 
-    memset(&link, 0, sizeof(rfl_link_t));
-    link.match_type = RFL_MATCH_HOST;
-    link.source = rfl_cstr(text);
-
-    rc = rfl_identity(&link, id, err);
+    rc = rfl_identity_shown(rfl_cstr(text), id, err);
     if (rc != RFL_OK) {
         return rc;
     }

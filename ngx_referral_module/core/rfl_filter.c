@@ -102,24 +102,22 @@ rfl_filter_word(rfl_str_t name, rfl_str_t *value)
 static rfl_rc_t
 rfl_filter_surt(rfl_filter_t *f, rfl_str_t *value, rfl_identity_t *identity)
 {
-    rfl_rc_t    rc;
-    rfl_link_t  link;
+    rfl_rc_t   rc;
+    rfl_str_t  host;
 
     if (value->len == 0) {
         return RFL_OK;
     }
 
-    memset(&link, 0, sizeof(rfl_link_t));
-    link.match_type = RFL_MATCH_HOST;
-    link.source = *value;
+    host = *value;
 
-    if (value->data[0] == '.') {
-        link.source.data++;
-        link.source.len--;
+    if (host.data[0] == '.') {
+        host.data++;
+        host.len--;
         f->below = 1;
     }
 
-    rc = rfl_identity(&link, identity, NULL);
+    rc = rfl_identity_shown(host, identity, NULL);
 
     if (rc == RFL_OK) {
         *value = rfl_str(identity->source.buf, identity->source.host_len);

@@ -88,6 +88,34 @@ rfl_identity(const rfl_link_t *link, rfl_identity_t *id, rfl_error_t *err)
 }
 
 
+rfl_rc_t
+rfl_identity_shown(rfl_str_t text, rfl_identity_t *id, rfl_error_t *err)
+{
+    u_char      app[RFL_HOST_MAX + 16];
+    rfl_link_t  link;
+
+    static const rfl_str_t  shown = rfl_string("android-app:");
+
+    memset(&link, 0, sizeof(rfl_link_t));
+
+    link.match_type = RFL_MATCH_HOST;
+    link.source = text;
+
+    if (text.len > shown.len && text.len + 2 <= sizeof(app)
+        && memcmp(text.data, shown.data, shown.len) == 0
+        && text.data[shown.len] != '/')
+    {
+        memcpy(app, "android-app://", shown.len + 2);
+        memcpy(app + shown.len + 2, text.data + shown.len,
+               text.len - shown.len);
+
+        link.source = rfl_str(app, text.len + 2);
+    }
+
+    return rfl_identity(&link, id, err);
+}
+
+
 rfl_str_t
 rfl_identity_pattern(rfl_str_t source)
 {

@@ -52,6 +52,15 @@ rfl_rc_t rfl_identity(const rfl_link_t *link, rfl_identity_t *id,
 
 
 /*
+ * The same of a host alone, as it is written or as it is shown: of an app also
+ * "android-app:NAME", which is no URL.
+ */
+
+rfl_rc_t rfl_identity_shown(rfl_str_t text, rfl_identity_t *id,
+    rfl_error_t *err);
+
+
+/*
  * The pattern in a regex link's source: all from the first "/" behind the
  * host on, that "/" included.  It is searched for in the full Referer, so
  *

@@ -24,35 +24,15 @@ static const rfl_str_t  rfl_ignored_app = rfl_string("android-app:");
 rfl_rc_t
 rfl_ignored_parse(rfl_str_t text, u_char *out, size_t *len, rfl_error_t *err)
 {
-    u_char           app[RFL_IGNORED_HOST + 2];
     rfl_rc_t         rc;
-    rfl_link_t       link;
     rfl_identity_t  *id;
-
-    /* an app's canonical form is no URL */
-
-    if (text.len > rfl_ignored_app.len && text.len <= RFL_IGNORED_HOST
-        && memcmp(text.data, rfl_ignored_app.data, rfl_ignored_app.len) == 0
-        && text.data[rfl_ignored_app.len] != '/')
-    {
-        memcpy(app, "android-app://", rfl_ignored_app.len + 2);
-        memcpy(app + rfl_ignored_app.len + 2,
-               text.data + rfl_ignored_app.len,
-               text.len - rfl_ignored_app.len);
-        text = rfl_str(app, text.len + 2);
-    }
 
     id = malloc(sizeof(rfl_identity_t));
     if (id == NULL) {
         return rfl_fail(err, RFL_NO_MEMORY, "out of memory");
     }
 
-    memset(&link, 0, sizeof(rfl_link_t));
-
-    link.match_type = RFL_MATCH_HOST;
-    link.source = text;
-
-    rc = rfl_identity(&link, id, err);
+    rc = rfl_identity_shown(text, id, err);
 
     if (rc == RFL_OK) {
         *len = id->source.host_len;
