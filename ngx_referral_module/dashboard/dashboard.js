@@ -3164,14 +3164,14 @@ function nextTheme() {
 }
 
 
-// An overview that nobody is busy with keeps itself fresh.
+// What says how things are now keeps itself fresh, if nobody is busy with it.
 
 function refresh() {
     const idle = !$('main').contains(document.activeElement)
                  || document.activeElement === $('main')
                  || document.activeElement.tagName === 'H1';
 
-    if (place.view === '' && idle && !document.hidden
+    if (['', 'health'].includes(place.view) && idle && !document.hidden
         && Date.now() - arrivedAt > REFRESH)
     {
         arrive(true);

@@ -1037,6 +1037,27 @@ describe('what goes wrong', () => {
 });
 
 
+describe('what is left open', () => {
+
+    for (const hash of ['#/', '#/health']) {
+        withTree(`${hash} keeps itself fresh`, { links: 3 }, async (d, tree) => {
+            await d.page.clock.install();
+            await d.page.reload();
+            await d.ready();
+            assert.equal(await d.text('#faults'), '');
+
+            tree.health.flush_errors = 3;
+            await d.page.clock.fastForward(120000);
+            await d.page.locator('#faults >> text=Failed flushes').waitFor();
+            tree.health.flush_errors = 0;
+            await d.page.clock.fastForward(120000);
+            await d.page.locator('#faults:empty').waitFor({
+                state: 'attached' });
+        }, hash);
+    }
+});
+
+
 describe('live', () => {
 
     withTree('visits as they happen, held and missed', { links: 9 },
