@@ -203,6 +203,18 @@ is_deeply(links('source', 'match_type', 'listed_last'),
           [ "$blog|prefix|2026-10-01", "$forum|prefix|2026-09-05" ],
           'or with the field its column is');
 
+# When a link was seen first and last, as in Moz's, is not mixed up.
+
+my $moz = $t->write_file('moz.csv', "URL,Target URL,Date First Seen,"
+                         . "Date Last Seen,Date Lost\n"
+                         . "$blog,shop.example/p,2026-01-02,2026-02-03,\n");
+
+(undef, undef, $err) = $t->ctl('import', $moz);
+like($err, qr/\Q--map URL=source --map 'Target URL=target' \E
+              \Q--map 'Date First Seen=listed_first' \E
+              \Q--map 'Date Last Seen=listed_last' --map 'Date Lost='\E$/mx,
+     'dates that say which they are');
+
 # What is nearly a list of URLs: {text, what is said}.
 
 for my $row ([ "URL\nhttps://a.example/1\n", qr/its first line is one word/ ],

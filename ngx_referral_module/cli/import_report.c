@@ -40,6 +40,7 @@ static int is_plain(const char *text);
 static void say(rfl_buf_t *b);
 static int is_address(import_t *im, rfl_str_t text);
 static int is_date(rfl_str_t text);
+static int says_first(rfl_str_t name);
 static void count(rfl_buf_t *b, uint64_t n, const char *one,
     const char *many);
 static void thousands(rfl_buf_t *b, uint64_t n);
@@ -559,8 +560,9 @@ say(rfl_buf_t *b)
 
 /*
  * The column whose first cell is a URL is the source, the next such one the
- * target, the first date when the link was seen last, as in Search Console's;
- * the others are ignored until somebody says better.
+ * target, the first date when the link was seen last, as in Search Console's,
+ * if its name does not say "first", as in Moz's; the others are ignored until
+ * somebody says better.
  */
 
 void
@@ -570,10 +572,11 @@ import_map_hint(import_t *im, const import_file_t *file,
     char         map[256];
     size_t       i;
     rfl_buf_t    b = rfl_buf_init;
-    const char  *field, *next, *seen;
+    const char  *field, *next, *seen, *first;
 
     next = "source";
     seen = "listed_last";
+    first = "listed_first";
 
     rfl_buf_text(&b, "if it is CSV: ");
     command_begin(im, &b);
@@ -594,9 +597,16 @@ import_map_hint(import_t *im, const import_file_t *file,
             next = strcmp(next, "source") == 0 && nvalues != 0 ? "target"
                                                                : NULL;
 
-        } else if (seen != NULL && i < nvalues && is_date(values[i])) {
-            field = seen;
-            seen = NULL;
+        } else if (i < nvalues && is_date(values[i])) {
+
+            if (says_first(names[i])) {
+                field = first;
+                first = "";
+
+            } else {
+                field = seen;
+                seen = "";
+            }
         }
 
         (void) snprintf(map, sizeof(map), "%.*s=%s", (int) names[i].len,
@@ -634,6 +644,24 @@ is_date(rfl_str_t text)
     uint64_t  seconds;
 
     return rfl_time_parse(rfl_str_trim(text), &seconds) == RFL_OK;
+}
+
+
+static int
+says_first(rfl_str_t name)
+{
+    size_t     i;
+    rfl_str_t  first;
+
+    first = rfl_cstr("first");
+
+    for (i = 0; i + first.len <= name.len; i++) {
+        if (rfl_str_caseeq(rfl_str(name.data + i, first.len), first)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
