@@ -65,10 +65,10 @@ my $main = 'referral_registry main %%DIR%%/referral;';
 my $invalid_name = qr/invalid name ".*" in "referral_registry"/;
 
 refused($invalid_name, "referral_registry $_ %%DIR%%/referral;")
-    for 'a/b', 'a.b', '"a b"', '""', 'off', 'all', "\xc3\xa9", 'a' x 65,
-        '$host', '..';
+    for 'a/b', 'a.b', '"a b"', '""', 'off', 'all', 'metrics', "\xc3\xa9",
+        'a' x 65, '$host', '..';
 accepted("referral_registry $_ %%DIR%%/referral;")
-    for 'a', 'A-b_9', 'offs', 'al', 'a' x 64, '0', '-';
+    for 'a', 'A-b_9', 'offs', 'al', 'links', 'a' x 64, '0', '-';
 
 my $invalid = qr/invalid parameter ".*" in "referral_registry"/;
 

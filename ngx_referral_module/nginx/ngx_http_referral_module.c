@@ -583,7 +583,8 @@ ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid name \"%V\" in \"referral_registry\", "
                            "1 to 64 letters, digits, \"-\" and \"_\" are "
-                           "allowed, \"off\" and \"all\" are not", &value[1]);
+                           "allowed, \"off\", \"all\" and \"metrics\" are "
+                           "not", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -617,7 +618,10 @@ ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* It becomes part of a file's name and of a path in a URL. */
+/*
+ * It becomes part of a file's name and of a path in a URL, where
+ * "referral_status all" has "/metrics" for all registries.
+ */
 
 static ngx_uint_t
 ngx_http_referral_is_name(ngx_str_t *name)
@@ -636,8 +640,9 @@ ngx_http_referral_is_name(ngx_str_t *name)
     }
 
     return i != 0 && i <= 64
-           && (i != 3 || (ngx_strncmp(name->data, "off", 3) != 0
-                          && ngx_strncmp(name->data, "all", 3) != 0));
+           && ngx_strcmp(name->data, "off") != 0
+           && ngx_strcmp(name->data, "all") != 0
+           && ngx_strcmp(name->data, "metrics") != 0;
 }
 
 
