@@ -623,12 +623,21 @@ async function ask(address, options) {
 
     if (!response.ok || answer === undefined) {
         throw new Refusal(response.status, answer?.error?.code ?? '',
-                          answer?.error?.text
-                          ?? `the server answered ${response.status} without `
-                             + 'a reason');
+                          answer?.error?.text ?? reasonOf(response));
     }
 
     return answer;
+}
+
+
+// Of an answer that is not the tree's: nginx's own, or a proxy's.
+
+function reasonOf({ ok, status }) {
+    return ok ? 'the server answered with something else: load this page anew, '
+                + 'perhaps one has to log in'
+           : status === 413 ? 'this is more than nginx takes at once, which '
+                              + 'client_max_body_size says'
+           : `the server answered ${status} without a reason`;
 }
 
 

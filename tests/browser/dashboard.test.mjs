@@ -1022,6 +1022,26 @@ describe('what goes wrong', () => {
             assert.equal(await d.count('tbody tr'), 5);
         });
 
+    withTree('answers that are not the tree\u2019s', { links: 5, write: true },
+        async d => {
+            const html = status => route => route.fulfill({
+                status, contentType: 'text/html', body: '<h1>no</h1>' });
+
+            d.allowed.push('413', '403');
+            await d.go('#/add');
+            await d.page.route('**/links', html(413));
+            await d.page.fill('#lines', 'https://fresh.example/1');
+            await d.page.click('text=Register all');
+            await d.page.locator('text=client_max_body_size').waitFor();
+
+            await d.page.route('**/links?*', html(200));
+            await d.go('#/links');
+            assert.match(await d.text('.refusal'), /perhaps one has to log in/);
+            await d.page.route('**/links?*', html(403));
+            await d.click('.refusal button');
+            assert.match(await d.text('.refusal'), /answered 403/);
+        });
+
     withTree('one card may fail', { links: 5 }, async (d, tree) => {
         d.allowed.push('503');
         tree.failing.set('GET /hosts', [503, 'RegistryUnavailable', 'no']);
