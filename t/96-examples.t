@@ -2,7 +2,7 @@
 
 # What share/ has to copy, as far as it can be judged without being run: units
 # and directories as systemd reads them, the objects of Kubernetes by what they
-# refer to.  t/97-image.t runs them.
+# refer to; and who gets the status.  t/97-image.t runs them.
 
 use strict;
 use warnings;
@@ -24,6 +24,9 @@ for my $name (qw(referral.conf referral-user.conf)) {
 
 subtest('systemd/ngx-referral.tmpfiles' => \&tmpfiles);
 subtest('kubernetes.yaml' => \&kubernetes);
+
+subtest("status of $_" => sub { status($_) })
+    for qw(referral.conf nginx.conf kubernetes.yaml);
 
 $t->finish;
 
@@ -192,6 +195,44 @@ sub rights {
     ok(!$context->{allowPrivilegeEscalation}, 'nothing gains rights');
     is_deeply($context->{capabilities}, { drop => [ 'ALL' ] },
               'there is no capability');
+}
+
+
+# A page of another site, whose name was made to lead to 127.0.0.1 (DNS
+# rebinding), is of the same origin to the browser that it runs in.
+
+sub status {
+    my ($name) = @_;
+
+    my $text = slurp("$share/$name");
+    my $servers = '';
+
+    while ($text =~ /^( *)(server \{\n *listen (\S+)[ ;].*?^\1\}\n)/msg) {
+        $servers .= $2 if $3 eq '127.0.0.1:8089';
+    }
+
+    $servers =~ s/127\.0\.0\.1:8089/127.0.0.1:%%PORT%%/g;
+
+    my $site = Referral::Test->new(http => <<"CONF");
+    referral_registry site %%DIR%%/referral counters=%%SHM%%/site.counters;
+$servers
+CONF
+
+    $site->start;
+
+    for my $host ('localhost:8089', '127.0.0.1:8089', 'localhost') {
+        my $answer = $site->get('/', Host => $host, Accept => '*/*');
+
+        is($answer->{status}, 200, "$host gets the status");
+        like($answer->{body}, qr/"registry":"site"/, 'as JSON');
+    }
+
+    for my $host ('evil.example:8089', 'evil.example') {
+        is($site->get($_, Host => $host)->{status}, 421, "$host gets no $_")
+            for qw(/ /links /metrics);
+    }
+
+    $site->finish;
 }
 
 
