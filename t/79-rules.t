@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use File::Temp qw(tempdir);
 use FindBin;
 use Test::More;
 
@@ -38,6 +39,44 @@ for my $alert (@alerts) {
     ok((grep { /^ \[\]$/ } @cases) && (grep { $_ eq '' } @cases),
        "$alert: a test in which it fires, and one in which it does not");
 }
+
+# The query of docs/api.md, of two servers that have the link.
+
+my ($query) = slurp("$root/docs/api.md")
+              =~ /^( {4}sum by \(partner\).*?)\n\n/ms;
+my $dir = tempdir(CLEANUP => 1);
+my $series = '';
+
+for my $of (map { "registry=\"main\",link=\"a\",instance=\"$_\"" } 1, 2) {
+    $series .= <<"YAML";
+      - series: 'referral_link_requests_total{class="clicks",$of}'
+        values: '0+1x1500'
+      - series: 'referral_link_info{partner="Acme",$of}'
+        values: '1x1500'
+YAML
+}
+
+$query =~ s/^/          /mg;
+
+open my $f, '>', "$dir/query.yml" or die "$dir/query.yml: $!\n";
+print $f <<"YAML";
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+$series
+    promql_expr_test:
+      - expr: |
+$query
+        eval_time: 1500m
+        exp_samples:
+          - labels: '{partner="Acme"}'
+            value: 2880
+YAML
+close $f or die "$dir/query.yml: $!\n";
+
+$said = `promtool test rules \Q$dir\E/query.yml 2>&1`;
+is($?, 0, 'clicks by partner') or diag($said);
 
 # Names and labels are those of /metrics.
 
