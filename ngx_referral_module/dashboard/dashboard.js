@@ -520,9 +520,15 @@ function decoded(text) {
 }
 
 
-function csvOf(path, args) {
-    return treeRoot() + path + query({ ...args, limit: CSV_LINKS,
-                                       format: 'csv' });
+// In the order of the page, as far as a page may reach; where there may be more
+// rows, all of them, in the order of keys.
+
+function csvOf(path, { sort, order, ...args }) {
+    const isMore = known.summary?.links.registered > CSV_LINKS;
+
+    return treeRoot() + path + query({
+        ...args, ...(isMore ? {} : { sort, order, limit: CSV_LINKS }),
+        format: 'csv' });
 }
 
 
@@ -2378,8 +2384,7 @@ async function report(signal) {
                 link.counters.errors_4xx + link.counters.errors_5xx) },
         ], rows),
         h('p', { class: 'soft' }, cut ? 'The list is cut at '
-          + `${number(REPORT_LINKS)} links; the CSV has up to `
-          + `${number(CSV_LINKS)}.` : '',
+          + `${number(REPORT_LINKS)} links; the CSV has all.` : '',
           ` ${title} is a month of UTC days. Registry `
           + `${known.summary?.registry ?? ''}, read ${shownTime(Date.now())}.`),
     ];

@@ -906,6 +906,13 @@ describe('how many links', () => {
         assert.match(await d.text('.pager'), /51 to 100/);
         await d.click('text=First page');
         assert.equal(await d.text('tbody th'), first);
+
+        // a file has all rows
+
+        const href = await d.page.getAttribute('a[download]', 'href');
+
+        assert.match(href, /format=csv/);
+        assert.doesNotMatch(href, /limit=|sort=/);
         assert.ok(d.asked.filter(url => url.includes('/history')).length < 125,
                   'spark lines of what is seen');
     });
