@@ -592,8 +592,14 @@ rfl_query_arg(rfl_query_t *q, const rfl_query_arg_t *table, rfl_str_t name,
 
     *seen |= 1u << (arg - table);
 
-    rc = rfl_query_decode(value, text, &len)
-         ? arg->handler(q, arg->filter, rfl_str(text, len)) : RFL_INVALID;
+    if (!rfl_query_decode(value, text, &len)) {
+        return rfl_query_refuse(error, 400, "ParameterInvalid",
+                                "%s: it has a \"%%\" without two hex digits, "
+                                "\"%%25\" is one, or more than %d bytes",
+                                arg->name.data, RFL_QUERY_VALUE_MAX);
+    }
+
+    rc = arg->handler(q, arg->filter, rfl_str(text, len));
 
     if (rc == RFL_NOT_FOUND) {
         return rfl_query_refuse(error, 406, "FormatUnavailable",

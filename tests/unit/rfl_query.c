@@ -72,6 +72,10 @@ static const refused_t  refused[] = {
     { "/links", "group=", 400, "ParameterInvalid",
       "group: a group's key is wanted" },
     { "/links", "origin=", 400, "ParameterInvalid", NULL },
+    { "/links", "q=100%", 400, "ParameterInvalid",
+      "q: it has a \"%\" without two hex digits, \"%25\" is one, or more than "
+      "1024 bytes" },
+    { "/links", "partner=%zz", 400, "ParameterInvalid", NULL },
     { "/links", "host=..a", 400, "ParameterInvalid", NULL },
     { "/links", "fields=", 400, "ParameterInvalid", NULL },
     { "/links", "fields=name,colour", 400, "ParameterInvalid", NULL },
