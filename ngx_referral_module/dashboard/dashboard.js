@@ -1613,8 +1613,11 @@ function unknownCards({ clicks }) {
 
 // -- no links yet -------------------------------------------------------------
 
+// A server that has nothing but the status is not the one that is counted.
+
 function emptyState() {
-    const site = `${location.protocol}//${location.host}/`;
+    const host = ROOT === '' ? location.hostname : location.host;
+    const site = `${location.protocol}//${host}/`;
 
     return [
         heading('No links are registered yet'),
@@ -1632,8 +1635,8 @@ function emptyState() {
           h('p', { class: 'soft' }, 'A CSV whose header names the fields, or '
             + 'plain URLs, one a line.'),
           h('h2', {}, '2. Test it'),
-          h('p', {}, 'A click as a browser would send it; the address is one '
-            + 'of the site that is counted:'),
+          h('p', {}, 'A click as a browser would send it; its address, the '
+            + 'last one, has to be one of the site that is counted:'),
           command('curl -s -o /dev/null -A "Mozilla/5.0 (test)" '
                   + '-H "Accept: text/html" \\\n'
                   + `     -e https://blog.example/2024/launch ${site}pricing`),

@@ -883,6 +883,14 @@ describe('how many links', () => {
         assert.equal(await d.count('tbody tr'), 40);
     });
 
+    withTree('none, on a server of its own', { links: 0, location: '' },
+        async d => {
+            const text = await d.text();
+
+            assert.match(text, /launch http:\/\/127\.0\.0\.1\/pricing/);
+            assert.match(text, /--landing http:\/\/127\.0\.0\.1\/pricing/);
+        });
+
     withTree('one', { links: 1 }, async d => {
         for (const hash of VIEWS) {
             await d.go(hash);
