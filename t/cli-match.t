@@ -257,6 +257,18 @@ like($t->ctl_ok('match', '-', '--landing', '/?ref=mail'),
 like($t->ctl_ok('match', 'https://slow.example/' . 'a' x 40 . '!'),
      qr/pattern of link \d+: it gave up/, 'a pattern that gave up is told');
 
+# A Referer that is no URL: what is wrong with it.
+
+for my $row ([ 'nonsense', qr/the scheme is not http/ ],
+             [ "https://b\xc3\xbccher.example/", qr/no letter, digit/ ],
+             [ 'https:///x', qr/the host is missing/ ],
+             [ 'https://a.example/' . 'x' x 4079, qr/longer than 4096 bytes/ ])
+{
+    like($t->ctl_ok('match', $row->[0]),
+         qr/the Referer is malformed: .*$row->[1]/,
+         'malformed: ' . substr $row->[0], 0, 30);
+}
+
 for my $row ([ ['--header', 'no colon'], qr/--header "no colon" is not/ ],
              [ ['--header', 'Referer: x'], qr/the Referer is an argument/ ],
              [ ['--bot', 'maybe'], qr/--bot "maybe" is neither/ ],

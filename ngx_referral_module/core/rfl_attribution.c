@@ -167,6 +167,7 @@ static int rfl_follow_relative(rfl_request_t *next, rfl_str_t location,
     u_char *buf);
 static int rfl_follow_has_scheme(rfl_str_t location);
 
+static void rfl_explain_malformed(rfl_str_t referer, const rfl_trace_t *trace);
 static void rfl_explain_step(const rfl_trace_t *trace, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -417,7 +418,10 @@ rfl_unmatched(const rfl_request_t *request, rfl_referrer_kind_t kind,
         return RFL_OUTCOME_INTERNAL;
 
     case RFL_REFERRER_MALFORMED:
-        rfl_explain(trace, "the Referer is no http, https or android-app URL");
+        if (__builtin_expect(trace != NULL, 0)) {
+            rfl_explain_malformed(request->referer, trace);
+        }
+
         return RFL_OUTCOME_MALFORMED;
 
     case RFL_REFERRER_NONE:
@@ -1758,6 +1762,20 @@ rfl_follow_has_scheme(rfl_str_t location)
     }
 
     return 0;
+}
+
+
+static __attribute__((noinline, cold)) void
+rfl_explain_malformed(rfl_str_t referer, const rfl_trace_t *trace)
+{
+    rfl_url_t    url;
+    const char  *why;
+
+    why = "";
+
+    (void) rfl_url_parse(rfl_str_trim(referer), &url, &why);
+
+    rfl_explain_step(trace, "the Referer is malformed: %s", why);
 }
 
 
