@@ -29,6 +29,7 @@ const FEED_PAUSE = 250;         // ms between two looks at the feed
 const FEED_QUIET = 5000;        // ms; a summary comes each second
 const SUMMARY_AGE = 30000;      // ms a summary serves the banner of other views
 const TYPING = 300;             // ms of rest before a search
+const PATIENCE = 5000;          // ms until it is said that no answer comes
 const REFRESH = 60000;
 const GROUP_LINKS = 1000;       // looked at for their groups
 const REPORT_PAGE = 1000;
@@ -3018,6 +3019,8 @@ async function arrive(quiet = false) {
     showNav();
     main.setAttribute('aria-busy', 'true');
 
+    const slow = setTimeout(showWait, PATIENCE, main);
+
     try {
         known.registries ??= await registriesOf(signal);
         showNav();
@@ -3035,7 +3038,20 @@ async function arrive(quiet = false) {
             show([heading('Something is missing'),
                   refusalBox(error, () => arrive())], signal, quiet);
         }
+    } finally {
+        clearTimeout(slow);
     }
+}
+
+
+// What stands below is of the view before.  Over HTTP/1.1 a browser keeps six
+// connections to a server, and each live view has one for itself.
+
+function showWait(main) {
+    main.querySelector('.wait')?.remove();
+    main.prepend(h('p', { class: 'note wait', role: 'status' },
+        'No answer yet. The server is busy or away, or this browser has too '
+        + 'many live views open: close some.'));
 }
 
 

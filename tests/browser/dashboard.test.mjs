@@ -1057,6 +1057,19 @@ describe('what goes wrong', () => {
             assert.match(await d.text('.refusal'), /answered 403/);
         });
 
+    withTree('an answer that does not come is not waited for in silence',
+        { links: 5 }, async d => {
+            let answer;
+
+            await d.page.route('**/hosts?*', route => { answer = route; });
+            await d.page.evaluate(() => { location.hash = '#/hosts'; });
+            await d.page.locator('main >> text=No answer yet').waitFor();
+            await answer.continue();
+            await d.settled();
+            assert.equal(await d.text('h1'), 'Hosts');
+            assert.equal(await d.count('.wait'), 0);
+        }, '#/links');
+
     withTree('one card may fail', { links: 5 }, async (d, tree) => {
         d.allowed.push('503');
         tree.failing.set('GET /hosts', [503, 'RegistryUnavailable', 'no']);
