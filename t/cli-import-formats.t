@@ -293,6 +293,9 @@ for my $row ([ 'search-console-pages.csv', undef, qr/it lists your own pages/ ],
              [ 'a.zip', "PK\x03\x04\x14\0\0\0links.csv", qr/a ZIP archive: unp/ ],
              [ 'a.xlsx', "PK\x03\x04\x14\0\0\0[Content_Types].xml",
                qr/an Excel workbook: export it, or save it, as CSV/ ],
+             [ 'a.ods', "PK\x03\x04\x14\0\0\x08\0\0mimetypeapplication/vnd."
+               . "oasis.opendocument.spreadsheetPK\x03\x04",
+               qr/an OpenDocument workbook: save it as CSV/ ],
              [ 'a.xls', "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", qr/an Excel work/ ],
              [ 'a.gz', "\x1f\x8b\x08\0", qr/gunzip -c FILE \| referralctl/ ],
              [ 'a.bin', "\x7fELF\x02\x01\x01\0\0", qr/neither a URL nor/ ])

@@ -154,6 +154,10 @@ archive(rfl_str_t bytes)
             return "it is an Excel workbook: export it, or save it, as CSV";
         }
 
+        if (i == 0 && contains(bytes, "opendocument.spreadsheet")) {
+            return "it is an OpenDocument workbook: save it as CSV";
+        }
+
         return archives[i].hint;
     }
 
