@@ -3148,10 +3148,11 @@ function showNav() {
 function showNavLink(link, view, isCurrent) {
     link.setAttribute('href', to(view));
 
-    if (isCurrent) {
+    // once: a view that keeps itself fresh stays where it was scrolled to
+    if (isCurrent && !link.hasAttribute('aria-current')) {
         link.setAttribute('aria-current', 'page');
         link.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-    } else {
+    } else if (!isCurrent) {
         link.removeAttribute('aria-current');
     }
 }

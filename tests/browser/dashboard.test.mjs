@@ -1089,10 +1089,21 @@ describe('what is left open', () => {
 
     for (const hash of ['#/', '#/health']) {
         withTree(`${hash} keeps itself fresh`, { links: 3 }, async (d, tree) => {
+            await d.page.setViewportSize({ width: 1280, height: 500 });
             await d.page.clock.install();
             await d.page.reload();
             await d.ready();
             assert.equal(await d.text('#faults'), '');
+            await d.page.mouse.wheel(0, 300);
+            await d.page.waitForFunction(() => scrollY === 300);
+
+            const asked = tree.requests.length;
+
+            await d.page.clock.fastForward(120000);
+            await waitFor(() => tree.requests.length > asked);
+            await d.settled();
+            assert.equal(await d.page.evaluate(() => scrollY), 300,
+                         'it stays where it was scrolled to');
 
             tree.health.flush_errors = 3;
             await d.page.clock.fastForward(120000);
