@@ -1626,15 +1626,16 @@ function emptyState() {
           + 'to yours. From then on nginx counts what each of them brings.'),
         h('section', { class: 'steps' },
           h('h2', {}, '1. Register a link'),
-          command('sudo referralctl add https://blog.example/2024/launch \\\n'
-                  + '     --target /pricing --name "Launch post"'),
-          canWrite() && h('p', {}, h('a', { class: 'button strong',
-                                            href: to('add') },
-                                     'Register a link here')),
-          h('h2', {}, 'or import a list'),
-          command('sudo referralctl import partners.csv'),
-          h('p', { class: 'soft' }, 'A CSV whose header names the fields, or '
-            + 'plain URLs, one a line.'),
+          isOfFile() ? ofFile() : [
+              command('sudo referralctl add https://blog.example/2024/launch \\'
+                      + '\n     --target /pricing --name "Launch post"'),
+              canWrite() && h('p', {}, h('a', { class: 'button strong',
+                                                href: to('add') },
+                                         'Register a link here')),
+              h('h2', {}, 'or import a list'),
+              command('sudo referralctl import partners.csv'),
+              h('p', { class: 'soft' }, 'A CSV whose header names the fields, '
+                + 'or plain URLs, one a line.')],
           h('h2', {}, '2. Test it'),
           h('p', {}, 'A click as a browser would send it; its address, the '
             + 'last one, has to be one of the site that is counted:'),
@@ -1647,6 +1648,19 @@ function emptyState() {
           h('p', {}, h('button', { type: 'button', click: () => arrive() },
                        'Look again'))),
     ];
+}
+
+
+// Where nginx follows a file the command is refused as well.
+
+function isOfFile() {
+    return known.summary?.health?.source !== undefined;
+}
+
+
+function ofFile() {
+    return h('p', {}, 'nginx keeps these links equal to a file, which '
+             + 'source= of referral_registry names: register them there.');
 }
 
 
@@ -2886,10 +2900,10 @@ function editLink(link) {
 
 async function addLinks() {
     if (!canWrite()) {
-        return [heading('Register links'),
-                h('p', {}, 'Writing is off for this page. Use the command:'),
-                command('sudo referralctl add https://blog.example/2024/launch '
-                        + '--target /pricing')];
+        return [heading('Register links'), isOfFile() ? ofFile() : [
+            h('p', {}, 'Writing is off for this page. Use the command:'),
+            command('sudo referralctl add https://blog.example/2024/launch '
+                    + '--target /pricing')]];
     }
 
     return [

@@ -891,6 +891,19 @@ describe('how many links', () => {
             assert.match(text, /--landing http:\/\/127\.0\.0\.1\/pricing/);
         });
 
+    withTree('none, of a file', { links: 0 }, async (d, tree) => {
+        tree.health.source = 'ok';
+
+        for (const hash of ['#/health', '#/', '#/add']) {
+            await d.go(hash);
+
+            if (hash !== '#/health') {
+                assert.match(await d.text(), /equal to a file.*register them/);
+                assert.doesNotMatch(await d.text(), /referralctl (add|import)/);
+            }
+        }
+    });
+
     withTree('one', { links: 1 }, async d => {
         for (const hash of VIEWS) {
             await d.go(hash);
