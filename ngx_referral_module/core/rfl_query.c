@@ -176,6 +176,8 @@ static const rfl_query_arg_t  rfl_query_link_args[] = {
 };
 
 
+_Static_assert(RFL_FILTER_MAX == 512, "change the message too");
+
 static const rfl_query_arg_t  rfl_query_links_args[] = {
 
     { rfl_string("sort"), rfl_query_sort,
@@ -199,7 +201,8 @@ static const rfl_query_arg_t  rfl_query_links_args[] = {
     { rfl_string("state"), rfl_query_filter,
       "\"new\", \"active\", \"silent\", \"never\" or \"revived\"",
       RFL_FILTER_STATE },
-    { rfl_string("q"), rfl_query_filter, "some text", RFL_FILTER_TEXT },
+    { rfl_string("q"), rfl_query_filter, "text of at most 512 bytes",
+      RFL_FILTER_TEXT },
     { rfl_string("group"), rfl_query_group, "a group's key", 0 },
 
     RFL_QUERY_ARG_FIELDS,

@@ -519,6 +519,13 @@ test_length_of_a_value(void **state)
                     RFL_QUERY_VALUE_MAX + 1, 1);
     assert_int_equal(parse(&q, "/links", args, 0, &error), RFL_INVALID);
     assert_int_equal(error.status, 400);
+
+    (void) snprintf(args, sizeof(args), "q=%0*d", RFL_FILTER_MAX, 1);
+    assert_int_equal(parse(&q, "/links", args, 0, &error), RFL_OK);
+
+    (void) snprintf(args, sizeof(args), "q=%0*d", RFL_FILTER_MAX + 1, 1);
+    assert_int_equal(parse(&q, "/links", args, 0, &error), RFL_INVALID);
+    assert_string_equal(error.text, "q: text of at most 512 bytes is wanted");
 }
 
 
