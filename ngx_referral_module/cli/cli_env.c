@@ -29,8 +29,11 @@ static int open_failed(const cli_t *cli, const char *what,
 static rfl_rc_t open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
     const rfl_registry_meta_t *meta, rfl_error_t *err);
 static rfl_rc_t counter_file(cli_env_t *env, char **path, rfl_error_t *err);
-static char *unnamed_counter_file(const cli_t *cli, const u_char uuid[16]);
-static uint32_t counted_ids(const char *path, const u_char uuid[16]);
+static rfl_rc_t unnamed_counter_file(const cli_t *cli, const u_char uuid[16],
+    char best[PATH_MAX], rfl_error_t *err);
+static rfl_rc_t look_for_more_ids(const char *dir, const char *name,
+    const u_char uuid[16], uint32_t *most, char best[PATH_MAX],
+    rfl_error_t *err);
 static rfl_rc_t open_counters(cli_env_t *env, unsigned flags,
     const char *path, const rfl_registry_meta_t *meta, rfl_error_t *err);
 static void make_room(cli_env_t *env, rfl_error_t *room);
@@ -305,7 +308,7 @@ static rfl_rc_t
 open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
     const rfl_registry_meta_t *meta, rfl_error_t *err)
 {
-    char      *path;
+    char      *path, found[PATH_MAX];
     rfl_rc_t   rc;
     unsigned   create;
 
@@ -337,13 +340,16 @@ open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
         return rc;
     }
 
-    if (path == NULL) {
-        path = unnamed_counter_file(cli, meta->uuid);
-    }
-
     if (path != NULL) {
         rc = open_counters(env, flags, path, meta, err);
         free(path);
+        return rc;
+    }
+
+    rc = unnamed_counter_file(cli, meta->uuid, found, err);
+
+    if (rc == RFL_OK && found[0] != '\0') {
+        rc = open_counters(env, flags, found, meta, err);
     }
 
     return rc;
@@ -395,60 +401,77 @@ counter_file(cli_env_t *env, char **path, rfl_error_t *err)
 /*
  * A ledger from a backup of before its first flush names none, and there may
  * be one: it is looked for where nginx has it if nobody names another place.
+ * best is empty if there is none.
  */
 
-static char *
-unnamed_counter_file(const cli_t *cli, const u_char uuid[16])
+static rfl_rc_t
+unnamed_counter_file(const cli_t *cli, const u_char uuid[16],
+    char best[PATH_MAX], rfl_error_t *err)
 {
-    int             n;
     DIR            *dir;
-    char            path[PATH_MAX], best[PATH_MAX];
-    uint32_t        ids, most;
+    rfl_rc_t        rc;
+    uint32_t        most;
     struct dirent  *entry;
 
-    n = snprintf(best, sizeof(best), "%s/counters", cli->dir);
-    most = n > 0 && (size_t) n < sizeof(best) ? counted_ids(best, uuid) : 0;
+    most = 0;
+    best[0] = '\0';
+
+    rc = look_for_more_ids(cli->dir, "counters", uuid, &most, best, err);
 
     dir = opendir(RFL_COUNTERS_DIR);
-
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        n = snprintf(path, sizeof(path), RFL_COUNTERS_DIR "/%s",
-                     entry->d_name);
-        ids = n > 0 && (size_t) n < sizeof(path) ? counted_ids(path, uuid) : 0;
-
-        if (ids > most) {
-            most = ids;
-            memcpy(best, path, sizeof(best));
-        }
+    if (dir == NULL) {
+        return rc;
     }
 
-    if (dir != NULL) {
-        (void) closedir(dir);
+    while (rc == RFL_OK && (entry = readdir(dir)) != NULL) {
+        rc = look_for_more_ids(RFL_COUNTERS_DIR, entry->d_name, uuid, &most,
+                               best, err);
     }
 
-    return most != 0 ? strdup(best) : NULL;
+    (void) closedir(dir);
+
+    return rc;
 }
 
 
-/* 0: it is no counter file of this registry. */
+/* A file that is none of this registry's counters has no ids. */
 
-static uint32_t
-counted_ids(const char *path, const u_char uuid[16])
+static rfl_rc_t
+look_for_more_ids(const char *dir, const char *name, const u_char uuid[16],
+    uint32_t *most, char best[PATH_MAX], rfl_error_t *err)
 {
+    int              n;
+    char             path[PATH_MAX];
     uint32_t         ids;
+    rfl_rc_t         rc;
     rfl_counters_t  *counters;
 
-    if (rfl_counters_open(&counters, path, uuid, 0, 0, RFL_COUNTERS_READ, 0,
-                          NULL)
-        != RFL_OK)
-    {
-        return 0;
+    n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+    if (n < 0 || (size_t) n >= sizeof(path)) {
+        return RFL_OK;
+    }
+
+    rc = rfl_counters_open(&counters, path, uuid, 0, 0, RFL_COUNTERS_READ, 0,
+                           err);
+
+    if (rc == RFL_NO_MEMORY || rc == RFL_ERROR) {
+        return rc;
+    }
+
+    if (rc != RFL_OK) {
+        return RFL_OK;
     }
 
     ids = __atomic_load_n(&counters->header->next_id, __ATOMIC_ACQUIRE);
     rfl_counters_close(counters);
 
-    return ids;
+    if (ids > *most) {
+        *most = ids;
+        memcpy(best, path, (size_t) n + 1);
+    }
+
+    return RFL_OK;
 }
 
 

@@ -149,7 +149,7 @@ static rfl_rc_t store_check_size(rfl_store_t *s, rfl_error_t *err);
 static rfl_rc_t store_check_pages(rfl_store_t *s, off_t wanted,
     rfl_error_t *err);
 static rfl_rc_t store_check_lineage(rfl_store_t *s, rfl_error_t *err);
-static int store_is_committing(rfl_store_t *s);
+static int store_is_committing(mdb_filehandle_t fd);
 static int store_catch_up(rfl_store_t *s);
 static int store_is_sound(const rfl_store_t *s, uint32_t deaths);
 static void store_found_sound(const rfl_store_t *s, uint32_t deaths);
@@ -920,7 +920,7 @@ store_check_lineage(rfl_store_t *s, rfl_error_t *err)
         is_known = rfl_pages_head(fd, &head) == RFL_OK
                    && head.txn_ids[id & 1] == id;
 
-        if (is_known && (head.txn_id == id || store_is_committing(s))) {
+        if (is_known && (head.txn_id == id || store_is_committing(fd))) {
             s->txn_id = id;
             return RFL_OK;
         }
@@ -940,21 +940,19 @@ store_check_lineage(rfl_store_t *s, rfl_error_t *err)
 }
 
 
-/* Whether another process may be: it has the lock of store_claim_id(). */
+/* Whether another process may be: it has a lock of store_claim_id(). */
 
 static int
-store_is_committing(rfl_store_t *s)
+store_is_committing(mdb_filehandle_t fd)
 {
-    struct flock      lock;
-    mdb_filehandle_t  fd;
+    struct flock  lock;
 
     memset(&lock, 0, sizeof(struct flock));
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
     lock.l_start = RFL_STORE_WRITER_IDS;
 
-    return mdb_env_get_fd(s->env, &fd) != 0
-           || fcntl(fd, F_GETLK, &lock) == -1 || lock.l_type != F_UNLCK;
+    return fcntl(fd, F_GETLK, &lock) == -1 || lock.l_type != F_UNLCK;
 }
 
 
@@ -2243,7 +2241,7 @@ store_check_now(rfl_store_t *s)
             s->txn_id = id;
 
             if (head.txn_id > id && (s->flags & RFL_STORE_CREATE)
-                && !store_is_committing(s)
+                && !store_is_committing(fd)
                 && rfl_store_begin(s, 1, NULL) == RFL_OK)
             {
                 rfl_store_end(s);        /* see store_catch_up() */
