@@ -2372,18 +2372,22 @@ store_fail_denied(rfl_store_t *s, rfl_error_t *err, int rc, const char *what)
                         "system; mount it for writing", s->dir, what);
     }
 
-    if (stat(s->dir, &st) != 0) {
-        return rfl_fail(err, RFL_DENIED, "%s: %s: %s; the directory it is in "
-                        "must be readable and writable for user %u", s->dir,
-                        what, mdb_strerror(rc), (unsigned) uid);
-    }
-
     for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (stat(paths[i], &st) == 0 && st.st_uid != uid) {
-            return rfl_fail(err, RFL_DENIED, "%s: %s: %s: %s belongs to user "
-                            "%u, this process is user %u; change its owner",
-                            s->dir, what, mdb_strerror(rc), paths[i],
-                            (unsigned) st.st_uid, (unsigned) uid);
+
+        if (stat(paths[i], &st) == 0) {
+
+            if (st.st_uid != uid) {
+                return rfl_fail(err, RFL_DENIED, "%s: %s: %s: %s belongs to "
+                                "user %u, this process is user %u; change its "
+                                "owner", s->dir, what, mdb_strerror(rc),
+                                paths[i], (unsigned) st.st_uid,
+                                (unsigned) uid);
+            }
+
+        } else if (i == 0) {
+            return rfl_fail(err, RFL_DENIED, "%s: %s: %s; the directory it is "
+                            "in must be readable and writable for user %u",
+                            s->dir, what, mdb_strerror(rc), (unsigned) uid);
         }
     }
 
