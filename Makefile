@@ -313,8 +313,8 @@ wrapped = malloc calloc realloc strdup mmap open fstat stat lstat statfs mkdir \
           pcre2_match_context_create_8 pcre2_match_data_create_8 \
           pcre2_compile_8 pcre2_jit_compile_8 pcre2_pattern_info_8 \
           pcre2_match_8 json_loadb idn2_to_ascii_8z access dup mkdirat \
-          openat renameat fdopendir readdir fopen fdopen fread fflush fclose \
-          strndup reallocarray
+          openat renameat fdopendir opendir readdir fopen fdopen fread fflush \
+          fclose strndup reallocarray
 
 # gcc's own warning is right that fences are not seen: clang has none.
 

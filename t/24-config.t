@@ -65,10 +65,14 @@ my $main = 'referral_registry main %%DIR%%/referral;';
 my $invalid_name = qr/invalid name ".*" in "referral_registry"/;
 
 refused($invalid_name, "referral_registry $_ %%DIR%%/referral;")
-    for 'a/b', 'a.b', '"a b"', '""', 'off', 'all', 'metrics', "\xc3\xa9",
+    for 'a/b', 'a.b', '"a b"', '""', 'off', 'all', "\xc3\xa9",
         'a' x 65, '$host', '..';
 accepted("referral_registry $_ %%DIR%%/referral;")
-    for 'a', 'A-b_9', 'offs', 'al', 'links', 'a' x 64, '0', '-';
+    for 'a', 'A-b_9', 'offs', 'al', 'links', 'metrics', 'a' x 64, '0', '-';
+
+refused(qr/"referral_status all" has \/metrics/,
+        'referral_registry metrics %%DIR%%/referral;', 'referral metrics;',
+        'referral_status all;');
 
 my $invalid = qr/invalid parameter ".*" in "referral_registry"/;
 
@@ -221,6 +225,10 @@ if (defined $t->{user}) {
     warned($etc, 'a directory of root\'s with others of root\'s');
     is($owner->(), 0, 'it stays root\'s');
 
+    rename "$etc/nginx", "$etc/registry" or die "rename: $!\n";
+    warned($etc, 'one with something else that is called registry');
+    rename "$etc/registry", "$etc/nginx" or die "rename: $!\n";
+
     rename "$etc/nginx", "$etc/lost+found" or die "rename: $!\n";
     $t->write_file('etc/links.csv', "source\n");
     accepted("referral_registry main $etc;", 'referral main;');
@@ -228,6 +236,7 @@ if (defined $t->{user}) {
 
     chown 0, 0, $etc;
     mkdir "$etc/$_" or die "mkdir: $!\n" for qw(registry ledger.old);
+    $t->write_file('etc/registry/data.mdb', '');
     accepted("referral_registry main $etc;", 'referral main;');
     isnt($owner->(), 0, 'so is one with a registry, whatever else it has');
 }

@@ -98,6 +98,7 @@ my $t = Referral::Test->new(nports => 5, http => <<'CONF');
             add_header Referrer-Policy no-referrer;
             location /policy/none { return 301 /pricing; }
             location /policy/tag { return 301 /pricing?ref=mail; }
+            location /policy/ours { return 301 /pricing?ref=spring; }
             location /policy/same {
                 add_header Referrer-Policy same-origin always;
                 return 302 https://shop.example/pricing;
@@ -184,6 +185,7 @@ my $docs = $t->ctl_ok('add', 'https://blog.example/2024/docs',
                       '--target', '/docs/');
 my $news = $t->ctl_ok('add', 'news.example');
 my $tag = $t->ctl_ok('add', '--tag', 'mail');
+$t->ctl_ok('add', '--tag', 'spring');
 
 $t->write_file('html/docs/index.html', 'docs');
 $t->start;
@@ -352,6 +354,19 @@ is(counted($t, sub {
     $t->get('/policy/tag?ref=mail', Host => 'shop.example',
             Referer => 'https://news.example/');
 })->{redirects}, 1, 'a tag needs no Referer');
+
+# Without one, Sec-Fetch-Site says that another host of ours led there.
+
+my @same_site = (Host => 'shop.example', 'Sec-Fetch-Dest' => 'document',
+                 'Sec-Fetch-Site' => 'same-site');
+
+is_deeply(counted($t, sub {
+              $t->get('/policy/ours?ref=spring', @same_site,
+                      Referer => 'https://blog.shop.example/');
+              $t->get('/pricing?ref=spring', @same_site);
+          }, 2), { matched => 1, tag => 1, internal => 1, clicks => 1,
+                clicks_by_tag => 1, 'clicks.matched' => 1 },
+          'but it does not count where the site itself led to');
 
 for my $row ([ origin => 'redirects' ], [ 'origin-else' => 'clicks' ]) {
     my ($uri, $counter) = @$row;

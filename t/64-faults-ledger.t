@@ -10,7 +10,7 @@ use FindBin;
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
-use Referral::Test;
+use Referral::Test qw(wait_until);
 use Referral::Trouble qw(file_troubles put_back troubles);
 
 
@@ -28,5 +28,23 @@ troubles(
 
           sleep 2;
           put_back($t, $file, $old);
+      } ],
+
+    # It has more than is looked at whenever it is opened: the keeper looks.
+
+    [ 'a process dies while it writes to a large ledger', quiet => 1,
+      new => { preload => 1 }, deaths => 1,
+      cause => sub {
+          my ($t) = @_;
+
+          truncate $t->registry_dir . '/ledger/data.mdb', 40 * 1024 * 1024
+              or die "truncate: $!\n";
+
+          $t->expect_log(qr/process \d+ exited on signal 9/);
+
+          my $fault = $t->fault(calls => 'commit', who => 'keeper',
+                                where => 'ledger', times => 1, kill => 1);
+
+          wait_until(sub { $fault->done == 1 }, 10);
       } ],
 );

@@ -29,8 +29,8 @@ static int open_failed(const cli_t *cli, const char *what,
 static rfl_rc_t open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
     const rfl_registry_meta_t *meta, rfl_error_t *err);
 static rfl_rc_t counter_file(cli_env_t *env, char **path, rfl_error_t *err);
-static rfl_rc_t unnamed_counter_file(const cli_t *cli, const u_char uuid[16],
-    char best[PATH_MAX], rfl_error_t *err);
+static rfl_rc_t unnamed_counter_file(const cli_t *cli, unsigned flags,
+    const u_char uuid[16], char best[PATH_MAX], rfl_error_t *err);
 static rfl_rc_t look_for_more_ids(const char *dir, const char *name,
     const u_char uuid[16], uint32_t *most, char best[PATH_MAX],
     rfl_error_t *err);
@@ -346,7 +346,7 @@ open_totals(cli_t *cli, cli_env_t *env, unsigned flags,
         return rc;
     }
 
-    rc = unnamed_counter_file(cli, meta->uuid, found, err);
+    rc = unnamed_counter_file(cli, flags, meta->uuid, found, err);
 
     if (rc == RFL_OK && found[0] != '\0') {
         rc = open_counters(env, flags, found, meta, err);
@@ -401,11 +401,12 @@ counter_file(cli_env_t *env, char **path, rfl_error_t *err)
 /*
  * A ledger from a backup of before its first flush names none, and there may
  * be one: it is looked for where nginx has it if nobody names another place.
- * best is empty if there is none.
+ * best is empty if there is none; who only reads goes on without what cannot be
+ * looked at.
  */
 
 static rfl_rc_t
-unnamed_counter_file(const cli_t *cli, const u_char uuid[16],
+unnamed_counter_file(const cli_t *cli, unsigned flags, const u_char uuid[16],
     char best[PATH_MAX], rfl_error_t *err)
 {
     DIR            *dir;
@@ -419,16 +420,29 @@ unnamed_counter_file(const cli_t *cli, const u_char uuid[16],
     rc = look_for_more_ids(cli->dir, "counters", uuid, &most, best, err);
 
     dir = opendir(RFL_COUNTERS_DIR);
-    if (dir == NULL) {
-        return rc;
+
+    if (dir == NULL && errno != ENOENT && errno != EACCES) {
+        rc = rfl_fail(err, RFL_ERROR, "%s: %s", RFL_COUNTERS_DIR,
+                      strerror(errno));
     }
 
-    while (rc == RFL_OK && (entry = readdir(dir)) != NULL) {
-        rc = look_for_more_ids(RFL_COUNTERS_DIR, entry->d_name, uuid, &most,
-                               best, err);
+    while (dir != NULL && rc == RFL_OK && (entry = readdir(dir)) != NULL) {
+
+        if (entry->d_name[0] != '.') {
+            rc = look_for_more_ids(RFL_COUNTERS_DIR, entry->d_name, uuid, &most,
+                                   best, err);
+        }
     }
 
-    (void) closedir(dir);
+    if (dir != NULL) {
+        (void) closedir(dir);
+    }
+
+    if (rc != RFL_OK && !(flags & (CLI_OPEN_CREATE|CLI_OPEN_WRITE))) {
+        cli_warn(cli->dir, "what was counted since the last flush is not "
+                 "shown: %s", err->text);
+        return RFL_OK;
+    }
 
     return rc;
 }

@@ -497,7 +497,9 @@ read_site(match_t *match, const rfl_trace_t *trace)
                           match->class_input.sec_fetch_dest,
                           match->class_input.sec_fetch_mode);
 
-    if (site.len != match->request.sec_fetch_site.len) {
+    if (site.len != match->request.sec_fetch_site.len
+        && rfl_str_trim(match->request.referer).len == 0)
+    {
         trace->step(trace->data, "Sec-Fetch-Site is that of a service worker, "
                     "which hands on a page: not known whose");
     }

@@ -66,7 +66,8 @@ static const char  currencies[] =
 
     "$ us$ a$ au$ c$ ca$ hk$ mx$ nt$ nz$ r$ s$ $us $ca "
 
-    "dollar dollars euro euros fr fr. ft kr kr. lei rs rs. "
+    "dollar dollars euro euros fr fr. ft kc kr kr. lei pound pounds rm rmb rp "
+    "rp. rs rs. tl zl "
     "k\xc4\x8d z\xc5\x82 "                                  /* koruna, zloty */
     "\xd1\x80\xd1\x83\xd0\xb1 \xd1\x80\xd1\x83\xd0\xb1. "   /* ruble */
     "\xd0\xb3\xd1\x80\xd0\xbd \xd0\xb3\xd1\x80\xd0\xbd. "   /* hryvnia */

@@ -87,12 +87,16 @@ rfl_str_t rfl_class_site(rfl_str_t sec_fetch_site, rfl_str_t sec_fetch_dest,
     rfl_str_t sec_fetch_mode);
 
 
-/* Whether Sec-Fetch-Mode has to be looked for; as every browser writes it. */
+/*
+ * Whether Sec-Fetch-Mode has to be looked for: dest may be "empty", however it
+ * is written.
+ */
 
 static inline int
 rfl_class_needs_mode(rfl_str_t dest)
 {
-    return dest.len == 5 && memcmp(dest.data, "empty", 5) == 0;
+    return dest.len >= 5
+           && ((dest.data[0] | 0x20) == 'e' || dest.data[0] <= ' ');
 }
 
 

@@ -44,6 +44,10 @@
 #define RFL_COUNTERS_CHUNK  1024
 
 
+/* What helps where RLIMIT_FSIZE is in the way. */
+#define RFL_COUNTERS_RAISE_LIMIT                                              \
+    "raise the limit of a file's size (ulimit -f, LimitFSIZE=)"
+
 /* What messages call the file that has no path. */
 #define RFL_COUNTERS_VOLATILE  "in memory"
 
@@ -914,9 +918,11 @@ rfl_counters_reserve(rfl_counters_t *c, uint32_t ids, rfl_error_t *err)
     return rfl_fail(err, error == ENOSPC || error == EDQUOT || error == EFBIG
                          ? RFL_FULL : RFL_ERROR,
                     "the counter file has %u cells and cannot grow to %llu: "
-                    "%s; enlarge its file system",
+                    "%s; %s",
                     (unsigned) capacity, (unsigned long long) wanted,
-                    strerror(error));
+                    strerror(error),
+                    error == EFBIG ? RFL_COUNTERS_RAISE_LIMIT
+                                   : "enlarge its file system");
 }
 
 
@@ -1331,7 +1337,7 @@ rfl_counters_fail(rfl_error_t *err, int error, const char *path,
 
     case EFBIG:
         rc = RFL_FULL;
-        advice = "; raise the limit of a file's size (ulimit -f, LimitFSIZE=)";
+        advice = "; " RFL_COUNTERS_RAISE_LIMIT;
         break;
 
     case ENOMEM:

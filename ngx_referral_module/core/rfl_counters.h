@@ -346,6 +346,25 @@ rfl_counters_add(uint64_t *field, uint64_t n)
 }
 
 
+/* A time, in seconds: the highest stays. */
+
+static inline void
+rfl_counters_seen(rfl_cell_t *cell, uint64_t when)
+{
+    uint64_t  *last, seen;
+
+    last = &cell->n[RFL_CELL_LAST_SEEN];
+    seen = __atomic_load_n(last, __ATOMIC_RELAXED);
+
+    while (seen < when
+           && !__atomic_compare_exchange_n(last, &seen, when, 0,
+                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    {
+        /* seen was reloaded */
+    }
+}
+
+
 /*
  * The cell was added to before.  The fence pairs with the one in
  * rfl_counters_take_dirty(): a bit that is seen set here is cleared only

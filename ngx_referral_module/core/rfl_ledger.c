@@ -14,7 +14,8 @@
  * A counter file on a disk comes back from a power cut as the kernel had
  * written it, with less than the ledger has of it.  Then the cell is raised to
  * what is stored, and goes on from there: nothing is lost that was stored, and
- * nothing counted twice.
+ * nothing counted twice.  What is counted between the start and the first
+ * flush may be taken for a part of what is stored.
  *
  * Values begin with a version byte.  Numbers follow as varints; zeroes at the
  * end are left out: a link with some clicks takes a few bytes, not 128.
@@ -109,8 +110,6 @@ typedef struct {
     uint32_t               blocks;       /* of history, written */
     uint32_t               pruned;
     unsigned               full:1;
-    unsigned               went_back:1;  /* what is empty may have been
-                                            counted */
     unsigned               changed:1;    /* there is something to commit */
     rfl_ledger_taken_t    *taken;
     size_t                 ntaken;
@@ -146,8 +145,10 @@ static rfl_rc_t rfl_ledger_flush_all(rfl_ledger_flush_t *f, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_flush_file(rfl_ledger_flush_t *f,
     rfl_error_t *err);
 static rfl_rc_t rfl_ledger_note_file(rfl_ledger_flush_t *f, rfl_error_t *err);
-static rfl_rc_t rfl_ledger_look_back(rfl_ledger_flush_t *f,
+static rfl_rc_t rfl_ledger_raise_all(rfl_ledger_flush_t *f,
     rfl_error_t *err);
+static rfl_rc_t rfl_ledger_raise_ids(rfl_ledger_flush_t *f,
+    rfl_cursor_t *cursor);
 static rfl_rc_t rfl_ledger_take(rfl_ledger_flush_t *f, rfl_error_t *err);
 static rfl_rc_t rfl_ledger_flush_cells(rfl_ledger_flush_t *f,
     rfl_error_t *err);
@@ -527,7 +528,7 @@ rfl_ledger_flush_all(rfl_ledger_flush_t *f, rfl_error_t *err)
     }
 
     if (f->full) {
-        rc = rfl_ledger_look_back(f, err);
+        rc = rfl_ledger_raise_all(f, err);
         if (rc != RFL_OK) {
             return rc;
         }
@@ -645,28 +646,60 @@ rfl_ledger_note_file(rfl_ledger_flush_t *f, rfl_error_t *err)
 
 
 /*
- * Whether the file lost writes: each request is in the zone-wide counters, so
- * they show it.  To ask for each cell that is empty would take long.
+ * A full flush looks at what is stored, too: a cell may be empty, or without
+ * its dirty bit, because the file lost it.
  */
 
 static rfl_rc_t
-rfl_ledger_look_back(rfl_ledger_flush_t *f, rfl_error_t *err)
+rfl_ledger_raise_all(rfl_ledger_flush_t *f, rfl_error_t *err)
 {
-    int         differs;
-    size_t      i;
+    rfl_rc_t       rc;
+    rfl_cursor_t  *cursor;
+
+    rc = rfl_cursor_open(f->ledger->store, RFL_LEDGER_CELLS, &cursor);
+
+    if (rc == RFL_OK) {
+        rc = rfl_ledger_raise_ids(f, cursor);
+        rfl_cursor_close(cursor);
+    }
+
+    return rc == RFL_OK || rc == RFL_NOT_FOUND ? RFL_OK
+           : rfl_ledger_fail(f->ledger, rc, "its cells", err);
+}
+
+
+/* What cannot be read is for rfl_ledger_flush_cell(). */
+
+static rfl_rc_t
+rfl_ledger_raise_ids(rfl_ledger_flush_t *f, rfl_cursor_t *cursor)
+{
     rfl_rc_t    rc;
-    rfl_str_t   value;
-    rfl_zone_t  zone, stored;
+    uint64_t    key;
+    uint32_t    id, capacity;
+    rfl_str_t   found, value;
+    rfl_cell_t  cell, stored;
 
-    rfl_counters_read_zone(f->counters, &zone);
+    capacity = rfl_counters_capacity(f->counters);
 
-    rc = rfl_store_get_u32(f->ledger->store, RFL_LEDGER_ZONES, f->number,
-                           &value);
-    rc = rfl_ledger_stored(f->ledger, rc, value, zone.n, stored.n,
-                           RFL_ZONE_FIELDS, &differs, err);
+    rc = rfl_cursor_seek(cursor, rfl_str(NULL, 0), &found, &value);
 
-    for (i = 0; rc == RFL_OK && i < RFL_ZONE_FIELDS; i++) {
-        f->went_back |= zone.n[i] < stored.n[i];
+    while (rc == RFL_OK) {
+
+        if (found.len != sizeof(key)) {
+            return RFL_DAMAGED;
+        }
+
+        memcpy(&key, found.data, sizeof(key));
+        id = (uint32_t) (key >> 32);
+
+        if ((uint32_t) key == f->number && id < capacity
+            && rfl_ledger_decode(value, stored.n, RFL_CELL_FIELDS) == RFL_OK)
+        {
+            rfl_counters_read_cell(f->counters, id, &cell);
+            rfl_ledger_raise_cell(&f->counters->cells[id], &cell, &stored);
+        }
+
+        rc = rfl_cursor_next(cursor, &found, &value);
     }
 
     return rc;
@@ -808,9 +841,7 @@ rfl_ledger_flush_cell(rfl_ledger_flush_t *f, uint32_t id, rfl_cell_t *grown,
 
     rfl_counters_read_cell(f->counters, id, &cell);
 
-    if (rfl_ledger_encode(out, cell.n, RFL_CELL_FIELDS) == 1
-        && !f->went_back)
-    {
+    if (rfl_ledger_encode(out, cell.n, RFL_CELL_FIELDS) == 1) {
         return RFL_OK;                   /* nothing counted yet */
     }
 
@@ -826,9 +857,6 @@ rfl_ledger_flush_cell(rfl_ledger_flush_t *f, uint32_t id, rfl_cell_t *grown,
     rfl_ledger_raise_cell(&f->counters->cells[id], &cell, &stored);
 
     len = rfl_ledger_encode(out, cell.n, RFL_CELL_FIELDS);
-    if (len == 1) {
-        return RFL_OK;
-    }
 
     memset(grown, 0, sizeof(rfl_cell_t));
     *has_grown = rfl_ledger_grown(cell.n, stored.n, grown->n, RFL_CELL_SUMS);
@@ -958,7 +986,7 @@ rfl_ledger_stored(rfl_ledger_t *l, rfl_rc_t got, rfl_str_t value,
 }
 
 
-/* The times are lowest and highest; who sets them meanwhile is as right. */
+/* The times are the lowest and the highest: others may set them meanwhile. */
 
 static void
 rfl_ledger_raise_cell(rfl_cell_t *live, rfl_cell_t *cell,
@@ -981,7 +1009,7 @@ rfl_ledger_raise_cell(rfl_cell_t *live, rfl_cell_t *cell,
 
     if (last > cell->n[RFL_CELL_LAST_SEEN]) {
         cell->n[RFL_CELL_LAST_SEEN] = last;
-        __atomic_store_n(&live->n[RFL_CELL_LAST_SEEN], last, __ATOMIC_RELAXED);
+        rfl_counters_seen(live, last);
     }
 }
 

@@ -50,13 +50,14 @@ rfl_history_t rfl_ledger_history(rfl_ledger_t *l);
 
 /*
  * Flushes the counter file: in one transaction writes each dirty cell (full:
- * each cell that is not zero and differs from what is stored) and the
- * zone-wide counters as absolute values, adds what they have grown by to the
- * history, and prunes it, some values a flush.  Pruning goes by a clock of
- * the ledger's own, at most twice as fast as the wall clock: one that is set
- * years ahead takes nothing with it.  counters_path is noted so that the
- * command finds the file.  A full flush notes the file also when nothing has
- * changed.
+ * each cell that is not zero and differs from what is stored; what the file
+ * has less than is stored it gets back) and the zone-wide counters as absolute
+ * values, adds what they have grown by to the history, and prunes it, some
+ * values a flush.  Pruning goes by a clock of the ledger's own, at most twice
+ * as fast as the wall clock: one that is set years ahead takes nothing with
+ * it.
+ * counters_path is noted so that the command finds the file.  A full flush
+ * notes the file also when nothing has changed.
  *
  * On failure nothing is stored and the dirty bits are set again.  Updates the
  * header's flush_ms and flush_errors.  RFL_EXISTS: the file was folded

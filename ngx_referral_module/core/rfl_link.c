@@ -444,32 +444,22 @@ rfl_link_trim(rfl_str_t value)
 {
     size_t  n;
 
-    do {
-        value = rfl_str_trim(value);
-        n = rfl_link_blank(value, 0);
+    value = rfl_str_trim(value);
 
-        value.data += n;
-        value.len -= n;
+    while ((n = rfl_link_blank(value, 0)) != 0) {
+        value = rfl_str_trim(rfl_str(value.data + n, value.len - n));
+    }
 
-    } while (n != 0);
+    for ( ;; ) {
+        n = value.len >= 3 && rfl_link_blank(value, value.len - 3) == 3 ? 3
+            : value.len >= 2 ? rfl_link_blank(value, value.len - 2) : 0;
 
-    do {
-        value = rfl_str_trim(value);
-        n = 0;
-
-        if (value.len >= 3) {
-            n = rfl_link_blank(value, value.len - 3) == 3 ? 3 : 0;
+        if (n == 0) {
+            return value;
         }
 
-        if (n == 0 && value.len >= 2) {
-            n = rfl_link_blank(value, value.len - 2);
-        }
-
-        value.len -= n;
-
-    } while (n != 0);
-
-    return value;
+        value = rfl_str_trim(rfl_str(value.data, value.len - n));
+    }
 }
 
 
@@ -485,10 +475,15 @@ rfl_link_blank(rfl_str_t value, size_t pos)
     size_t         len;
     const u_char  *p;
 
-    p = value.data + pos;
     len = value.len - pos;
 
-    if (len >= 2 && p[0] == 0xc2 && p[1] == 0xa0) {
+    if (len < 2) {
+        return 0;                        /* there may be no bytes at all */
+    }
+
+    p = value.data + pos;
+
+    if (p[0] == 0xc2 && p[1] == 0xa0) {
         return 2;
     }
 

@@ -304,7 +304,7 @@ rfl_record_odd_field(rfl_class_t class, unsigned status)
 static inline void
 rfl_record_seen(rfl_cell_t *cell, uint64_t now)
 {
-    uint64_t  *last, seen;
+    uint64_t  seen;
 
     seen = __atomic_load_n(&cell->n[RFL_CELL_FIRST_SEEN], __ATOMIC_RELAXED);
 
@@ -314,15 +314,7 @@ rfl_record_seen(rfl_cell_t *cell, uint64_t now)
                                            __ATOMIC_RELAXED);
     }
 
-    last = &cell->n[RFL_CELL_LAST_SEEN];
-    seen = __atomic_load_n(last, __ATOMIC_RELAXED);
-
-    while (seen < now
-           && !__atomic_compare_exchange_n(last, &seen, now, 0,
-                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-    {
-        /* seen was reloaded */
-    }
+    rfl_counters_seen(cell, now);
 }
 
 

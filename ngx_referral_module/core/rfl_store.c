@@ -809,7 +809,8 @@ store_check_size(rfl_store_t *s, rfl_error_t *err)
 
     /* a walk of a gigabyte takes seconds when the disk is cold */
 
-    if (s->size > RFL_STORE_CHECK_SIZE && !(s->flags & RFL_STORE_CREATE)
+    if (s->size > RFL_STORE_CHECK_SIZE
+        && !(s->flags & (RFL_STORE_CREATE|RFL_STORE_WAIT))
         && !store_is_sound(s, deaths))
     {
         return rfl_fail(err, RFL_BUSY, "%s: a process died while it used it, "

@@ -68,8 +68,9 @@ typedef struct {
 #define RFL_STORE_READ    0
 #define RFL_STORE_WRITE   1              /* may begin write transactions */
 #define RFL_STORE_CREATE  2              /* makes directory and dbis; WRITE */
-#define RFL_STORE_WAIT    4              /* with WRITE: opening may wait for a
-                                            writer, as it may with CREATE */
+#define RFL_STORE_WAIT    4              /* with WRITE: opening may take long,
+                                            as it may with CREATE: for a writer,
+                                            and to look at all pages */
 
 
 /*

@@ -77,6 +77,7 @@ typedef struct {
     ngx_array_t                      write_servers;  /* with write=on */
     rfl_own_hosts_t                  write_names;
     unsigned                         write_all:1;
+    unsigned                         status_all:1;
 } ngx_http_referral_main_conf_t;
 
 

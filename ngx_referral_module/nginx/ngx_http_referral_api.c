@@ -381,8 +381,10 @@ ngx_http_referral_api_same_site(ngx_http_request_t *r)
 
 
 /*
- * RFC 9110, 13: who asks for one version is told no before anything is done.
+ * Who asks for one version is told no before anything is done (RFC 9110, 13).
  * nginx looks at these too, when it sends a 200: the write would be done then.
+ * As it does, and the RFC does not, a time is a condition where there is none
+ * to compare.
  */
 
 static ngx_uint_t

@@ -449,6 +449,15 @@ ngx_http_referral_check(ngx_conf_t *cf, ngx_http_referral_main_conf_t *rmcf)
                           &regs[i]->name);
             return NGX_ERROR;
         }
+
+        if (rmcf->status_all && ngx_strcmp(regs[i]->name.data, "metrics") == 0)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"referral_status all\" has /metrics for all "
+                          "registries, call the one in %s:%ui by another name",
+                          regs[i]->file, regs[i]->line);
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;
@@ -583,8 +592,7 @@ ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid name \"%V\" in \"referral_registry\", "
                            "1 to 64 letters, digits, \"-\" and \"_\" are "
-                           "allowed, \"off\", \"all\" and \"metrics\" are "
-                           "not", &value[1]);
+                           "allowed, \"off\" and \"all\" are not", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -618,10 +626,7 @@ ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/*
- * It becomes part of a file's name and of a path in a URL, where
- * "referral_status all" has "/metrics" for all registries.
- */
+/* It becomes part of a file's name and of a path in a URL. */
 
 static ngx_uint_t
 ngx_http_referral_is_name(ngx_str_t *name)
@@ -641,8 +646,7 @@ ngx_http_referral_is_name(ngx_str_t *name)
 
     return i != 0 && i <= 64
            && ngx_strcmp(name->data, "off") != 0
-           && ngx_strcmp(name->data, "all") != 0
-           && ngx_strcmp(name->data, "metrics") != 0;
+           && ngx_strcmp(name->data, "all") != 0;
 }
 
 
@@ -1035,23 +1039,21 @@ ngx_http_referral_is_systems(ngx_str_t *path)
 
     found = 0;
 
-    while ((de = readdir(dir)) != NULL) {
+    if (fstatat(dirfd(dir), "registry/data.mdb", &st, 0) == 0
+        || fstatat(dirfd(dir), "ledger/data.mdb", &st, 0) == 0)
+    {
+        (void) closedir(dir);
+        return 0;
+    }
 
-        if (ngx_strcmp(de->d_name, "registry") == 0
-            || ngx_strcmp(de->d_name, "ledger") == 0)
-        {
-            found = 0;
-            break;
-        }
+    while (!found && (de = readdir(dir)) != NULL) {
 
-        if (ngx_strcmp(de->d_name, ".") != 0
-            && ngx_strcmp(de->d_name, "..") != 0
-            && ngx_strcmp(de->d_name, "lost+found") != 0
-            && fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
-            && S_ISDIR(st.st_mode) && st.st_uid == 0)
-        {
-            found = 1;
-        }
+        found = (ngx_strcmp(de->d_name, ".") != 0
+                 && ngx_strcmp(de->d_name, "..") != 0
+                 && ngx_strcmp(de->d_name, "lost+found") != 0
+                 && fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW)
+                    == 0
+                 && S_ISDIR(st.st_mode) && st.st_uid == 0);
     }
 
     (void) closedir(dir);
@@ -1305,8 +1307,9 @@ ngx_http_referral_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_referral_loc_conf_t  *rlcf = conf;
 
-    ngx_str_t                 *value;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t                      *value;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_referral_main_conf_t  *rmcf;
 
     if (rlcf->status != NULL || rlcf->status_all) {
         return "is duplicate";
@@ -1332,6 +1335,10 @@ ngx_http_referral_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strcmp(value[1].data, "all") == 0) {
         rlcf->status_all = 1;
+
+        rmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_referral_module);
+        rmcf->status_all = 1;
 
     } else {
         rlcf->status = ngx_http_referral_get_registry(cf, &value[1]);

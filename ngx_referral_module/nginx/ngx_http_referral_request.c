@@ -703,7 +703,7 @@ static ngx_uint_t
 ngx_http_referral_follow_up(ngx_http_request_t *r,
     ngx_http_referral_loc_conf_t *rlcf, ngx_http_referral_headers_t *headers)
 {
-    rfl_str_t                      text;
+    rfl_str_t                      text, referer;
     rfl_request_t                  request;
     ngx_table_elt_t               *location;
     ngx_http_referral_registry_t  *reg;
@@ -719,8 +719,14 @@ ngx_http_referral_follow_up(ngx_http_request_t *r,
     ngx_http_referral_request(r, rlcf, headers,
                               ngx_http_referral_host(r, rlcf), &request);
 
-    request.referer = rfl_referrer_after(request.referer,
-                                         ngx_http_referral_policy(r));
+    referer = rfl_referrer_after(request.referer, ngx_http_referral_policy(r));
+
+    if (referer.len == 0 && request.referer.len != 0) {
+        ngx_http_referral_find_headers(r, headers);
+        request.sec_fetch_site = ngx_http_referral_site(r, headers);
+    }
+
+    request.referer = referer;
 
     text = ngx_http_referral_own_location(r, &location->value);
 

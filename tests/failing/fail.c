@@ -324,6 +324,7 @@ WRAP(int, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode),
 WRAP(int, renameat, (int fd, const char *from, int to_fd, const char *to),
      (fd, from, to_fd, to), -1, EIO)
 WRAP(DIR *, fdopendir, (int fd), (fd), NULL, ENOMEM)
+WRAP(DIR *, opendir, (const char *path), (path), NULL, EMFILE)
 WRAP(struct dirent *, readdir, (DIR *dir), (dir), NULL, EIO)
 WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL,
      EMFILE)

@@ -381,6 +381,11 @@ valid_values_are_taken_in_their_plain_form(void **state)
                      row->wanted);
     }
 
+    /* a text that has no bytes at all */
+
+    assert_int_equal(rfl_link_set(&link, rfl_link_field(rfl_cstr("target")),
+                                  rfl_str(NULL, 0), scratch, &err), RFL_OK);
+
     guard_free_all();
 }
 
