@@ -927,7 +927,7 @@ rfl_lookup_pattern_links(rfl_lookup_t *lk, uint32_t id)
 
     pattern = rfl_identity_pattern(link.source);
 
-    if (pattern.len > RFL_PATTERN_MAX) {
+    if (pattern.len == 0 || pattern.len > RFL_PATTERN_MAX) {
         return RFL_DAMAGED;
     }
 

@@ -24,6 +24,8 @@ static const rfl_str_t  rfl_ignored_app = rfl_string("android-app:");
 rfl_rc_t
 rfl_ignored_parse(rfl_str_t text, u_char *out, size_t *len, rfl_error_t *err)
 {
+    size_t           n;
+    u_char           surt[RFL_IGNORED_HOST];
     rfl_rc_t         rc;
     rfl_identity_t  *id;
 
@@ -37,6 +39,15 @@ rfl_ignored_parse(rfl_str_t text, u_char *out, size_t *len, rfl_error_t *err)
     if (rc == RFL_OK) {
         *len = id->source.host_len;
         rfl_ignored_turn(rfl_str(id->source.buf, id->source.host_len), out);
+
+        /* of "www.www.a.example" another "www." is left to be cut */
+
+        while (rfl_ignored_surt(rfl_str(out, *len), surt, &n) == RFL_OK
+               && n < *len)
+        {
+            *len = n;
+            rfl_ignored_turn(rfl_str(surt, n), out);
+        }
     }
 
     free(id);

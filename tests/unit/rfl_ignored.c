@@ -23,6 +23,7 @@ test_forms(void **state)
     } rows[] = {
         { "spam.example", "spam.example" },
         { " WWW.Spam.Example. ", "spam.example" },
+        { "www.WWW.spam.example", "spam.example" },
         { "https://www.spam.example:8080/", "spam.example" },
         { "b\xc3\xbc" "cher.example", "xn--bcher-kva.example" },
         { "192.0.2.1", "192.0.2.1" },
