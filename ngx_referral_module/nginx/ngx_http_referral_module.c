@@ -43,6 +43,10 @@ static char *ngx_http_referral_keep(ngx_conf_t *cf, ngx_str_t *option,
     ngx_str_t *text, uint64_t min, const char *min_text, uint64_t *seconds);
 static char *ngx_http_referral_path(ngx_conf_t *cf,
     ngx_http_referral_registry_t *reg);
+static ngx_uint_t ngx_http_referral_shares_path(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg);
+static char *ngx_http_referral_add_path(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg);
 static ngx_uint_t ngx_http_referral_same_path(
     ngx_http_referral_registry_t *one, ngx_http_referral_registry_t *two);
 static ngx_int_t ngx_http_referral_path_usable(ngx_str_t *path);
@@ -849,21 +853,9 @@ ngx_http_referral_keep(ngx_conf_t *cf, ngx_str_t *option, ngx_str_t *text,
 }
 
 
-/*
- * nginx makes PATH for the worker user, under -t too, and runs the cache
- * manager process for its sake: that is the keeper.  nginx would refuse to
- * start over a path it cannot make, so such a path is not given to it.
- */
-
 static char *
 ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
 {
-    ngx_uint_t                       i;
-    ngx_path_t                      *path;
-    ngx_core_conf_t                 *ccf;
-    ngx_http_referral_registry_t   **regs;
-    ngx_http_referral_main_conf_t   *rmcf;
-
     if (reg->path.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "empty path of referral registry \"%V\"",
@@ -892,6 +884,24 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
 
     reg->conf.path = (char *) reg->path.data;
 
+    if (ngx_http_referral_shares_path(cf, reg)) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_referral_add_path(cf, reg);
+}
+
+
+/* Whether another registry has its path or its counter file, which is told. */
+
+static ngx_uint_t
+ngx_http_referral_shares_path(ngx_conf_t *cf,
+    ngx_http_referral_registry_t *reg)
+{
+    ngx_uint_t                       i;
+    ngx_http_referral_registry_t   **regs;
+    ngx_http_referral_main_conf_t   *rmcf;
+
     rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_referral_module);
     regs = rmcf->registries.elts;
 
@@ -908,7 +918,7 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
                                "\"%V\" is used by registry \"%V\" already",
                                reg->conf.counters, &reg->name,
                                &regs[i]->name);
-            return NGX_CONF_ERROR;
+            return 1;
         }
 
         if (ngx_http_referral_same_path(regs[i], reg)) {
@@ -916,8 +926,48 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
                                "the path \"%V\" of referral registry \"%V\" "
                                "is used by registry \"%V\" already",
                                &reg->path, &reg->name, &regs[i]->name);
-            return NGX_CONF_ERROR;
+            return 1;
         }
+    }
+
+    return 0;
+}
+
+
+/*
+ * nginx makes PATH for the worker user, under -t too, and runs the cache
+ * manager process for its sake: that is the keeper.  nginx would refuse to
+ * start over a path it cannot make, so such a path is not given to it.
+ */
+
+static char *
+ngx_http_referral_add_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
+{
+    ngx_path_t       *path;
+    ngx_core_conf_t  *ccf;
+
+    if (ngx_http_referral_path_usable(&reg->path) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
+                           "the path \"%V\" of referral registry \"%V\" "
+                           "cannot be used; make it writable and reload, "
+                           "nothing is kept until then",
+                           &reg->path, &reg->name);
+        return NGX_CONF_OK;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (geteuid() == 0 && ccf->user != 0
+        && ngx_http_referral_is_systems(&reg->path))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "the path \"%V\" of referral registry \"%V\" "
+                           "cannot be used: it is root's and holds other "
+                           "directories of root's; name one of its own, "
+                           "nothing is kept until then",
+                           &reg->path, &reg->name);
+        return NGX_CONF_OK;
     }
 
     path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
@@ -931,35 +981,7 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
     path->conf_file = cf->conf_file->file.name.data;
     path->line = cf->conf_file->line;
 
-    if (ngx_http_referral_path_usable(&path->name) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
-                           "the path \"%V\" of referral registry \"%V\" "
-                           "cannot be used; make it writable and reload, "
-                           "nothing is kept until then",
-                           &reg->path, &reg->name);
-        return NGX_CONF_OK;
-    }
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
-                                           ngx_core_module);
-
-    if (geteuid() == 0 && ccf->user != 0
-        && ngx_http_referral_is_systems(&path->name))
-    {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "the path \"%V\" of referral registry \"%V\" "
-                           "cannot be used: it is root's and holds other "
-                           "directories of root's; name one of its own, "
-                           "nothing is kept until then",
-                           &reg->path, &reg->name);
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_add_path(cf, &path) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_add_path(cf, &path) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
