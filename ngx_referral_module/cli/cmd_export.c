@@ -283,19 +283,10 @@ before_host(rfl_str_t source)
 static int
 has_label(rfl_str_t labels, rfl_str_t label)
 {
-    size_t         len;
-    const u_char  *comma;
-
     while (labels.len != 0) {
-        comma = memchr(labels.data, ',', labels.len);
-        len = comma != NULL ? (size_t) (comma - labels.data) : labels.len;
-
-        if (rfl_str_eq(rfl_str(labels.data, len), label)) {
+        if (rfl_str_eq(rfl_str_item(&labels), label)) {
             return 1;
         }
-
-        len += comma != NULL;
-        labels = rfl_str(labels.data + len, labels.len - len);
     }
 
     return 0;

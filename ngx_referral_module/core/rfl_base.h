@@ -397,6 +397,27 @@ rfl_str_trim(rfl_str_t s)
 }
 
 
+/* Takes the first item off a list that is joined by commas and not empty. */
+
+static inline rfl_str_t
+rfl_str_item(rfl_str_t *list)
+{
+    size_t         len, taken;
+    rfl_str_t      item;
+    const u_char  *comma;
+
+    comma = memchr(list->data, ',', list->len);
+
+    len = comma != NULL ? (size_t) (comma - list->data) : list->len;
+    taken = comma != NULL ? len + 1 : len;
+
+    item = rfl_str(list->data, len);
+    *list = rfl_str(list->data + taken, list->len - taken);
+
+    return item;
+}
+
+
 /* 16 lower-case hex digits, no terminating zero. */
 
 #define RFL_KEY_LEN  16

@@ -562,23 +562,10 @@ rfl_edge_field(rfl_edge_answer_t *answer, rfl_str_t name, rfl_str_t value)
 static void
 rfl_cache_control(rfl_cache_control_t *cc, rfl_str_t line)
 {
-    size_t         len;
-    const u_char  *comma;
-
     cc->seen = 1;
 
     while (line.len > 0) {
-        comma = memchr(line.data, ',', line.len);
-        len = comma != NULL ? (size_t) (comma - line.data) : line.len;
-
-        rfl_cache_directive(cc, rfl_str_trim(rfl_str(line.data, len)));
-
-        if (comma == NULL) {
-            break;
-        }
-
-        line.data += len + 1;
-        line.len -= len + 1;
+        rfl_cache_directive(cc, rfl_str_trim(rfl_str_item(&line)));
     }
 }
 

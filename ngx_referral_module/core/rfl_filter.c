@@ -168,27 +168,14 @@ rfl_filter_link(const rfl_filter_t *f, const rfl_link_t *link,
 static int
 rfl_filter_is_label(rfl_str_t labels, rfl_str_t wanted)
 {
-    size_t         len;
-    const u_char  *comma;
-
     if (wanted.len == 0) {
         return labels.len == 0;
     }
 
     while (labels.len >= wanted.len) {
-        comma = memchr(labels.data, ',', labels.len);
-        len = comma != NULL ? (size_t) (comma - labels.data) : labels.len;
-
-        if (rfl_str_eq(rfl_str(labels.data, len), wanted)) {
+        if (rfl_str_eq(rfl_str_item(&labels), wanted)) {
             return 1;
         }
-
-        if (comma == NULL) {
-            return 0;
-        }
-
-        labels.data += len + 1;
-        labels.len -= len + 1;
     }
 
     return 0;

@@ -528,26 +528,19 @@ change_labels(rfl_import_t *im, const rfl_row_t *row, rfl_str_t want,
 static rfl_str_t
 marked(rfl_str_t labels, unsigned marks, u_char *out)
 {
-    size_t         len, n;
-    rfl_str_t      label;
-    const u_char  *comma;
+    size_t     len;
+    rfl_str_t  label;
 
     len = 0;
 
     while (labels.len != 0) {
-        comma = memchr(labels.data, ',', labels.len);
-        n = comma != NULL ? (size_t) (comma - labels.data) : labels.len;
-
-        label = rfl_str_trim(rfl_str(labels.data, n));
+        label = rfl_str_trim(rfl_str_item(&labels));
 
         if (!(marks & RFL_IMPORT_LIVE)
             || !rfl_str_eq(label, rfl_cstr(LABEL_LOST)))
         {
             put_label(out, &len, label);
         }
-
-        n += comma != NULL;
-        labels = rfl_str(labels.data + n, labels.len - n);
     }
 
     if (marks & RFL_IMPORT_LOST) {

@@ -733,11 +733,10 @@ static rfl_rc_t
 rfl_link_labels(const rfl_link_field_t *field, rfl_str_t *value,
     u_char *scratch, rfl_error_t *err)
 {
-    size_t             i, len;
+    size_t             i;
     u_char             text[RFL_LABELS_TEXT_MAX], *p;
     rfl_rc_t           rc;
     rfl_str_t          rest, label;
-    const u_char      *comma;
     rfl_link_labels_t  labels;
 
     labels.n = 0;
@@ -745,15 +744,7 @@ rfl_link_labels(const rfl_link_field_t *field, rfl_str_t *value,
     rest = *value;
 
     while (rest.len != 0) {
-        comma = memchr(rest.data, ',', rest.len);
-        len = comma != NULL ? (size_t) (comma - rest.data) : rest.len;
-        label = rfl_str_trim(rfl_str(rest.data, len));
-
-        if (comma != NULL) {
-            len++;
-        }
-
-        rest = rfl_str(rest.data + len, rest.len - len);
+        label = rfl_str_trim(rfl_str_item(&rest));
 
         rc = rfl_link_labels_add(field, &labels, label, err);
         if (rc != RFL_OK) {

@@ -445,21 +445,11 @@ rfl_referrer_is_below(rfl_str_t host, rfl_str_t parent)
 void
 rfl_referrer_policy(rfl_str_t value, rfl_policy_t *policy)
 {
-    size_t         i, len;
-    rfl_str_t      token;
-    const u_char  *comma;
+    size_t     i;
+    rfl_str_t  token;
 
     while (value.len != 0) {
-        comma = memchr(value.data, ',', value.len);
-        len = comma != NULL ? (size_t) (comma - value.data) : value.len;
-
-        token = rfl_str_trim(rfl_str(value.data, len));
-
-        if (comma != NULL) {
-            len++;
-        }
-
-        value = rfl_str(value.data + len, value.len - len);
+        token = rfl_str_trim(rfl_str_item(&value));
 
         for (i = 0; i < sizeof(rfl_policies) / sizeof(rfl_policies[0]); i++) {
             if (rfl_str_caseeq(token, rfl_policies[i].token)) {

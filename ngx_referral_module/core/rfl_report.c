@@ -878,24 +878,11 @@ rfl_report_digits(rfl_str_t value, size_t pos)
 static void
 rfl_report_labels(rfl_buf_t *b, rfl_str_t labels)
 {
-    size_t         len;
-    const u_char  *comma;
-
     rfl_buf_char(b, '[');
 
     while (labels.len > 0) {
-        comma = memchr(labels.data, ',', labels.len);
-        len = comma != NULL ? (size_t) (comma - labels.data) : labels.len;
-
         rfl_json_item(b);
-        rfl_json_string(b, rfl_str(labels.data, len));
-
-        if (comma == NULL) {
-            break;
-        }
-
-        labels.data += len + 1;
-        labels.len -= len + 1;
+        rfl_json_string(b, rfl_str_item(&labels));
     }
 
     rfl_buf_char(b, ']');

@@ -2049,12 +2049,36 @@ another_file_copied_over_it_while_open_is_noticed(void **state)
 
 /* As one process of several does when a backup is restored. */
 
+/* Refused while the other process has the old one, and opened then. */
+
+static void
+restore_under_a_reader(fixture_t *f, const char *backup)
+{
+    int       in, out;
+    pid_t     pid;
+    unsigned  i;
+
+    pid = start_child(f, child_reads_and_waits, &in, &out);
+    wait_byte(in);
+
+    assert_int_equal(rename(backup, path_of(f, "data.mdb")), 0);
+
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(open_store(f, i ? RFL_STORE_WRITE : RFL_STORE_READ,
+                                    64 * MIB), RFL_BUSY);
+        assert_non_null(strstr(f->err.text, "was replaced"));
+    }
+
+    stop_child(pid, in, out);
+
+    assert_int_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_OK);
+}
+
+
 static void
 a_restored_file_waits_until_nobody_has_the_old_one(void **state)
 {
-    int         in, out;
     char        backup[128];
-    pid_t       pid;
     unsigned    i;
     fixture_t  *f;
 
@@ -2072,20 +2096,7 @@ a_restored_file_waits_until_nobody_has_the_old_one(void **state)
 
     close_store(f);
 
-    pid = start_child(f, child_reads_and_waits, &in, &out);
-    wait_byte(in);
-
-    assert_int_equal(rename(backup, path_of(f, "data.mdb")), 0);
-
-    for (i = 0; i < 2; i++) {
-        assert_int_equal(open_store(f, i ? RFL_STORE_WRITE : RFL_STORE_READ,
-                                    64 * MIB), RFL_BUSY);
-        assert_non_null(strstr(f->err.text, "was replaced"));
-    }
-
-    stop_child(pid, in, out);
-
-    assert_int_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_OK);
+    restore_under_a_reader(f, backup);
     assert_int_equal(has_key(f, 1), RFL_OK);
     assert_int_equal(has_key(f, 100), RFL_NOT_FOUND);
     assert_int_equal(put_one(f, 2, "a", 1), RFL_OK);
@@ -2097,10 +2108,7 @@ a_restored_file_waits_until_nobody_has_the_old_one(void **state)
 static void
 a_restored_file_that_is_one_commit_ahead_waits_as_well(void **state)
 {
-    int         in, out;
     char        backup[128], older[128];
-    pid_t       pid;
-    unsigned    i;
     fixture_t  *f;
 
     f = *state;
@@ -2117,20 +2125,7 @@ a_restored_file_that_is_one_commit_ahead_waits_as_well(void **state)
 
     assert_int_equal(rename(older, path_of(f, "data.mdb")), 0);
 
-    pid = start_child(f, child_reads_and_waits, &in, &out);
-    wait_byte(in);
-
-    assert_int_equal(rename(backup, path_of(f, "data.mdb")), 0);
-
-    for (i = 0; i < 2; i++) {
-        assert_int_equal(open_store(f, i ? RFL_STORE_WRITE : RFL_STORE_READ,
-                                    64 * MIB), RFL_BUSY);
-        assert_non_null(strstr(f->err.text, "was replaced"));
-    }
-
-    stop_child(pid, in, out);
-
-    assert_int_equal(open_store(f, RFL_STORE_WRITE, 64 * MIB), RFL_OK);
+    restore_under_a_reader(f, backup);
     assert_int_equal(has_key(f, 2), RFL_OK);
 }
 
