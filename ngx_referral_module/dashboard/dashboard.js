@@ -31,6 +31,7 @@ const SUMMARY_AGE = 30000;      // ms a summary serves the banner of other views
 const TYPING = 300;             // ms of rest before a search
 const PATIENCE = 5000;          // ms until it is said that no answer comes
 const REFRESH = 60000;
+const REFRESH_FIRST = 10000;    // while the first click is waited for
 const GROUP_LINKS = 1000;       // looked at for their groups
 const REPORT_PAGE = 1000;
 const REPORT_LINKS = 5000;
@@ -1334,6 +1335,10 @@ async function overview(signal) {
 
     known.summaryOf = place.registry;
     showFaults(answer);
+
+    if (linkClicks(answer) === 0 && !(now.to < Date.now())) {
+        refreshAfter = REFRESH_FIRST;
+    }
 
     if (answer.links.registered === 0) {
         return emptyState();
@@ -3018,6 +3023,7 @@ const VIEWS = {
 
 let leaving = new AbortController();
 let arrivedAt = 0;
+let refreshAfter = REFRESH;
 
 
 // quiet: the same view with other rows; what is focused stays so.
@@ -3025,6 +3031,7 @@ let arrivedAt = 0;
 async function arrive(quiet = false) {
     leaving.abort();
     leaving = new AbortController();
+    refreshAfter = REFRESH;
 
     const { signal } = leaving;
     const main = $('main');
@@ -3215,12 +3222,13 @@ function nextTheme() {
 // What says how things are now keeps itself fresh, if nobody is busy with it.
 
 function refresh() {
-    const idle = !$('main').contains(document.activeElement)
-                 || document.activeElement === $('main')
-                 || document.activeElement.tagName === 'H1';
+    const idle = getSelection().isCollapsed
+                 && (!$('main').contains(document.activeElement)
+                     || document.activeElement === $('main')
+                     || document.activeElement.tagName === 'H1');
 
     if (['', 'health'].includes(place.view) && idle && !document.hidden
-        && Date.now() - arrivedAt > REFRESH)
+        && Date.now() - arrivedAt >= refreshAfter)
     {
         arrive(true);
     }
@@ -3241,7 +3249,7 @@ function start() {
     });
 
     addEventListener('hashchange', () => arrive());
-    setInterval(refresh, REFRESH / 4);
+    setInterval(refresh, REFRESH_FIRST);
     arrive();
 }
 

@@ -1127,6 +1127,31 @@ describe('what is left open', () => {
                 state: 'attached' });
         }, hash);
     }
+
+    withTree('the first click is soon seen', { links: 3 }, async (d, tree) => {
+        tree.share = 0;
+        await d.page.clock.install();
+        await d.page.reload();
+        await d.ready();
+        assert.equal(await d.text('h1'), 'No clicks yet from 3 links');
+        tree.share = 1;
+
+        let asked = tree.requests.length;
+
+        await d.page.evaluate(() => getSelection()
+            .selectAllChildren(document.querySelector('h1')));
+        await d.page.clock.runFor(21000);
+        assert.equal(tree.requests.length, asked, 'what is marked stays');
+
+        await d.page.evaluate(() => getSelection().removeAllRanges());
+        await d.page.clock.runFor(10000);
+        await d.page.locator('h1 >> text=/clicks from/').waitFor();
+        await d.settled();
+
+        asked = tree.requests.length;
+        await d.page.clock.runFor(40000);
+        assert.equal(tree.requests.length, asked, 'then each minute');
+    });
 });
 
 

@@ -62,6 +62,7 @@ export class FakeTree {
         this.write = write;
         this.hostile = hostile;
         this.count = links;
+        this.share = 1;                 // of the clicks that links have
         this.own = new Map();           // links that were written
         this.removed = new Set();
         this.ignored = ['spam.example'];
@@ -334,7 +335,7 @@ export class FakeTree {
     counters(i, scale) {
         const n = i >= this.count ? 0
                   : Math.floor(42000 / (1 + i % 99991) ** 0.85
-                               * (0.6 + noise(i) * 0.8) * scale);
+                               * (0.6 + noise(i) * 0.8) * scale * this.share);
         const by = (part, salt) => Math.floor(n * part * noise(i + salt));
         const broken = i % 9 === 3 ? 0.5 : 0.004;
 
@@ -480,7 +481,7 @@ export class FakeTree {
     }
 
     numbers(scale) {
-        const key = `sum ${this.registered} ${scale}`;
+        const key = `sum ${this.registered} ${scale} ${this.share}`;
 
         if (!this.sorted.has(key)) {
             const sum = zeros();
