@@ -58,6 +58,10 @@ rfl_buf_digits(rfl_buf_t *b, uint64_t n)
 
     p = digits + RFL_U64_DIGITS;
 
+    if (n > INT64_MAX) {
+        n = INT64_MAX;
+    }
+
     while (n >= 100) {
         p -= 2;
         memcpy(p, rfl_buf_pair(n % 100), 2);

@@ -75,7 +75,10 @@ void rfl_buf_str(rfl_buf_t *b, rfl_str_t s);
 void rfl_buf_text(rfl_buf_t *b, const char *text);
 void rfl_buf_digits(rfl_buf_t *b, uint64_t n);
 
-/* Most counters have one digit. */
+/*
+ * Most counters have one digit.  The most is 2^63 - 1, since many readers of
+ * JSON hold no more, and refuse all of a text for one number: more is damage.
+ */
 
 static inline void
 rfl_buf_u64(rfl_buf_t *b, uint64_t n)

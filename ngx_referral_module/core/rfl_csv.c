@@ -10,6 +10,7 @@
 
 
 static int rfl_csv_is_defused(rfl_str_t s, size_t apostrophes);
+static int rfl_csv_is_empty(const rfl_csv_reader_t *r);
 static int rfl_csv_needs_quotes(rfl_str_t s);
 
 static void rfl_csv_skip_mark(rfl_csv_reader_t *r);
@@ -203,12 +204,33 @@ rfl_csv_next(rfl_csv_reader_t *r, const rfl_str_t **fields, size_t *n,
                             r->fault);
         }
 
-    } while (r->n == 1 && r->fields[0].len == 0 && !r->quoted);
+    } while (rfl_csv_is_empty(r));
 
     *fields = r->fields;
     *n = r->n;
 
     return RFL_OK;
+}
+
+
+/* Spreadsheets write a row that is empty as delimiters alone. */
+
+static int
+rfl_csv_is_empty(const rfl_csv_reader_t *r)
+{
+    size_t  i;
+
+    if (r->quoted) {
+        return 0;
+    }
+
+    for (i = 0; i < r->n; i++) {
+        if (rfl_str_trim(r->fields[i]).len != 0) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -86,9 +86,9 @@ void rfl_csv_init(rfl_csv_reader_t *r, u_char delimiter, rfl_csv_read_pt read,
 /*
  * The next row; *fields is valid until the next call, *line is the line it
  * begins on.  Rows end with LF or CR LF, the last one may end with the file.
- * Empty lines are passed over, so is a byte order mark of UTF-8 at the
- * beginning; a quote inside a field that does not begin with one is a byte like
- * others.
+ * Passed over are empty lines, rows of delimiters and white space alone, and at
+ * the beginning a byte order mark of UTF-8.  A quote inside a field that does
+ * not begin with one is a byte like others.
  *
  * RFL_NOT_FOUND: there are no more rows.  RFL_INVALID: this row is refused
  * (a limit, text behind a closing quote, a quote that is never closed), *line

@@ -26,6 +26,12 @@
      + sizeof(((rfl_identity_t *) 0)->target))
 
 
+static rfl_rc_t rfl_identity_read(const rfl_link_t *link, rfl_identity_t *id,
+    rfl_error_t *err);
+static rfl_rc_t rfl_identity_slips(const rfl_link_t *link, rfl_error_t *err);
+static const char *rfl_identity_slip(rfl_str_t source, rfl_match_type_t type);
+static int rfl_identity_is_list(rfl_str_t value);
+static int rfl_identity_begins(rfl_str_t value, size_t pos, rfl_str_t what);
 static rfl_rc_t rfl_identity_source(const rfl_link_t *link,
     rfl_identity_t *id, rfl_error_t *err);
 static rfl_rc_t rfl_identity_address(rfl_str_t value, rfl_match_type_t type,
@@ -66,6 +72,17 @@ rfl_identity(const rfl_link_t *link, rfl_identity_t *id, rfl_error_t *err)
         return rfl_fail(err, RFL_INVALID, "match_type %d is unknown",
                         (int) link->match_type);
     }
+
+    rc = rfl_identity_slips(link, err);
+
+    return rc == RFL_OK ? rfl_identity_read(link, id, err) : rc;
+}
+
+
+static rfl_rc_t
+rfl_identity_read(const rfl_link_t *link, rfl_identity_t *id, rfl_error_t *err)
+{
+    rfl_rc_t  rc;
 
     rc = rfl_identity_source(link, id, err);
     if (rc != RFL_OK) {
@@ -112,7 +129,128 @@ rfl_identity_shown(rfl_str_t text, rfl_identity_t *id, rfl_error_t *err)
         link.source = rfl_str(app, text.len + 2);
     }
 
-    return rfl_identity(&link, id, err);
+    return rfl_identity_read(&link, id, err);
+}
+
+
+/*
+ * What lists of links have in the place of a URL, or a hand slipped: each could
+ * be read as one, of a page that nobody ever comes from.
+ */
+
+static rfl_rc_t
+rfl_identity_slips(const rfl_link_t *link, rfl_error_t *err)
+{
+    rfl_str_t    source, target;
+    const char  *fault;
+
+    source = rfl_str_trim(link->source);
+    target = rfl_str_trim(link->target);
+
+    fault = rfl_identity_slip(source, link->match_type);
+
+    if (fault != NULL) {
+        return rfl_link_invalid(err, rfl_cstr("source"), source, "%s", fault);
+    }
+
+    if (rfl_identity_is_list(target)) {
+        return rfl_link_invalid(err, rfl_cstr("target"), target,
+                                "is more than one page");
+    }
+
+    return RFL_OK;
+}
+
+
+static const char *
+rfl_identity_slip(rfl_str_t source, rfl_match_type_t type)
+{
+    size_t     i;
+    rfl_str_t  host;
+
+    if (type == RFL_MATCH_TAG || type == RFL_MATCH_REGEX) {
+        return NULL;
+    }
+
+    if (rfl_identity_is_list(source)) {
+        return "is more than one URL";
+    }
+
+    if (source.len > 2 && source.data[source.len - 2] == '/'
+        && source.data[source.len - 1] == '*'
+        && (type == RFL_MATCH_EXACT || type == RFL_MATCH_PREFIX))
+    {
+        return "ends in \"*\"; a link from all pages below is of match type "
+               "prefix, without the \"*\"";
+    }
+
+    if (rfl_identity_scheme(source) != 0) {
+        return NULL;
+    }
+
+    for (i = 0; i < source.len && source.data[i] != '/'; i++) { /* void */ }
+
+    host = rfl_str(source.data, i);
+
+    if (source.len - i >= 2 && source.data[i + 1] == '/'
+        && (rfl_str_caseeq(host, rfl_cstr("http"))
+            || rfl_str_caseeq(host, rfl_cstr("https"))))
+    {
+        return "lacks the \":\" behind \"http\" or \"https\"";
+    }
+
+    for (i = 0; i < host.len && host.data[i] == '-'; i++) { /* void */ }
+
+    if (host.len == 1 || (host.len != 0 && i == host.len)) {
+        return "is no URL; a host of that name is written with a scheme";
+    }
+
+    return NULL;
+}
+
+
+/* A URL behind another one or a path behind another one. */
+
+static int
+rfl_identity_is_list(rfl_str_t value)
+{
+    int     has_query, space, separator;
+    u_char  c;
+    size_t  i;
+
+    has_query = 0;
+
+    for (i = 1; i < value.len; i++) {
+
+        c = value.data[i - 1];
+        space = rfl_is_space(c);
+
+        has_query |= (c == '?' || c == '#');
+        separator = space || (!has_query && (c == ',' || c == ';'));
+
+        if (separator
+            && (rfl_identity_begins(value, i, rfl_cstr("http://"))
+                || rfl_identity_begins(value, i, rfl_cstr("https://"))))
+        {
+            return 1;
+        }
+
+        if (space && value.data[i] == '/' && i + 1 < value.len
+            && !rfl_is_space(value.data[i + 1]))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+rfl_identity_begins(rfl_str_t value, size_t pos, rfl_str_t what)
+{
+    return value.len - pos >= what.len
+           && rfl_str_caseeq(rfl_str(value.data + pos, what.len), what);
 }
 
 

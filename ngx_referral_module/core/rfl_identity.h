@@ -44,6 +44,10 @@ typedef struct {
  * A tag is compared by its bytes; it is a part of the key for match type tag
  * alone.  RFL_INVALID names the field, the text and the fault.
  *
+ * Refused, too, is what could be read as a page that nobody comes from: "N/A",
+ * "-", two URLs or paths in one field, "https//blog.example/", and of exact and
+ * prefix links a source that ends in "/" and "*".
+ *
  * Sets id->key; does not touch link.
  */
 

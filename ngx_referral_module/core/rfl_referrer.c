@@ -117,6 +117,11 @@ rfl_own_host_parse(rfl_str_t text, u_char *buf, rfl_own_host_t *out,
         host.len -= 2;
     }
 
+    if (host.len > 3 && memmem(host.data, host.len, "://", 3) != NULL) {
+        why = "own hosts are written without \"https://\"";
+        goto invalid;
+    }
+
     rc = rfl_url_parse_host(host, &url, &why);
 
     if (rc != RFL_OK) {

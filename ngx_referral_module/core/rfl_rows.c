@@ -83,6 +83,10 @@ rfl_column_find(rfl_str_t name, rfl_column_t *column)
         return 1;
     }
 
+    if (name.len == 0) {
+        return 0;
+    }
+
     column->known = (unsigned) is_own_column(name);
 
     return (int) column->known;
@@ -94,10 +98,18 @@ is_own_column(rfl_str_t name)
 {
     size_t  i;
 
+    static const rfl_str_t  previous = rfl_string("previous_");
+
     for (i = 0; i < sizeof(own_columns) / sizeof(own_columns[0]); i++) {
         if (rfl_str_caseeq(name, own_columns[i])) {
             return 1;
         }
+    }
+
+    if (name.len > previous.len
+        && rfl_str_caseeq(rfl_str(name.data, previous.len), previous))
+    {
+        name = rfl_str(name.data + previous.len, name.len - previous.len);
     }
 
     for (i = 0; i < RFL_CELL_SUMS; i++) {

@@ -51,7 +51,8 @@ typedef enum {
 typedef struct {
     unsigned  role;
     int       field;                     /* number of the field table, or -1 */
-    unsigned  known:1;
+    unsigned  known:1;                   /* or it has no name: nothing to
+                                            complain of */
 } rfl_column_t;
 
 
@@ -63,7 +64,7 @@ typedef struct {
 } rfl_columns_t;
 
 
-/* By its name, trimmed: of ours.  Fills *column; returns its "known". */
+/* By its name, trimmed.  Fills *column; returns whether it is one of ours. */
 
 int rfl_column_find(rfl_str_t name, rfl_column_t *column);
 

@@ -106,7 +106,7 @@ a_family_has_its_help_and_type_and_lines(void **state)
     assert_text(&b, "# HELP a_total What \\\\ \"a\"\\nis.\n"
                     "# TYPE a_total counter\n"
                     "a_total 0\n"
-                    "a_total{one=\"\\\"\"} 18446744073709551615\n"
+                    "a_total{one=\"\\\"\"} 9223372036854775807\n"
                     "a_total{one=\"1\",two=\"{\",three=\"\"} 7\n");
 
     rfl_buf_free(&b);

@@ -231,11 +231,12 @@ static const own_row_t  own_rows[] = {
     { ".a.b",                  NULL, 0, "empty label" },
     { "*.192.0.2.1",           NULL, 0, "no host is below an address" },
     { "*.[::1]",               NULL, 0, "no host is below an address" },
+    { "https://a.example",     NULL, 0, "without \"https://\"" },
+    { "http://a.example:80/",  NULL, 0, "without \"https://\"" },
     { "a.example:80",          NULL, 0, "own hosts have no port" },
     { "a.example:",            NULL, 0, "own hosts have no port" },
     { "[::1]:80",              NULL, 0, "own hosts have no port" },
     { "*.a.example:80",        NULL, 0, "own hosts have no port" },
-    { "https://a.example",     NULL, 0, "port is not a number" },
     { "a.example/",            NULL, 0, "no letter" },
     { "1.2.3",                 NULL, 0, "IPv4" },
     { "m\xc3\xbcnchen.example", NULL, 0, "no letter" }

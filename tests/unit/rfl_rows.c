@@ -48,6 +48,11 @@ static const row_t  csv_rows[] = {
       " line 1: a quote is not closed: the file ends within it" },
     { "source,name\n'=1+1,''=2\n", "[source==1+1;name='=2;]. ok" },
     { "source,name\na,\"b\r\nc\rd\"\n", "[source=a;name=b\nc\rd;]. ok" },
+    { "source,, \na,b,c\n", "[source=a;]. ok" },
+    { "source,previous_clicks,previous_bots\na,1,2\n", "[source=a;]. ok" },
+    { "source,previous_\n", " no field for the column \"previous_\"" },
+    { "source,previous_key\n", " no field for the column \"previous_key\"" },
+    { "source,name\n,\na,b\n, \n", "[source=a;name=b;]. ok" },
     { "source,x,y\n", " no field for the column \"x\", \"y\"" },
     { "source,Source\n", " two columns are the field \"source\"" },
     { "name\n", " there is no column \"source\"" },
@@ -274,20 +279,23 @@ json_is_read(void **state)
 
 static const struct {
     const char  *name;
-    int          known;
+    int          found;
     unsigned     role;
+    unsigned     known;
 } names[] = {
-    { "source",       1, RFL_COLUMN_FIELD },
-    { "Match_Type",   1, RFL_COLUMN_FIELD },
-    { "listed_last",  1, RFL_COLUMN_FIELD },
-    { "error",        1, RFL_COLUMN_REASON },
-    { "CREATED",      1, RFL_COLUMN_CREATED },
-    { "key",          1, RFL_COLUMN_IGNORED },
-    { "clicks",       1, RFL_COLUMN_IGNORED },
-    { "last_seen",    1, RFL_COLUMN_IGNORED },
-    { "",             0, RFL_COLUMN_IGNORED },
-    { "sources",      0, RFL_COLUMN_IGNORED },
-    { "anchor text",  0, RFL_COLUMN_IGNORED }
+    { "source",       1, RFL_COLUMN_FIELD, 1 },
+    { "Match_Type",   1, RFL_COLUMN_FIELD, 1 },
+    { "listed_last",  1, RFL_COLUMN_FIELD, 1 },
+    { "error",        1, RFL_COLUMN_REASON, 1 },
+    { "CREATED",      1, RFL_COLUMN_CREATED, 1 },
+    { "key",          1, RFL_COLUMN_IGNORED, 1 },
+    { "clicks",       1, RFL_COLUMN_IGNORED, 1 },
+    { "last_seen",    1, RFL_COLUMN_IGNORED, 1 },
+    { "previous_bots", 1, RFL_COLUMN_IGNORED, 1 },
+    { "previous_key", 0, RFL_COLUMN_IGNORED, 0 },
+    { "",             0, RFL_COLUMN_IGNORED, 1 },
+    { "sources",      0, RFL_COLUMN_IGNORED, 0 },
+    { "anchor text",  0, RFL_COLUMN_IGNORED, 0 }
 };
 
 
@@ -299,7 +307,7 @@ columns_have_names(void **state)
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         assert_int_equal(rfl_column_find(rfl_cstr(names[i].name), &column),
-                         names[i].known);
+                         names[i].found);
         assert_int_equal(column.role, names[i].role);
         assert_int_equal(column.known, names[i].known);
         assert_int_equal(column.field != -1,
