@@ -38,6 +38,9 @@ my @texts = (
       . "https://a.example/2,,Two" ],
     [ 'empty lines', "\nsource,target,name\n\nhttps://a.example/1,/x,One\n\n\n"
       . "https://a.example/2,,Two\n\n" ],
+    [ 'rows and columns a spreadsheet has empty',
+      "source;target;name;;\n;;;;\nhttps://a.example/1;/x;One;;\n"
+      . "https://a.example/2;;Two;;\n; ; ;;\n;;;;\n" ],
     [ 'semicolons', "source;target;name\nhttps://a.example/1;/x;One\n"
       . "https://a.example/2;;Two\n" ],
     [ 'tabs', "source\ttarget\tname\nhttps://a.example/1\t/x\tOne\n"
@@ -145,7 +148,7 @@ is_deeply([ grep { /flyer2/ } @{ links('match_type', 'tag') } ],
 for my $row ([ "source,match_type,tag\na.example/(,regex,\n",
                qr/:2: source "a\.example\/\(": .*at byte 2: missing/ ],
              [ "source,match_type,tag\n,host,x\n", qr/:2: source is empty/ ],
-             [ "source,match_type,tag\n,,\n", qr/:2: source is empty/ ],
+             [ qq(source,match_type,tag\n"",,\n), qr/:2: source is empty/ ],
              [ "source,match_type,tag\na.example,tag,x\n",
                qr/:2: source "a\.example": a tag link has no source/ ],
              [ "source,match_type,tag\n,tag,a b\n", qr/:2: tag "a b": / ])
