@@ -1344,37 +1344,43 @@ async function overview(signal) {
         return emptyState();
     }
 
-    const [line, cards] = await Promise.all([
+    const [line, lists] = await Promise.all([
         trend('/history', now, linkClicks, 'Clicks by registered links',
               signal),
-        overviewCards(answer, now, signal),
+        overviewLists(answer, now, signal),
     ]);
 
     return [
         h('div', { class: 'bar-top' }, periodPicker(),
           h('button', { type: 'button', class: 'quiet', click: () => arrive() },
             'Refresh')),
-        sentence(answer, now), line, arrivals(answer), cards,
+        sentence(answer, now, lists.channels), line, arrivals(answer),
+        overviewCards(answer, lists),
     ];
 }
 
 
-// "12,431 clicks from 412 of 24,310 links, +8 %"
+// "12,431 clicks from 412 of 24,310 links, +8 %".  From how many links is known
+// if no click came by one of several, or by a link that was removed since.
 
-function sentence(answer, now) {
+function sentence(answer, now, { removed }) {
     const clicks = linkClicks(answer);
     const { registered, active } = answer.links;
     const links = registered === 1 ? 'your one link'
                   : `${number(registered)} links`;
     const before = answer.previous && linkClicks(answer.previous);
     const mark = changeMark(clicks, before);
+    const isTold = active > 0 && answer.clicks.ambiguous === 0
+                   && removed?.counters.clicks === 0;
+    const from = !isTold ? [' by links, ', count(registered, 'is', 'are'),
+                            ' registered']
+                 : registered === 1 ? [' from ', links]
+                 : [' from ', h('b', {}, number(active)), ` of ${links}`];
 
     const first = clicks === 0
-        ? ['No clicks yet from ', h('b', {}, links)]
-        : [h('b', {}, count(clicks, 'click')), ' from ',
-           registered === 1 ? links
-           : [h('b', {}, number(active)), ` of ${links}`],
-           mark && [', ', mark]];
+        ? [now.to < Date.now() ? 'No clicks from ' : 'No clicks yet from ',
+           h('b', {}, links)]
+        : [h('b', {}, count(clicks, 'click')), from, mark && [', ', mark]];
 
     return h('div', { class: 'sentence' },
              h('h1', { tabindex: -1 }, first),
@@ -1433,7 +1439,7 @@ function arrival(name, title, value, sum, answer) {
 }
 
 
-async function overviewCards(answer, now, signal) {
+async function overviewLists(answer, now, signal) {
     const few = { ...now.args, limit: CARD_ROWS };
     const fields = 'name,source,target,tag,match_type,counters';
     const none = { links: [] };
@@ -1452,18 +1458,25 @@ async function overviewCards(answer, now, signal) {
         ? read('/links', { limit: CARD_ROWS, state: 'silent',
                            fields: `${fields},state_since` }) : none;
     const alike = answer.clicks.ambiguous > 0 ? readGroups(now, signal) : none;
-    const kinds = ['hosts', 'channels', 'partners'];
-    const [notFound, failed, gone, members, ...sums] = await Promise.all([
-        ...errors, silent, alike, ...kinds.map(kind => read(`/${kind}`, few))]);
+    const [notFound, failed, gone, members, hosts, channels, partners] =
+        await Promise.all([...errors, silent, alike,
+                           ...['hosts', 'channels', 'partners'].map(kind =>
+                               read(`/${kind}`, few))]);
 
+    return { broken: [notFound, failed], gone, members, hosts, channels,
+             partners };
+}
+
+
+function overviewCards(answer, { broken, gone, members, ...sums }) {
     return h('div', { class: 'cards' },
              h('div', { class: 'stack' }, topCard(answer),
                answer.states && stateCard(answer.states, gone)),
              h('div', { class: 'stack' },
-               brokenCard(answer, [notFound, failed]), elseCard(answer)),
+               brokenCard(answer, broken), elseCard(answer)),
              h('div', { class: 'stack' }, groupsCard(answer, members),
                unknownCards(answer)),
-             kinds.map((kind, i) => sumsCard(kind, sums[i])));
+             Object.keys(sums).map(kind => sumsCard(kind, sums[kind])));
 }
 
 

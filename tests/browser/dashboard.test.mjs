@@ -302,7 +302,7 @@ function shopTests(the) {
                 await d.page.locator('text=from 0 links').waitFor();
                 await d.checkAccess();
                 await d.click('main a:text-is("main")');
-                assert.match(await d.text('h1'), /clicks from/);
+                assert.match(await d.text('h1'), /clicks by links/);
                 await d.click('#nav a:text-is("Links")');
                 assert.equal(await d.count('tbody tr'), 50);
                 await d.click('tbody th a');
@@ -318,7 +318,7 @@ function shopTests(the) {
 
     test('a location that ends in a slash', TIMEOUT, () =>
         visit(`${the().origin}/below/`, '', async d => {
-            assert.match(await d.text('h1'), /clicks from/);
+            assert.match(await d.text('h1'), /clicks by links/);
             await d.click('#nav a:text-is("Links")');
             assert.equal(await d.count('tbody tr'), 50);
         }));
@@ -498,10 +498,12 @@ function everyTree(start, writes) {
                 from.toISOString().slice(0, 10)}`);
             const said = (await d.text('h1')).replace(/[,\s]/g, '');
             const clicks = answer.clicks.matched + answer.clicks.ambiguous;
+            const { registered, active } = answer.links;
 
             assert.match(d.hash(), new RegExp(`p=${days}\\b`));
-            assert.match(said, new RegExp(`^${clicks}clicks?from`));
-            assert.match(said, new RegExp(`of${answer.links.registered}links`));
+            assert.match(said, new RegExp(answer.clicks.ambiguous > 0
+                ? `^${clicks}clicks?bylinks${registered}areregistered`
+                : `^${clicks}clicks?from${active}of${registered}links`));
         }
     });
 
@@ -912,8 +914,36 @@ describe('how many links', () => {
         }
     });
 
+    withTree('clicks from so many of them, if that is known', { links: 4 },
+        async (d, tree) => {
+            const said = async hash => {
+                await d.go(hash);
+
+                return d.text('h1');
+            };
+
+            assert.match(await said('#/?p=7'),
+                         /^[\d,]+ clicks by links, 4 are registered, \+/);
+            tree.several = 0;
+            assert.match(await said('#/?p=28'),
+                         /^[\d,]+ clicks from 4 of 4 links, \+/);
+            tree.gone = 10000;
+            assert.match(await said('#/?p=90'),
+                         /^[\d,]+ clicks by links, 4 are registered, /);
+            tree.count = 1;
+            assert.match(await said('#/?p=all'),
+                         /^[\d,]+ clicks by links, 1 is registered$/);
+            tree.gone = 0;
+            assert.match(await said('#/'), /^[\d,]+ clicks from your one link/);
+            tree.share = 0;
+            assert.equal(await said('#/?p=today'),
+                         'No clicks yet from your one link');
+            assert.equal(await said('#/?p=2026-02-01..2026-02-03'),
+                         'No clicks from your one link', 'it is over');
+        });
+
     withTree('a million', { links: 1000000 }, async d => {
-        assert.match(await d.text('h1'), /of 1,000,000 links/);
+        assert.match(await d.text('h1'), /1,000,000 are registered/);
         await d.go('#/links');
         assert.equal(await d.count('tbody tr'), 50);
 
@@ -1087,7 +1117,7 @@ describe('what goes wrong', () => {
         d.allowed.push('503');
         tree.failing.set('GET /hosts', [503, 'RegistryUnavailable', 'no']);
         await d.go('#/?p=7');
-        assert.match(await d.text('h1'), /of 5 links/);
+        assert.match(await d.text('h1'), /5 are registered/);
         assert.equal(await d.count('.card .refusal'), 1);
     });
 
@@ -1145,7 +1175,7 @@ describe('what is left open', () => {
 
         await d.page.evaluate(() => getSelection().removeAllRanges());
         await d.page.clock.runFor(10000);
-        await d.page.locator('h1 >> text=/clicks from/').waitFor();
+        await d.page.locator('h1 >> text=/clicks by links/').waitFor();
         await d.settled();
 
         asked = tree.requests.length;
@@ -1290,7 +1320,7 @@ describe('several registries', () => {
             assert.equal(await d.text('h1'), 'Registries');
             assert.equal(await d.count('#nav a'), 0);
             await d.click('text=blog & co');
-            assert.match(await d.text('h1'), /of 4 links/);
+            assert.match(await d.text('h1'), /4 are registered/);
             assert.match(d.hash(), /^#\/~blog/);
             await d.click('#nav a:text-is("Links")');
             assert.equal(await d.count('tbody tr'), 4);

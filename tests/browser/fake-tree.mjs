@@ -63,6 +63,8 @@ export class FakeTree {
         this.hostile = hostile;
         this.count = links;
         this.share = 1;                 // of the clicks that links have
+        this.several = links > 1 ? 0.12 : 0;    // of them, by one of several
+        this.gone = 0;                  // clicks by links removed since
         this.own = new Map();           // links that were written
         this.removed = new Set();
         this.ignored = ['spam.example'];
@@ -448,7 +450,10 @@ export class FakeTree {
 
         return { [kind]: list.slice(start, start + limit),
                  next: start + limit < list.length ? `o${start + limit}` : null,
-                 shared: { groups: 3, counters: this.shared(period.scale) } };
+                 shared: { groups: 3, counters: this.shared(period.scale) },
+                 removed: { counters: {
+                     ...zeros(), clicks: Math.floor(this.gone
+                                                    * period.scale) } } };
     }
 
     shared(scale) {
@@ -500,7 +505,8 @@ export class FakeTree {
         const { sum, active } = this.sorted.get(key);
         const by = part => Math.floor(sum.clicks * part);
         const clicks = { direct: by(0.61), hidden: by(0.17),
-                         matched: sum.clicks, ambiguous: by(0.12),
+                         matched: sum.clicks + Math.floor(this.gone * scale),
+                         ambiguous: by(this.several),
                          unregistered: by(0.34) };
         const outcomes = Object.fromEntries(OUTCOMES.map(name =>
             [name, Math.floor((clicks[name] ?? by(2.2)) * 1.4)]));
