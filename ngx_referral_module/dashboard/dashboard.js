@@ -33,6 +33,7 @@ const PATIENCE = 5000;          // ms until it is said that no answer comes
 const REFRESH = 60000;
 const REFRESH_FIRST = 10000;    // while the first click is waited for
 const GROUP_LINKS = 1000;       // looked at for their groups
+const SUM_CHANNELS = 1000;      // that are summed
 const REPORT_PAGE = 1000;
 const REPORT_LINKS = 5000;
 const CSV_LINKS = 10000;        // the most a page of rows may have
@@ -1460,20 +1461,40 @@ async function overviewLists(answer, now, signal) {
     const alike = answer.clicks.ambiguous > 0 ? readGroups(now, signal) : none;
     const [notFound, failed, gone, members, hosts, channels, partners] =
         await Promise.all([...errors, silent, alike,
-                           ...['hosts', 'channels', 'partners'].map(kind =>
-                               read(`/${kind}`, few))]);
+                           read('/hosts', few),
+                           read('/channels', { ...few, limit: SUM_CHANNELS }),
+                           read('/partners', few)]);
 
     return { broken: [notFound, failed], gone, members, hosts, channels,
              partners };
 }
 
 
+// All that came by links, by one of several as well: the summary's classes are
+// of what came by a link alone.
+
+function allCounters({ channels, shared, removed, next }, what = 'counters') {
+    if (channels === undefined || next || shared[what] === undefined) {
+        return null;
+    }
+
+    const parts = [...channels, shared, removed].map(row => row[what]);
+
+    return Object.fromEntries(COUNTERS.map(([name]) =>
+        [name, parts.reduce((n, part) => n + part[name], 0)]));
+}
+
+
 function overviewCards(answer, { broken, gone, members, ...sums }) {
+    const all = allCounters(sums.channels);
+    const before = allCounters(sums.channels, 'previous');
+
     return h('div', { class: 'cards' },
              h('div', { class: 'stack' }, topCard(answer),
                answer.states && stateCard(answer.states, gone)),
              h('div', { class: 'stack' },
-               brokenCard(answer, broken), elseCard(answer)),
+               brokenCard(answer.classes, all, before, broken),
+               elseCard(answer.classes, all)),
              h('div', { class: 'stack' }, groupsCard(answer, members),
                unknownCards(answer)),
              Object.keys(sums).map(kind => sumsCard(kind, sums[kind])));
@@ -1501,25 +1522,27 @@ function topCard(answer) {
 }
 
 
-function brokenCard(answer, lists) {
+function brokenCard(classes, all, before, lists) {
     const broken = counters => counters.errors_4xx + counters.errors_5xx;
-    const sum = broken(answer.classes);
+    const sum = broken(all ?? classes);
+    const several = { title: 'One of several links', tone: 'bad',
+                      value: sum - broken(classes), href: to('broken') };
     const rows = [...new Map(lists.flatMap(list => list.links)
         .map(link => [link.key, link])).values()]
         .map(link => ({ title: linkTitle(link), value: broken(link.counters),
                         href: toLink(link.key), tone: 'bad',
                         below: link.target ? `to ${link.target}`
                                : linkBelow(link) }))
-        .filter(row => row.value > 0)
+        .concat(several).filter(row => row.value > 0)
         .sort((a, b) => b.value - a.value).slice(0, CARD_ROWS);
+    const by = all === null ? 'by a link alone' : 'by a link';
 
     return barCard('Broken landings', sum === 0
-        ? 'Every visit by a link got a page.'
+        ? `Every visit ${by} got a page.`
         : h('span', {}, h('b', {}, count(sum, 'visit')),
-            ' by a link met an error instead of a page. ',
-            changeMark(sum, answer.previous && broken(answer.previous.classes),
-                       'less')),
-        rows, sum > 0 && [to('broken'), 'All broken landings']);
+            ` ${by} met an error instead of a page. `,
+            changeMark(sum, before && broken(before), 'less')),
+        rows, [to('broken'), 'All broken landings']);
 }
 
 
@@ -1594,7 +1617,8 @@ function sumsCard(kind, answer) {
         return card(title, null, refusalBox(answer.refusal));
     }
 
-    const rows = answer[kind].filter(row => row.counters.clicks > 0);
+    const rows = answer[kind].slice(0, CARD_ROWS)
+        .filter(row => row.counters.clicks > 0);
 
     return barCard(title, rows.length === 0 && 'No clicks in this period.',
         rows.map(row => ({
@@ -1606,14 +1630,16 @@ function sumsCard(kind, answer) {
 }
 
 
-function elseCard({ classes }) {
+function elseCard(classes, all) {
     const rows = CLASSES.filter(([name]) => !/^(clicks|errors)/.test(name))
-        .map(([name, title]) => ({ title, value: classes[name],
+        .map(([name, title]) => ({ title, value: (all ?? classes)[name],
                                    tone: 'faint' }))
         .filter(row => row.value > 0).sort((a, b) => b.value - a.value);
 
-    return barCard('Came along, and are no clicks',
-                   rows.length === 0 && 'Nothing but clicks and errors.', rows,
+    return barCard('Came along, and are no clicks', rows.length > 0 ? ''
+                   : all === null ? 'Nothing by a link alone but clicks and '
+                                    + 'errors.'
+                   : 'Nothing but clicks and errors.', rows,
                    [to('words'), 'What these are']);
 }
 

@@ -1113,6 +1113,32 @@ describe('what goes wrong', () => {
             assert.equal(await d.count('.wait'), 0);
         }, '#/links');
 
+    withTree('what goes wrong by one of several is in the sums', { links: 2 },
+        async (d, tree) => {
+            const card = title => d.page.locator('.card', {
+                has: d.page.locator(`h2:text-is("${title}")`) }).innerText();
+            const also = 'Came along, and are no clicks';
+
+            tree.share = 0;
+            await d.go('#/?p=7');
+            assert.match(await card('Broken landings'),
+                         /Every visit by a link got a page\.\s+All broken/);
+            assert.match(await card(also), /Nothing but clicks and errors/);
+
+            tree.sharedMore = { errors_4xx: 4, errors_5xx: 1, reloads: 7 };
+            await d.go('#/?p=28');
+            assert.match(await card('Broken landings'),
+                         /5 visits by a link met an error.*\s+One of several/);
+            assert.match(await card(also), /Reloads\s+7/);
+
+            d.allowed.push('503');
+            tree.failing.set('GET /channels', [503, 'SumsBusy', 'no']);
+            await d.go('#/?p=7');
+            assert.match(await card('Broken landings'),
+                         /Every visit by a link alone got a page\.\s+All/);
+            assert.match(await card(also), /Nothing by a link alone but/);
+        });
+
     withTree('one card may fail', { links: 5 }, async (d, tree) => {
         d.allowed.push('503');
         tree.failing.set('GET /hosts', [503, 'RegistryUnavailable', 'no']);

@@ -65,6 +65,7 @@ export class FakeTree {
         this.share = 1;                 // of the clicks that links have
         this.several = links > 1 ? 0.12 : 0;    // of them, by one of several
         this.gone = 0;                  // clicks by links removed since
+        this.sharedMore = {};           // other counters of groups
         this.own = new Map();           // links that were written
         this.removed = new Set();
         this.ignored = ['spam.example'];
@@ -450,15 +451,22 @@ export class FakeTree {
 
         return { [kind]: list.slice(start, start + limit),
                  next: start + limit < list.length ? `o${start + limit}` : null,
-                 shared: { groups: 3, counters: this.shared(period.scale) },
-                 removed: { counters: {
-                     ...zeros(), clicks: Math.floor(this.gone
-                                                    * period.scale) } } };
+                 shared: { groups: 3, ...this.both(period, scale =>
+                     this.shared(scale)) },
+                 removed: this.both(period, scale => ({
+                     ...zeros(), clicks: Math.floor(this.gone * scale) })) };
+    }
+
+    both(period, countersOf) {
+        return { counters: countersOf(period.scale),
+                 ...(period.compare && { previous: countersOf(period.scale
+                                                              * 0.926) }) };
     }
 
     shared(scale) {
         return { ...zeros(), clicks: this.count > 1
-                                     ? Math.floor(640 * scale) : 0 };
+                                     ? Math.floor(640 * scale) : 0,
+                 ...this.sharedMore };
     }
 
     summary(period) {
