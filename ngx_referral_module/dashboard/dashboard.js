@@ -2424,9 +2424,12 @@ function reportMonth() {
 
 async function report(signal) {
     const partner = place.args.get('partner') ?? '';
+    const isPartner = row => row.name === partner;
     const { month, from, to: end } = reportMonth();
     const args = { partner, from, to: end, compare: 'previous' };
-    const { rows, cut } = await partnerLinks(args, signal);
+    const [{ rows, cut }, sums] = await Promise.all([
+        pages('links', args, signal),
+        pages('partners', { from, to: end }, signal, isPartner)]);
     const title = utcMonth.format(new Date(from));
     const csv = csvOf('/links', { partner, from, to: end });
 
@@ -2438,7 +2441,7 @@ async function report(signal) {
                               click: () => print() }, 'Print')),
         h('p', { class: 'lead' }, 'Clicks, not people: who clicked is not '
           + 'known, and one person may click often.'),
-        monthForm(month), reportSums(rows),
+        monthForm(month), reportSums(rows, sums.rows.find(isPartner)),
         table(`Links of ${partner}`, [
             { title: 'Link', main: true, cell: linkCell },
             counterColumn('clicks'), changeColumn,
@@ -2453,17 +2456,20 @@ async function report(signal) {
 }
 
 
-async function partnerLinks(args, signal) {
+// Rows a page after the other, up to one that is looked for.
+
+async function pages(what, args, signal, isLast = () => false) {
     const rows = [];
     let after;
 
     do {
-        const answer = await get('/links', { ...args, limit: REPORT_PAGE,
-                                             after }, signal);
+        const answer = await get(`/${what}`, { ...args, limit: REPORT_PAGE,
+                                               after }, signal);
 
-        rows.push(...answer.links);
+        rows.push(...answer[what]);
         after = answer.next ?? undefined;
-    } while (after !== undefined && rows.length < REPORT_LINKS);
+    } while (after !== undefined && rows.length < REPORT_LINKS
+             && !rows.some(isLast));
 
     return { rows, cut: after !== undefined };
 }
@@ -2471,14 +2477,17 @@ async function partnerLinks(args, signal) {
 
 // A group counts once, and only if all its links are the partner's.
 
-function reportSums(rows) {
+// What a group met instead of a page is in the partner's row alone.
+
+function reportSums(rows, sums) {
     const members = new Map();
+    const broken = ({ counters }) => counters.errors_4xx + counters.errors_5xx;
     let clicks = 0, before = 0, errors = 0, own = 0, others = 0;
 
     for (const link of rows) {
         clicks += link.counters.clicks;
         before += link.previous?.clicks ?? 0;
-        errors += link.counters.errors_4xx + link.counters.errors_5xx;
+        errors += broken(link);
 
         for (const group of link.groups ?? []) {
             const one = members.get(group.key) ?? { ...group, mine: 0 };
@@ -2502,7 +2511,9 @@ function reportSums(rows) {
         ['Clicks on one of several of this partner\u2019s links', number(own)],
         ['Clicks together', h('b', {}, number(clicks + own))],
         ['Clicks on links that others share, in no sum', number(others)],
-        ['Visits that met an error', number(errors)],
+        sums === undefined ? ['Visits by one link that met an error',
+                              number(errors)]
+        : ['Visits that met an error', number(broken(sums))],
         ['Links', number(rows.length)]], 'sums');
 }
 

@@ -227,6 +227,25 @@ function shopTests(the) {
             n + Number(cells.at(at)), 0), clicks);
     }, '#/partners');
 
+    look('a partner\u2019s errors by one of several links', async d => {
+        const month = day(midnight()).slice(0, 7);
+        const { site } = the();
+
+        for (const page of ['a', 'b']) {
+            site.referralctl('add', `https://alike.example/${page}`,
+                             '--target', '/x/gone', '--partner', 'Alike');
+        }
+
+        await waitFor(async () => (await d.api('/partners')).partners
+                      .some(row => row.name === 'Alike'));
+        await the().visit('/x/gone', { Referer: 'https://alike.example/' }, 5);
+        await waitFor(async () => (await d.api(`/partners?from=${month}-01`))
+            .partners.find(row => row.name === 'Alike')
+            .counters.errors_4xx === 5);
+        await d.go(`#/report?partner=Alike&month=${month}`);
+        assert.match(await d.text('.sums'), /Visits that met an error\s+5/);
+    }, '#/partners');
+
     look('a click is seen as it happens', async d => {
         const { first } = the();
 
