@@ -39,6 +39,10 @@ const REPORT_LINKS = 5000;
 const CSV_LINKS = 10000;        // the most a page of rows may have
 const BULK_LINKS = 10000;
 
+// A report may be mailed to the partner: no note, cost or label.
+
+const REPORT_FIELDS = 'name,source,target,tag,clicks,errors_4xx,errors_5xx';
+
 // Today is not over: the tree compares with as many hours before the first day.
 
 const BEFORE = 'the same length of time before';
@@ -1788,7 +1792,7 @@ function listView(what, answer, notes, tableOf, beside = null) {
 
     return [
         heading(capital(what),
-                h('a', { href: answer.csv, download: `${what}.csv` }, 'CSV'),
+                h('a', { href: answer.csv, download: true }, 'CSV'),
                 beside),
         periodPicker(), notes,
         rows.length === 0 ? noRows(what) : tableOf(rows),
@@ -2431,12 +2435,13 @@ async function report(signal) {
         pages('links', args, signal),
         pages('partners', { from, to: end }, signal, isPartner)]);
     const title = utcMonth.format(new Date(from));
-    const csv = csvOf('/links', { partner, from, to: end });
+    const csv = csvOf('/links', { partner, from, to: end,
+                                  fields: REPORT_FIELDS });
 
     return [
         heading(`${partner}, ${title}`,
-                h('a', { href: csv, class: 'no-print',
-                         download: `${partner}-${month}.csv` }, 'CSV'),
+                h('a', { href: csv, class: 'no-print', download: true },
+                  'CSV'),
                 h('button', { type: 'button', class: 'no-print',
                               click: () => print() }, 'Print')),
         h('p', { class: 'lead' }, 'Clicks, not people: who clicked is not '

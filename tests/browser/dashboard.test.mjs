@@ -223,6 +223,9 @@ function shopTests(the) {
         const at = rows[0].indexOf('clicks') - rows[0].length;
 
         assert.match(file.suggestedFilename(), /\.csv$/);
+        assert.deepEqual(rows[0].toSorted(), [
+            'clicks', 'errors_4xx', 'errors_5xx', 'key', 'name', 'source',
+            'tag', 'target'], 'nothing that is not for the partner');
         assert.equal(rows.slice(1).reduce((n, cells) =>
             n + Number(cells.at(at)), 0), clicks);
     }, '#/partners');
