@@ -241,6 +241,8 @@ const utc = options => format({ ...options, timeZone: 'UTC' });
 const utcDay = utc(DATE);
 const utcDate = utc({ ...DATE, year: 'numeric' });
 const utcMonth = utc({ month: 'long', year: 'numeric' });
+const utcTime = utc({ ...DATE, ...CLOCK, year: 'numeric',
+                      timeZoneName: 'short' });
 const localDay = format(DATE);
 const localClock = format(CLOCK);
 const localSecond = format({ ...CLOCK, second: '2-digit' });
@@ -735,15 +737,30 @@ function period(value = place.args.get('p') ?? '28') {
 function customPeriod(id, first, last) {
     const from = Date.parse(first);
     const end = Date.parse(last) + DAY;
-    const days = Math.round((end - from) / DAY);
     const range = first === last ? utcDate.format(from)
                   : `${utcDate.format(from)} to ${utcDate.format(end - DAY)}`;
+    const span = spanOf(from, end);
 
-    return { id, title: range, days, from, to: end, custom: [first, last],
+    return { id, title: range, ...span, custom: [first, last],
              words: first === last ? `on ${range}` : `from ${range}`,
-             before: days === 1 ? 'the day before' : `the ${days} days before`,
-             unit: days <= 2 ? 'hour' : 'day',
-             args: { from: first, to: isoDay(end), compare: 'previous' } };
+             unit: span.days <= 2 ? 'hour' : 'day' };
+}
+
+
+// What is not over is compared with what is as long, up to now; what has not
+// begun with nothing.
+
+function spanOf(from, end) {
+    const tomorrow = Math.floor(Date.now() / DAY) * DAY + DAY;
+    const isNow = from < tomorrow && tomorrow <= end;
+    const to = isNow ? tomorrow : end;
+    const days = Math.round((to - from) / DAY);
+
+    return { from, to, days,
+             before: isNow ? BEFORE : days === 1 ? 'the day before'
+                     : `the ${days} days before`,
+             args: { from: isoDay(from), to: isNow ? undefined : isoDay(end),
+                     compare: from < tomorrow ? 'previous' : undefined } };
 }
 
 
@@ -2416,27 +2433,33 @@ function reportMonth() {
     last.setUTCDate(1);
     last.setUTCMonth(last.getUTCMonth() - 1);
 
-    const month = /^\d{4}-(0\d|1[0-2])$/.test(asked ?? '') ? asked
+    const month = /^\d{4}-(0[1-9]|1[0-2])$/.test(asked ?? '') ? asked
                   : isoDay(last).slice(0, 7);
     const end = new Date(`${month}-01T00:00:00Z`);
 
     end.setUTCMonth(end.getUTCMonth() + 1);
 
-    return { month, from: `${month}-01`, to: isoDay(end) };
+    return { month, end: end.getTime(),
+             ...spanOf(Date.parse(`${month}-01`), end.getTime()) };
 }
 
 
 async function report(signal) {
     const partner = place.args.get('partner') ?? '';
     const isPartner = row => row.name === partner;
-    const { month, from, to: end } = reportMonth();
-    const args = { partner, from, to: end, compare: 'previous' };
+    const now = reportMonth();
+    const title = utcMonth.format(now.from);
+
+    if (now.from > Date.now()) {
+        return [heading(`${partner}, ${title}`), monthForm(now.month),
+                h('p', { class: 'none' }, 'This month has not begun.')];
+    }
+
+    const args = { ...now.args, compare: undefined };
     const [{ rows, cut }, sums] = await Promise.all([
-        pages('links', args, signal),
-        pages('partners', { from, to: end }, signal, isPartner)]);
-    const title = utcMonth.format(new Date(from));
-    const csv = csvOf('/links', { partner, from, to: end,
-                                  fields: REPORT_FIELDS });
+        pages('links', { ...now.args, partner }, signal),
+        pages('partners', args, signal, isPartner)]);
+    const csv = csvOf('/links', { partner, ...args, fields: REPORT_FIELDS });
 
     return [
         heading(`${partner}, ${title}`,
@@ -2446,17 +2469,28 @@ async function report(signal) {
                               click: () => print() }, 'Print')),
         h('p', { class: 'lead' }, 'Clicks, not people: who clicked is not '
           + 'known, and one person may click often.'),
-        monthForm(month), reportSums(rows, sums.rows.find(isPartner)),
+        monthForm(now.month), reportSums(rows, sums.rows.find(isPartner)),
         table(`Links of ${partner}`, [
             { title: 'Link', main: true, cell: linkCell },
             counterColumn('clicks'), changeColumn,
             { title: 'Errors', number: true, cell: link => number(
                 link.counters.errors_4xx + link.counters.errors_5xx) },
         ], rows),
-        h('p', { class: 'soft' }, cut ? 'The list is cut at '
-          + `${number(REPORT_LINKS)} links; the CSV has all.` : '',
-          ` ${title} is a month of UTC days. Registry `
-          + `${known.summary?.registry ?? ''}, read ${shownTime(Date.now())}.`),
+        reportNotes(now, title, cut),
+    ];
+}
+
+
+function reportNotes(now, title, cut) {
+    const registry = known.summary?.registry ?? '';
+
+    return [
+        cut && h('p', { class: 'soft' }, 'The list is cut at '
+                 + `${number(REPORT_LINKS)} links; the CSV has all.`),
+        h('p', { class: 'soft' }, `Change: compared with ${now.before}. `
+          + `${title} is a month of UTC days`,
+          now.end > Date.now() && ', and is not over: counted up to now',
+          `. Registry ${registry}, read ${utcTime.format(Date.now())}.`),
     ];
 }
 

@@ -1176,6 +1176,45 @@ describe('what goes wrong', () => {
 });
 
 
+describe('a partner\u2019s month', () => {
+
+    withTree('over, running, to come, or none', { links: 25 },
+        async (d, tree) => {
+            const asked = async month => {
+                const start = tree.requests.length;
+
+                await d.go(`#/report?partner=Acme&month=${month}`);
+
+                return tree.requests.slice(start).join('\n');
+            };
+
+            await d.page.clock.setFixedTime('2026-11-10T22:30:00Z');
+            assert.match(await asked('2026-10'), new RegExp('/links\\?'
+                + 'from=2026-10-01&to=2026-11-01&compare=previous'));
+            assert.match(await d.text(), /: compared with the 31 days before\./);
+            assert.match(await d.text(), /read 10 Nov 2026, 22:30 UTC\./);
+
+            assert.match(await asked('2026-11'),
+                         /\/links\?from=2026-11-01&compare=previous/);
+            assert.match(await d.text(), new RegExp('compared with the same '
+                + 'length of time before.*is not over'));
+
+            assert.doesNotMatch(await asked('2026-12'), /\/links|\/partners/);
+            assert.match(await d.text(), /This month has not begun/);
+
+            assert.match(await asked('2026-00'), /from=2026-10-01/);
+            assert.match(await d.text('h1'), /October 2026/);
+
+            await d.go('#/links?p=2026-11-03..2026-11-20');
+            assert.match(tree.requests.join('\n'),
+                         /\/links\?from=2026-11-03&compare=previous/);
+            await d.go('#/?p=2026-11-03..2026-11-20');
+            assert.match(await d.text('.sentence'),
+                         /in the same length of time before/);
+        }, '#/words');
+});
+
+
 describe('what is left open', () => {
 
     for (const hash of ['#/', '#/health']) {
