@@ -2487,6 +2487,9 @@ function reportNotes(now, title, cut) {
     return [
         cut && h('p', { class: 'soft' }, 'The list is cut at '
                  + `${number(REPORT_LINKS)} links; the CSV has all.`),
+        h('p', { class: 'soft' }, 'Links that were removed since are not here, '
+          + 'nor their clicks.', h('span', { class: 'no-print' }, ' Keep a '
+          + 'link as long as its clicks are to be reported.')),
         h('p', { class: 'soft' }, `Change: compared with ${now.before}. `
           + `${title} is a month of UTC days`,
           now.end > Date.now() && ', and is not over: counted up to now',
@@ -2976,8 +2979,8 @@ function editLink(link) {
     return [
         heading(`Edit ${linkTitle(link)}`),
         h('p', { class: 'soft' }, linkPath(link), '. Source, target and match '
-          + 'type say which link it is and never change: register another and '
-          + 'remove this one.'),
+          + 'type say which link it is and never change: register another, '
+          + 'and keep this one as long as its clicks are to be reported.'),
         linkForm(fields, link, 'Save', toLink(link.key), async form => {
             const changes = formValues(form, fields, link);
 
@@ -3078,8 +3081,8 @@ function askToRemove(link) {
     const dialog = h('dialog', { 'aria-labelledby': 'remove-title',
                                  close: () => dialog.remove() },
         h('h2', { id: 'remove-title' }, `Remove ${linkTitle(link)}?`),
-        h('p', {}, 'It is not matched any more. Its totals stay: registered '
-          + 'again, it has them back.'), trouble,
+        h('p', {}, 'It is not matched any more, and no report has its clicks. '
+          + 'Its totals stay: registered again, it has them back.'), trouble,
         h('div', { class: 'actions' },
           h('button', { type: 'button', class: 'danger', click: remove },
             'Remove'),

@@ -804,6 +804,7 @@ async function writeOne(d) {
     assert.equal(await registered(), first + 1);
 
     await d.click('text=Edit');
+    assert.match(await d.text(), /keep this one as long as its clicks/);
     await d.page.fill('#field-partner', 'Acme');
     await d.page.fill('#field-name', '');
     await d.page.click('button:text-is("Save")');
@@ -1193,6 +1194,7 @@ describe('a partner\u2019s month', () => {
                 + 'from=2026-10-01&to=2026-11-01&compare=previous'));
             assert.match(await d.text(), /: compared with the 31 days before\./);
             assert.match(await d.text(), /read 10 Nov 2026, 22:30 UTC\./);
+            assert.match(await d.text(), /removed since are not here/);
 
             assert.match(await asked('2026-11'),
                          /\/links\?from=2026-11-01&compare=previous/);
