@@ -737,13 +737,17 @@ function period(value = place.args.get('p') ?? '28') {
 function customPeriod(id, first, last) {
     const from = Date.parse(first);
     const end = Date.parse(last) + DAY;
-    const range = first === last ? utcDate.format(from)
-                  : `${utcDate.format(from)} to ${utcDate.format(end - DAY)}`;
     const span = spanOf(from, end);
 
-    return { id, title: range, ...span, custom: [first, last],
-             words: first === last ? `on ${range}` : `from ${range}`,
+    return { id, words: spanWords(from, end), ...span, custom: [first, last],
              unit: span.days <= 2 ? 'hour' : 'day' };
+}
+
+
+function spanWords(from, end) {
+    const [first, last] = [from, end - DAY].map(day => utcDate.format(day));
+
+    return first === last ? `on ${first}` : `from ${first} to ${last}`;
 }
 
 
@@ -1077,7 +1081,7 @@ function niceTop(largest) {
 }
 
 
-function chart(points, before, unit, what) {
+function chart(points, before, { unit, words }, what) {
     const box = h('div', { class: 'canvas' });
     const readout = h('output', { class: 'readout', 'aria-live': 'polite' });
     const state = { points, before, unit, at: -1 };
@@ -1115,7 +1119,8 @@ function chart(points, before, unit, what) {
                h('span', { class: 'key now' }, what),
                before && h('span', { class: 'key before' }, 'period before'),
                readout),
-             box, h('figcaption', {}, chartCaption(state)), chartTable(state));
+             box, h('figcaption', {}, `${UNITS[unit][1]} ${words}. `,
+                    chartCaption(state)), chartTable(state));
 }
 
 
@@ -1313,34 +1318,47 @@ async function loadSpark(cell, signal) {
 }
 
 
-// The trend of a period, and of as many buckets before it.
+// The trend of a period, and of as many buckets before it.  Days tell of what
+// was before the hours and minutes that are kept.
 
 async function trend(path, now, value, what, signal) {
     const { unit } = now;
     const end = Math.min(now.to ?? Infinity, Date.now());
+    const sum = list => list.reduce((n, bucket) => n + value(bucket), 0);
 
     if (now.from > end) {
         return h('p', { class: 'none' }, 'This period has not begun.');
     }
 
-    const answer = await get(path, {
-        unit, from: isoDay(now.from ?? 0),
-        to: now.to && now.to < Date.now() ? isoDay(now.to) : undefined,
-    }, signal);
+    const span = { from: isoDay(now.from ?? 0), to: now.to < Date.now()
+                   ? isoDay(now.to) : undefined };
+    const days = now.custom && unit !== 'day'
+        ? sum((await get(path, { unit: 'day', ...span }, signal)).buckets) : 0;
+    const answer = await get(path, { unit, ...span }, signal);
+    const kept = sum(answer.buckets);
+
+    if (kept === 0 && days > 0) {
+        return h('p', { class: 'none' }, `${count(days, 'click')} ${now.words}`
+                 + `, but ${unit}s of then are kept no more.`);
+    }
+
     const from = now.from ?? Date.parse(answer.buckets[0]?.start
                                         ?? isoDay(end - 27 * DAY));
     const points = series(answer.buckets, unit, from, end, value);
 
     if (now.from === undefined) {
-        return chart(points, null, unit, what);
+        return chart(points, null, now, what);
     }
 
     const start = from - now.days * DAY;
     const old = await get(path, { unit, from: isoDay(start),
                                   to: isoDay(from) }, signal);
 
-    return chart(points, series(old.buckets, unit, start, from, value), unit,
-                 what);
+    return [kept < days && h('p', { class: 'note' }, `${number(kept)} of `
+                + `${count(days, 'click')} are shown: ${unit}s before are kept `
+                + 'no more.'),
+            chart(points, series(old.buckets, unit, start, from, value), now,
+                  what)];
 }
 
 
@@ -2027,8 +2045,8 @@ function stateLine(link) {
 }
 
 
-// Minutes are shown of the last 24 hours, hours of the last 7 days, whatever
-// the period: no chart has room for more.
+// Minutes are shown of a day, hours of 7 days, the last ones: no chart has room
+// for more.
 
 function unitPeriod(now) {
     const unit = place.args.get('unit') ?? now.unit;
@@ -2037,11 +2055,15 @@ function unitPeriod(now) {
         return now;
     }
 
-    if (unit === 'day') {
-        return { ...period('28'), unit };
+    if (now.custom) {
+        const from = Math.max(now.from, now.to - (unit === 'day' ? Infinity
+                              : unit === 'hour' ? 7 * DAY : DAY));
+
+        return { ...now, unit, from, days: (now.to - from) / DAY,
+                 words: spanWords(from, now.to) };
     }
 
-    return { ...period(unit === 'hour' ? '7' : 'today'), unit };
+    return { ...period({ day: '28', hour: '7', minute: 'today' }[unit]), unit };
 }
 
 

@@ -965,6 +965,44 @@ describe('how many links', () => {
                          'No clicks from your one link', 'it is over');
         });
 
+    withTree('minutes and hours of days of one\u2019s own', { links: 4 },
+        async (d, tree) => {
+            const back = days => day(Date.now() - days * DAY);
+            const look = async (unit, first, last) => {
+                await d.go(`#/link/0000000000000000?unit=${unit}&p=${first}..${
+                    last}`);
+
+                return d.text('.chart figcaption');
+            };
+            tree.share = 1000;
+
+            const short = text => new Date(text).toLocaleDateString('en-GB', {
+                day: 'numeric', month: 'short', year: 'numeric' });
+
+            assert.ok((await look('hour', back(60), back(30))).startsWith(
+                `Hours from ${short(back(36))} to ${short(back(30))}. Most: `));
+            assert.ok(d.asked.some(url => url.includes(`unit=hour&from=${
+                back(36)}&to=${back(29)}`)));
+            assert.ok((await look('minute', back(60), back(30))).startsWith(
+                `Minutes on ${short(back(30))}. Most: `));
+            assert.ok((await look('day', back(30), back(30))).startsWith(
+                `Days on ${short(back(30))}. Most: `));
+            await d.go('#/link/0000000000000000?unit=hour&p=all');
+            assert.match(await d.text('.chart figcaption'),
+                         /^Hours in the last 7 days\. /);
+
+            tree.kept.hour = 32.5 * DAY;
+            await look('hour', back(60), back(29));
+            assert.match(await d.text('.note'), new RegExp('^[\\d,]+ of [\\d,]+ '
+                + 'clicks are shown: hours before are kept no more'));
+            tree.kept.hour = 7 * DAY;
+            await d.go(`#/link/0000000000000000?unit=hour&p=${back(50)}..${
+                back(30)}`);
+            assert.equal(await d.count('.chart'), 0);
+            assert.match(await d.text('.none'), new RegExp('^[\\d,]+ clicks '
+                + 'from .*, but hours of then are kept no more'));
+        }, '#/words');
+
     withTree('a million', { links: 1000000 }, async d => {
         assert.match(await d.text('h1'), /1,000,000 are registered/);
         await d.go('#/links');

@@ -66,6 +66,7 @@ export class FakeTree {
         this.several = links > 1 ? 0.12 : 0;    // of them, by one of several
         this.gone = 0;                  // clicks by links removed since
         this.sharedMore = {};           // other counters of groups
+        this.kept = { day: YEAR * DAY, hour: YEAR * DAY, minute: YEAR * DAY };
         this.own = new Map();           // links that were written
         this.removed = new Set();
         this.ignored = ['spam.example'];
@@ -537,7 +538,7 @@ export class FakeTree {
 
         const from = args.from ? Date.parse(args.from) : end - BACK[unit];
         const first = Math.max(Math.floor(from / step) * step,
-                               Date.now() - YEAR * DAY);
+                               Date.now() - this.kept[unit]);
         const buckets = [];
 
         for (let start = Math.ceil(first / step) * step;
