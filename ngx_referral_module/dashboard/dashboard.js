@@ -2252,9 +2252,13 @@ async function sources(signal) {
               cell: row => number(row.errors_5xx) },
             { title: 'First', cell: row => since(row.first_seen) },
             { title: 'Last', cell: row => since(row.last_seen) },
-            { title: 'Do', class: 'words', cell: row =>
+            !isOfFile() && { title: 'Do', class: 'words', cell: row =>
                 sourceActions(row, writes) },
-        ], answer.sources),
+        ].filter(Boolean), answer.sources),
+        answer.sources.length > 0 && (isOfFile() ? ofFile()
+        : h('p', { class: 'soft' }, '\u201cCopy\u201d gives a command for a '
+            + 'shell on the server. Where the registry is elsewhere than in '
+            + '/var/lib/nginx/referral it wants -d PATH behind referralctl.')),
         pager(answer.next, answer.sources.length, 'sources'),
     ];
 }

@@ -1082,6 +1082,17 @@ describe('what goes wrong', () => {
         await d.checkAccess();
     }, '#/sources');
 
+    withTree('sources where links are those of a file', {}, async (d, tree) => {
+        assert.match(await d.text(), /wants -d PATH behind referralctl/);
+        tree.health.source = 'ok';
+        await d.page.reload();
+        await d.ready();
+        assert.match(await d.text(), /equal to a file.*register them/);
+        assert.equal(await d.count('main table button, main pre'), 0,
+                     'no command that is refused');
+        await d.checkAccess();
+    }, '#/sources');
+
     withTree('on a phone the cells of a row begin alike', {}, async d => {
         await d.page.setViewportSize(PHONE);
 
