@@ -3068,27 +3068,29 @@ function bulkForm() {
     async function submit(event) {
         event.preventDefault();
 
-        const sources = lines.value.split('\n').map(line => line.trim())
-            .filter(Boolean);
+        const rows = lines.value.split('\n')
+            .map((line, i) => ({ source: line.trim(), line: i + 1 }))
+            .filter(row => row.source !== '');
 
         trouble.textContent = '';
 
-        if (sources.length === 0 || sources.length > BULK_LINKS) {
+        if (rows.length === 0 || rows.length > BULK_LINKS) {
             trouble.textContent = `Between 1 and ${number(BULK_LINKS)} lines.`;
             return;
         }
 
         try {
-            await send('POST', '/links', sources.map(source => ({ source })));
-            known.done = `${count(sources.length, 'link')} registered. `;
+            await send('POST', '/links', rows.map(({ source }) => ({ source })));
+            known.done = `${count(rows.length, 'link')} registered. `;
             go(to('links'));
         } catch (error) {
-            const at = /^links\[(\d+)\]/.exec(error.message)?.[1];
+            const lineOf = (text, i) => rows[i] ? `line ${rows[i].line}` : text;
+            const row = rows[/^links\[(\d+)\]/.exec(error.message)?.[1]];
 
             trouble.textContent = 'Nothing was registered. '
-                + (at === undefined ? ''
-                   : `Line ${Number(at) + 1}, ${sources[at]}: `)
-                + error.message;
+                + (row === undefined ? '' : `Line ${row.line}, ${row.source}: `)
+                + error.message.replace(/^links\[\d+\][.:]? */, '')
+                    .replace(/\blinks\[(\d+)\]/g, lineOf);
             lines.focus();
         }
     }

@@ -307,6 +307,11 @@ function shopTests(the) {
         await d.page.fill('#lines', 'https://fresh.example/1\nhttps://b c/');
         await d.page.click('text=Register all');
         await d.page.locator('text=Line 2, https://b c/').waitFor();
+        assert.match(await d.text('#lines-fault'), /b c\/: source/);
+        await d.page.fill('#lines', '\n\nfresh.example\n\nFresh.example\n');
+        await d.page.click('text=Register all');
+        await d.page.locator('text=/Line 5, Fresh.example: it is the same link '
+                             + 'as line 3, /').waitFor();
         assert.equal((await d.api('/links?q=fresh.example')).links.length, 0);
     });
 
@@ -1441,7 +1446,9 @@ describe('writing', () => {
             assert.match(await d.text('#lines-fault'), /Between 1 and 10,000/);
             await d.page.fill('#lines', 'https://a.example/1\n\nhttps://b c');
             await d.page.click('text=Register all');
-            await d.page.locator('text=Line 2, https://b c').waitFor();
+            await d.page.locator('text=Line 3, https://b c').waitFor();
+            assert.match(await d.text('#lines-fault'),
+                         /^Nothing was reg[^.]*\. Line 3, \S+ c: source "/);
             assert.equal(tree.registered, 3);
             await d.page.fill('#lines', 'https://a.example/1\nb.example\n');
             await d.click('text=Register all');
