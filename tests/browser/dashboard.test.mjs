@@ -1110,6 +1110,35 @@ describe('what goes wrong', () => {
         }
     }, '#/sources');
 
+    withTree('names without a space fit any width',
+        { links: 3, write: true }, async (d, tree) => {
+            const partner = 'PartnerWithoutAnySpace'.repeat(7);
+            const at = tree.put({ partner, source: 'https://long.example/'
+                                  + '%d0%b0%'.repeat(40) });
+
+            for (const width of [360, 768, 820, 1280]) {
+                await d.page.setViewportSize({ width, height: 740 });
+
+                for (const hash of ['#/partners', `#/links?partner=${partner}`])
+                {
+                    await d.go(hash);
+                    await d.checkWidth();
+                }
+
+                await d.go(`#/link/${tree.link(at).key}`);
+                await d.checkWidth();
+                await d.page.click('main button:text("Remove")');
+
+                const box = await d.page.locator('dialog').boundingBox();
+
+                assert.ok(box.x >= 0 && box.x + box.width <= width,
+                          `${width}: ${JSON.stringify(box)}`);
+                assert.ok(await d.page.locator('dialog').evaluate(dialog =>
+                    dialog.scrollWidth <= dialog.clientWidth), `${width}`);
+                await d.page.click('dialog >> text=Keep');
+            }
+        });
+
     withTree('hostile names are text', { links: 3, hostile: true },
         async d => {
             for (const hash of ['#/', '#/links', '#/report?partner=Acme',
