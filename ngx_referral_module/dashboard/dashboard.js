@@ -223,7 +223,11 @@ const FAULT_COUNTS = ['flush_errors', 'overflow', 'lookup_errors',
 
 // -- text ---------------------------------------------------------------------
 
+// Numbers are as the reader writes them; names of months stand among English
+// words.
+
 const LOCALE = navigator.language;
+const WORDS = /^en\b/i.test(LOCALE) ? LOCALE : 'en-GB';
 const THIN = '\u202f';          // narrow, and no line ends there
 
 const decimal = new Intl.NumberFormat(LOCALE);
@@ -231,11 +235,11 @@ const money = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2,
                                               maximumFractionDigits: 20 });
 const compact = new Intl.NumberFormat(LOCALE, { notation: 'compact',
                                                 maximumFractionDigits: 1 });
-const ago = new Intl.RelativeTimeFormat(LOCALE, { style: 'short' });
+const ago = new Intl.RelativeTimeFormat(WORDS, { style: 'short' });
 
 const DATE = { day: 'numeric', month: 'short' };
 const CLOCK = { hour: '2-digit', minute: '2-digit' };
-const format = options => new Intl.DateTimeFormat(LOCALE, options);
+const format = options => new Intl.DateTimeFormat(WORDS, options);
 const utc = options => format({ ...options, timeZone: 'UTC' });
 
 const utcDay = utc(DATE);
@@ -304,6 +308,7 @@ function shownSince(text) {
     const minutes = (Date.now() - Date.parse(text)) / 60000;
 
     return !text ? 'never'
+           : minutes < 0.5 ? 'just now'
            : minutes < 60 ? ago.format(-Math.round(minutes), 'minute')
            : minutes < 1440 ? ago.format(-Math.round(minutes / 60), 'hour')
            : minutes < 86400 ? ago.format(-Math.round(minutes / 1440), 'day')
@@ -1065,11 +1070,6 @@ function bucketTitle(start, unit) {
 }
 
 
-function bucketLabel(start, unit) {
-    return unit === 'day' ? utcDay.format(start) : localClock.format(start);
-}
-
-
 // A round number above the largest, and its half a whole one: three lines.
 
 function niceTop(largest) {
@@ -1228,10 +1228,13 @@ function chartGrid(top, width, y) {
 }
 
 
-// Hours of more than two days: a mark at each midnight, here.
+// Hours of more than a day: a mark at each midnight, here.  Days of more than a
+// year have it.
 
 function chartTimes(points, unit, width, x) {
-    const days = unit === 'hour' && points.length > 48;
+    const days = unit === 'hour' && points.length > 24;
+    const label = days ? localDay : unit !== 'day' ? localClock
+                  : points.length > 366 ? utcDate : utcDay;
     const marks = points.map((point, i) => ({ ...point, i })).filter(point =>
         !days || new Date(point.start).getHours() === 0);
     const room = Math.max(2, width / 85);
@@ -1241,7 +1244,7 @@ function chartTimes(points, unit, width, x) {
         s('text', { class: 'time', x: x(i), y: PAD.height - 6,
                     'text-anchor': i === 0 ? 'start'
                                    : x(i) > width - 40 ? 'end' : 'middle' },
-          days ? localDay.format(start) : bucketLabel(start, unit)));
+          label.format(start)));
 }
 
 

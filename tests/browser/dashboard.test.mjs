@@ -1008,6 +1008,39 @@ describe('how many links', () => {
                 + 'from .*, but hours of then are kept no more'));
         }, '#/words');
 
+    withTree('what a chart\u2019s times say', { links: 4 }, async d => {
+        const labels = async hash => {
+            await d.go(hash);
+
+            const all = d.page.locator('.canvas .time');
+
+            await all.first().waitFor();
+
+            return all.allTextContents();
+        };
+        const back = days => day(Date.now() - days * DAY);
+
+        assert.ok((await labels('#/?p=28')).every(text =>
+            /^\d+ [A-Z][a-z]+$/.test(text)));
+        assert.ok((await labels('#/?p=today')).every(text =>
+            /^\d\d:00$/.test(text)));
+        assert.ok((await labels(`#/?p=${back(3)}..${back(2)}`)).every(text =>
+            /^\d+ [A-Z][a-z]+$/.test(text)), 'hours of two days');
+        assert.ok((await labels(`#/?p=${back(900)}..${back(2)}`)).every(text =>
+            /^\d+ [A-Z][a-z]+ 20\d\d$/.test(text)), 'days of years');
+    }, '#/words');
+
+    withTree('words are English, numbers are not', { links: 25 }, async d => {
+        assert.match(await d.text('.sentence'), /^\d+\s\d+ clicks by links/);
+        await d.go('#/?p=2026-02-01..2026-02-03');
+        assert.match(await d.text('.sentence'),
+                     /From 1 Feb 2026 to 3 Feb 2026/);
+        assert.match(await d.text('.chart figcaption'), /\d Feb 2026/);
+        await d.go('#/sources');
+        assert.match(await d.text('tbody tr:nth-child(1)'),
+                     /\d [A-Z][a-z]+ 2026[^]*just now/);
+    }, '#/', { locale: 'ru-RU' });
+
     withTree('a million', { links: 1000000 }, async d => {
         assert.match(await d.text('h1'), /1,000,000 are registered/);
         await d.go('#/links');
