@@ -349,8 +349,22 @@ function shownCounter(name, value) {
 // "https://www.blog.example/2024/" is long; what is alike says nothing.
 
 function shortUrl(text) {
-    return (text ?? '').replace(/^https?:\/\/(www\.)?/i, '')
-                       .replace(/\/$/, '');
+    return readable(text ?? '').replace(/^https?:\/\/(www\.)?/i, '')
+                               .replace(/\/$/, '');
+}
+
+
+// Letters of all scripts as such: "/%D1%86" is what a browser sends for "/\u0446".
+// ASCII, what is no UTF-8, and what is not to be seen stay escaped: spaces,
+// marks that hide something or turn it round.
+
+function readable(text) {
+    return text.replace(/(?:%[89a-f][0-9a-f])+/gi, escapes => {
+        const letters = decoded(escapes);
+
+        return letters === escapes ? escapes
+            : letters.replace(/[\p{C}\p{Z}\p{DI}]/gu, encodeURIComponent);
+    });
 }
 
 
@@ -363,14 +377,17 @@ function linkTitle(link) {
 function linkPath(link) {
     const from = link.source ? shortUrl(link.source) : `tag ${link.tag}`;
 
-    return link.target ? `${from} \u2192 ${link.target}` : from;
+    // LRM: the arrow stays between the two, whatever their scripts
+    return link.target
+        ? `${from}\u200e \u2192 \u200e${readable(link.target)}` : from;
 }
 
 
 // Below a title that is the address already, not the same again.
 
 function linkBelow(link) {
-    return link.name ? linkPath(link) : link.target ? `to ${link.target}`
+    return link.name ? linkPath(link)
+           : link.target ? `to ${readable(link.target)}`
            : link.tag && link.source ? `tag ${link.tag}`
            : MATCHES[link.match_type] ?? link.match_type;
 }
@@ -440,11 +457,11 @@ function say(text) {
 
 function outward(text) {
     if (!/^https?:\/\//i.test(text ?? '')) {
-        return h('span', {}, text ?? '');
+        return h('span', {}, readable(text ?? ''));
     }
 
     return h('a', { href: text, rel: 'noreferrer noopener', target: '_blank' },
-             text);
+             readable(text));
 }
 
 
@@ -1573,7 +1590,7 @@ function brokenCard(classes, all, before, lists) {
         .map(link => [link.key, link])).values()]
         .map(link => ({ title: linkTitle(link), value: broken(link.counters),
                         href: toLink(link.key), tone: 'bad',
-                        below: link.target ? `to ${link.target}`
+                        below: link.target ? `to ${readable(link.target)}`
                                : linkBelow(link) }))
         .concat(several).filter(row => row.value > 0)
         .sort((a, b) => b.value - a.value).slice(0, CARD_ROWS);
@@ -2018,7 +2035,8 @@ async function oneLink(signal) {
             h('button', { type: 'button', class: 'danger',
                           click: () => askToRemove(link) }, 'Remove')]),
         h('p', { class: 'lead' }, outward(link.source ?? ''),
-          link.target && [' \u2192 ', h('b', {}, link.target)],
+          link.target && ['\u200e \u2192 \u200e',
+                          h('b', {}, readable(link.target))],
           link.match_type === 'tag' && `the tag \u201c${link.tag}\u201d`),
         stateLine(link),
         periodPicker(),
@@ -2135,6 +2153,7 @@ function fieldValue(name, value) {
 
     return filter ? h('a', { href: to('links', { [filter]: value }) }, value)
            : name === 'source' ? outward(value)
+           : name === 'target' ? readable(value)
            : name === 'cost' ? money.format(value) : String(value);
 }
 
@@ -2246,7 +2265,7 @@ async function sources(signal) {
         : table('Sources of clicks that no link explains', [
             { title: 'Source', main: true, cell: row => [
                 h('span', { dir: 'auto' }, row.host),
-                h('small', { dir: 'auto' }, `to ${row.landing ?? '/'}`)] },
+                h('small', { dir: 'auto' }, `to ${landingOf(row)}`)] },
             { title: 'Clicks', number: true, cell: row =>
                 upTo(row.clicks, row.error) },
             { title: 'Not found', number: true,
@@ -2311,6 +2330,11 @@ function sourceActions(row, writes) {
              writes && h('button', { type: 'button', click: ignore }, 'Ignore',
                          named.cloneNode(true)),
              copyButton('Copy', addCommand(link), row.host), trouble);
+}
+
+
+function landingOf({ landing }) {
+    return readable(landing ?? '/');
 }
 
 
@@ -2418,7 +2442,7 @@ async function broken(signal) {
         answer.broken.length === 0 ? noRows('broken landings')
         : table('Landings that met an error', [
             { title: 'Landing', main: true, cell: row => [
-                h('span', { dir: 'auto' }, row.landing ?? '/'),
+                h('span', { dir: 'auto' }, landingOf(row)),
                 h('small', { dir: 'auto' }, brokenFrom(row))] },
             { title: 'Status', cell: row => h('span', {}, row.status,
                 h('small', {}, ` ${STATUS[row.status] ?? ''}`)) },
@@ -2430,13 +2454,13 @@ async function broken(signal) {
                 h('div', { class: 'actions' },
                   row.link && h('a', { href: toLink(row.link) }, 'Link',
                                 h('span', { class: 'unseen' },
-                                  ` to ${row.landing}`)),
+                                  ` to ${landingOf(row)}`)),
                   row.group && h('a', { href: to('links',
                                                  { group: row.group }) },
                                  'Links', h('span', { class: 'unseen' },
-                                            ` to ${row.landing}`)),
+                                            ` to ${landingOf(row)}`)),
                   row.rule && copyButton('Copy redirect', row.rule,
-                                         row.landing)) },
+                                         landingOf(row))) },
         ], answer.broken),
         answer.broken.some(row => row.rule)
         && h('p', { class: 'soft' }, '\u201cCopy redirect\u201d gives a '
@@ -2607,7 +2631,7 @@ const FEED_COLUMNS = [
         && h('small', {}, 'told by '
              + (EVIDENCE_TITLES.get(event.evidence) ?? event.evidence))] },
     { title: 'From', cell: event => event.source },
-    { title: 'Landing', cell: event => event.landing },
+    { title: 'Landing', cell: event => readable(event.landing ?? '') },
     { title: 'Status', number: true, cell: event => h('span', {
         class: event.status >= 400 ? 'state bad' : 'state' },
         String(event.status)) },

@@ -1120,6 +1120,30 @@ describe('what goes wrong', () => {
         await d.checkAccess();
     }, '#/sources');
 
+    withTree('other scripts are read, what hides something is not',
+        { links: 1, write: true }, async (d, tree) => {
+            const at = tree.put({ source: 'https://news.example/'
+                                  + '%D7%91%D7%9C%D7%95%D7%92/',
+                                  target: '/%D7%90?a=%26', name: '' });
+
+            assert.match(await d.text('tbody tr:nth-child(3) th'),
+                         /to \/\u0446\u0435\u043d\u044b$/);
+            assert.match(await d.page.getAttribute('tbody tr:nth-child(3) a',
+                                                   'href'),
+                         /target=%2F%25D1%2586%25d0%25b5%25D0/,
+                         'it is registered as it is');
+            await d.go('#/broken');
+            assert.match(await d.text('tbody tr:nth-child(3) th'),
+                new RegExp('^/\u76ee%20%2F%3Cb%FF/%E2%80%AEx%C2%85%C2%A0'
+                           + '%E2%80%8B\u03a9'));
+            await d.go(`#/link/${tree.link(at).key}`);
+            assert.equal(await d.text('h1'),
+                         'news.example/\u05d1\u05dc\u05d5\u05d2');
+            assert.match(await d.text('.lead b'), /^\/\u05d0\?a=%26$/);
+            assert.match(await d.page.getAttribute('.lead a', 'href'),
+                         /%D7%91%D7%9C%D7%95%D7%92\/$/);
+        }, '#/sources');
+
     withTree('sources where links are those of a file', {}, async (d, tree) => {
         assert.match(await d.text(), /wants -d PATH behind referralctl/);
         tree.health.source = 'ok';

@@ -212,7 +212,8 @@ export class FakeTree {
         const bad = '/<img src=x>\u202e\'"$(x)';
         const rows = [['forum.example', '/pricing', 120, 3, 0, 0],
                       ['news.example', '/old', 0, 41, 2, 7],
-                      ['android-app:com.example.reader', '/', 12, 0, 0, 0],
+                      ['android-app:com.example.reader',
+                       '/%D1%86%d0%b5%D0%BD%D1%8B', 12, 0, 0, 0],
                       ['--note', '/a', 5, 0, 0, 0],
                       ['mail.example', '/u/\u2026/x', 4, 0, 0, 0],
                       ['hostile.example', bad, 3, 0, 0, 0]];
@@ -235,7 +236,8 @@ export class FakeTree {
                 'location = "/old" { return 301 "/"; }'),
             row({ link: link.key, source: link.source }, '/gone', '410', 9,
                 'location = "/gone" { return 301 "/pricing"; }'),
-            row({ group: 'f'.repeat(16) }, '/x', '4xx', 5, null),
+            row({ group: 'f'.repeat(16) }, '/%E7%9B%AE%20%2F%3Cb%FF'
+                + '/%E2%80%AEx%C2%85%C2%A0%E2%80%8B%CE%A9', '4xx', 5, null),
             row({ host: 'hostile.example' }, '/<img src=x>', '5xx', 3, null),
         ] });
     }
