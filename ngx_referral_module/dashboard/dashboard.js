@@ -1432,15 +1432,17 @@ function sentence(answer, now, { removed }) {
     const mark = changeMark(clicks, before);
     const isTold = active > 0 && answer.clicks.ambiguous === 0
                    && removed?.counters.clicks === 0;
-    const from = !isTold ? [' by links, ', count(registered, 'is', 'are'),
-                            ' registered']
-                 : registered === 1 ? [' from ', links]
-                 : [' from ', h('b', {}, number(active)), ` of ${links}`];
+    const since = mark && [', ', mark];
+    const from = !isTold ? [' by links', since, '; ',
+                            count(registered, 'is', 'are'), ' registered']
+                 : registered === 1 ? [' from ', links, since]
+                 : [' from ', h('b', {}, number(clickedLinks(answer))),
+                    ` of ${links}`, since];
 
     const first = clicks === 0
         ? [now.to < Date.now() ? 'No clicks from ' : 'No clicks yet from ',
            h('b', {}, links)]
-        : [h('b', {}, count(clicks, 'click')), from, mark && [', ', mark]];
+        : [h('b', {}, count(clicks, 'click')), from];
 
     return h('div', { class: 'sentence' },
              h('h1', { tabindex: -1 }, first),
@@ -1448,6 +1450,14 @@ function sentence(answer, now, { removed }) {
                + (answer.previous === undefined ? '.'
                   : before === 0 ? `; none in ${now.before}.`
                   : `, compared with ${number(before)} in ${now.before}.`)));
+}
+
+
+// Active are also those that robots alone came by; of few it is known.
+
+function clickedLinks({ links, top }) {
+    return links.active > top.length ? links.active
+           : top.filter(link => link.counters.clicks > 0).length;
 }
 
 
