@@ -40,8 +40,8 @@ my $json = JSON::PP->new->utf8;
 
 my %field = (clicks => 0, errors_4xx => 3, errors_5xx => 4, embeds => 5,
              bots => 7, clicks_by_page => 10, bytes => 12);
-my %zone = (direct => 0, matched => 4, 'clicks.matched' => 12, exact => 17,
-            clicks => 24);
+my %zone = (direct => 0, matched => 4, 'clicks.matched' => 12,
+            'clicks.ambiguous' => 13, exact => 17, clicks => 24);
 
 my $dir = $t->dir . '/past';
 history_ctl_ok('init', defined $t->{user} ? ('--owner', $t->{user}) : ());
@@ -211,6 +211,33 @@ is($screen[5], "\e[32m▂█▁▁▅\e[0m", 'a line of the clicks, gaps the low
 is($screen[6], '2026-02-28 to 2026-03-04, at most 17 clicks a day',
    'its scale');
 is($screen[7], "$page  $key", 'which link it is');
+
+# Who came by one of several links came by a registered one, too.
+
+add_history([ $march + 86400, 'all', 'clicks.ambiguous', 60 ],
+            [ $march + 2 * 86400, 'all', 'clicks.matched', 3 ],
+            [ $march + 2 * 86400, 'all', 'clicks', 3 ],
+            [ $march + 2 * 86400, 'all', 'clicks.ambiguous', 7 ]);
+
+is(history_ctl_ok('history', 'all', @range), <<'TABLE' =~ s/\n\z//r,
+START       CLICKS  ERRORS  BOTS  ONE_OF
+2026-03-01       4       0     0       0
+2026-03-02      60       0     0      60
+2026-03-03      10       0     0       7
+TABLE
+   'all: clicks by one of several links are among the clicks');
+
+@screen = terminal({ LC_ALL => 'C.UTF-8', TERM => 'dumb', COLUMNS => 80 },
+                   'history', 'all', @range);
+is($screen[6], '2026-02-28 to 2026-03-04, at most 60 clicks a day',
+   'and below them');
+
+$answer = history_json('all', @range);
+is_deeply([ map { [ nonzero($_->{counters}), nonzero($_->{clicks}) ] }
+                @{ $answer->{buckets} }[1, 2] ],
+          [ [ {}, { ambiguous => 60 } ],
+            [ { clicks => 3 }, { matched => 3, ambiguous => 7 } ] ],
+          'JSON has them apart, as the status tree does');
 
 my @plain = terminal({ LC_ALL => 'C.UTF-8', TERM => 'xterm', COLUMNS => 80,
                        NO_COLOR => 1 }, 'history', $key, @range);

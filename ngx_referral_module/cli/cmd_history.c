@@ -513,7 +513,7 @@ keep_row(history_t *history, uint32_t bucket, const rfl_cell_t *counters,
     const rfl_zone_t *zone, rfl_buf_t *out)
 {
     size_t          size;
-    history_row_t  *rows;
+    history_row_t  *row, *rows;
 
     if (history->nrows == history->size) {
         size = history->size != 0 ? 2 * history->size : ROWS_FIRST;
@@ -527,9 +527,15 @@ keep_row(history_t *history, uint32_t bucket, const rfl_cell_t *counters,
         history->size = size;
     }
 
-    history->rows[history->nrows].bucket = bucket;
-    history->rows[history->nrows].counters = *counters;
+    row = &history->rows[history->nrows];
     history->nrows++;
+
+    row->bucket = bucket;
+    row->counters = *counters;
+    row->one_of = zone != NULL
+                  ? zone->n[RFL_ZONE_CLICKS + RFL_OUTCOME_AMBIGUOUS] : 0;
+
+    row->counters.n[RFL_CELL_CLICKS] += row->one_of;
 
     return RFL_OK;
 }

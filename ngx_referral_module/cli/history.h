@@ -8,11 +8,15 @@
 #include "cli.h"
 
 
-/* A bucket that has counts: of a link, or those of all that were matched. */
+/*
+ * A bucket that has counts: of a link, or those of all.  A click that came by
+ * one of several links is one of the counters' clicks, too.
+ */
 
 typedef struct {
     uint32_t    bucket;
     rfl_cell_t  counters;
+    uint64_t    one_of;              /* clicks */
 } history_row_t;
 
 

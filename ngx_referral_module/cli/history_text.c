@@ -30,7 +30,8 @@ typedef enum {
     COLUMN_ERRORS,
     COLUMN_BOTS,
     COLUMN_OTHERS,                   /* from here on: if they are not zero */
-    COLUMN_BYTES = COLUMN_OTHERS + 8,
+    COLUMN_ONE_OF = COLUMN_OTHERS,
+    COLUMN_BYTES = COLUMN_OTHERS + 9,
     COLUMNS
 } column_id_t;
 
@@ -66,7 +67,7 @@ static void print_dropped(table_t *t, const uint64_t *totals);
 static void print_cell(table_t *t, unsigned column, rfl_str_t text,
     const char *style);
 static void pad(rfl_buf_t *out, size_t n);
-static uint64_t value_of(unsigned column, const rfl_cell_t *counters);
+static uint64_t value_of(unsigned column, const history_row_t *row);
 static rfl_str_t number_text(const table_t *t, unsigned column, uint64_t n,
     char *buf);
 static rfl_str_t bytes_text(uint64_t n, char *buf);
@@ -92,8 +93,9 @@ static const column_t  columns[COLUMNS] = {
 
     [COLUMN_BOTS] = { rfl_string("BOTS"), RFL_CELL_BOTS, RFL_CELL_BOTS },
 
-    [COLUMN_OTHERS] = { rfl_string("EMBEDS"),
-                        RFL_CELL_EMBEDS, RFL_CELL_EMBEDS },
+    [COLUMN_ONE_OF] = { rfl_string("ONE_OF"), RFL_CELL_SUMS, RFL_CELL_SUMS },
+
+    { rfl_string("EMBEDS"), RFL_CELL_EMBEDS, RFL_CELL_EMBEDS },
 
     { rfl_string("RELOADS"), RFL_CELL_RELOADS, RFL_CELL_RELOADS },
 
@@ -183,7 +185,7 @@ measure(table_t *t)
 
     for (i = 0; i < t->history->nrows; i++) {
         for (c = COLUMN_CLICKS; c < COLUMNS; c++) {
-            n = value_of(c, &t->history->rows[i].counters);
+            n = value_of(c, &t->history->rows[i]);
             t->total[c] += n;
 
             len = number_text(t, c, n, buf).len;
@@ -276,7 +278,7 @@ print_row(table_t *t, const history_row_t *row)
     print_start(t->out, t, row->bucket);
 
     for (c = COLUMN_CLICKS; c < COLUMNS; c++) {
-        n = value_of(c, &row->counters);
+        n = value_of(c, row);
 
         print_cell(t, c, number_text(t, c, n, buf),
                    c == COLUMN_ERRORS && n != 0 ? STYLE_RED : NULL);
@@ -363,14 +365,18 @@ pad(rfl_buf_t *out, size_t n)
 
 
 static uint64_t
-value_of(unsigned column, const rfl_cell_t *counters)
+value_of(unsigned column, const history_row_t *row)
 {
     const column_t  *c;
 
+    if (column == COLUMN_ONE_OF) {
+        return row->one_of;
+    }
+
     c = &columns[column];
 
-    return counters->n[c->field]
-           + (c->plus != c->field ? counters->n[c->plus] : 0);
+    return row->counters.n[c->field]
+           + (c->plus != c->field ? row->counters.n[c->plus] : 0);
 }
 
 
