@@ -82,7 +82,8 @@ is("$link->{source}|$link->{tag}", '|flyer', 'without a source');
 
 ($exit, $out, $err) = $t->ctl('set', $link->{key}, 'tag=other');
 is("$exit|$out", '1|', 'its tag cannot be set');
-like($err, qr/^referralctl: set: the tag of a tag link never changes/,
+like($err, qr/^referralctl:\ set:\ the\ tag\ of\ a\ tag\ link\ never\ changes,
+              .* keep\ this\ one\ as\ long\ as\ its\ clicks/x,
      'and why');
 
 like($t->ctl_ok('list'), qr/^$link->{key} .* tag +flyer$/m,
@@ -274,7 +275,10 @@ for my $field (qw(source match_type target)) {
     ($exit, $out, $err) = $t->ctl('set', $key, 'name=D', "$field=/x");
 
     is("$exit|$out", '1|', "$field cannot be set");
-    like($err, qr/^referralctl: set: $field never changes/, 'and why');
+    like($err, qr/^referralctl:\ set:\ $field\ never\ changes,\ .*
+                  add\ another\ one,
+                  .* keep\ this\ one\ as\ long\ as\ its\ clicks/x,
+         'and why, and what to do');
 }
 
 ($exit, $out, $err) = $t->ctl('set', $key, 'name=D', 'authority=1000');

@@ -25,8 +25,8 @@ const cli_command_t  cli_rm = {
     "remove links",
     "Removes the links with these keys; the beginning of a key is enough if\n"
     "no other key begins so.  If one cannot be removed, none is.  What the\n"
-    "links brought stays counted, and is theirs again when they are added\n"
-    "again.\n",
+    "links brought stays in the sums of all, but is no longer their channel's\n"
+    "or partner's, and is theirs again when they are added again.\n",
     run
 };
 

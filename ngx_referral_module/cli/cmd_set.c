@@ -27,6 +27,11 @@ static rfl_rc_t set_field(rfl_link_t *link, const change_t *change,
     u_char *scratch, rfl_error_t *err);
 
 
+static const char  never_changes[] =
+    "never changes, it says which link this is: add another one, and keep "
+    "this one as long as its clicks are to be reported";
+
+
 const cli_command_t  cli_set = {
     "set",
     "KEY FIELD=VALUE...",
@@ -34,7 +39,8 @@ const cli_command_t  cli_set = {
     "Fields: tag name channel origin partner placement rel authority anchor\n"
     "labels note cost listed_first listed_last.  An empty value clears the\n"
     "field.  source, match_type and target say which link it is and never\n"
-    "change, nor does the tag of a tag link.\n",
+    "change, nor does the tag of a tag link: add another one, and keep this\n"
+    "one as long as its clicks are to be reported.\n",
     run
 };
 
@@ -94,10 +100,10 @@ read_changes(const cli_t *cli, int n, char **texts, change_t *changes)
         }
 
         if (changes[i].field->identity) {
-            return cli_fail("set", "%.*s never changes, it says which link "
-                            "this is: add another one and remove this one",
+            return cli_fail("set", "%.*s %s",
                             (int) changes[i].field->name.len,
-                            (const char *) changes[i].field->name.data);
+                            (const char *) changes[i].field->name.data,
+                            never_changes);
         }
     }
 
@@ -189,9 +195,8 @@ set_field(rfl_link_t *link, const change_t *change, u_char *scratch,
     if (link->match_type == RFL_MATCH_TAG
         && change->field->offset == offsetof(rfl_link_t, tag))
     {
-        return rfl_fail(err, RFL_INVALID, "the tag of a tag link never "
-                        "changes, it says which link this is: add another one "
-                        "and remove this one");
+        return rfl_fail(err, RFL_INVALID, "the tag of a tag link %s",
+                        never_changes);
     }
 
     return rfl_link_set(link, change->field, change->value, scratch, err);
