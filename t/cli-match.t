@@ -269,6 +269,26 @@ for my $row ([ 'nonsense', qr/the scheme is not http/ ],
          'malformed: ' . substr $row->[0], 0, 30);
 }
 
+# What is no header may be an address: how a browser would send it is told.
+
+for my $row ([ 'blog.example', 'https://blog.example/' ],
+             [ 'blog.example/2024/launch',
+               'https://blog.example/2024/launch' ],
+             [ "https://b\xc3\xbccher.example/stra\xc3\x9fe?a=b",
+               'https://xn--bcher-kva.example/stra%C3%9Fe?a=b' ],
+             [ '192.0.2.1/x', 'https://192.0.2.1/x' ])
+{
+    my ($typed, $sent) = @$row;
+
+    like($t->ctl_ok('match', $typed),
+         qr/^outcome +malformed\ntry +\Q$sent\E, as a browser would send it$/m,
+         "told how it would be sent: $sent");
+    unlike($t->ctl_ok('match', $sent), qr/malformed|^try /m, 'which is taken');
+}
+
+unlike($t->ctl_ok('match', $_), qr/^try /m, "nothing to try: $_")
+    for 'ftp://a.example/', 'https:///x', 'https://a.example/';
+
 for my $row ([ ['--header', 'no colon'], qr/--header "no colon" is not/ ],
              [ ['--header', 'Referer: x'], qr/the Referer is an argument/ ],
              [ ['--bot', 'maybe'], qr/--bot "maybe" is neither/ ],

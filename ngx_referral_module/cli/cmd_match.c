@@ -9,6 +9,8 @@
 #include "rfl_agent.h"
 #include "rfl_attribution.h"
 #include "rfl_class.h"
+#include "rfl_identity.h"
+#include "rfl_ignored.h"
 
 #include <stdlib.h>
 
@@ -51,6 +53,7 @@ typedef struct {
     rfl_str_t          location;
     rfl_str_t          host;             /* as given, or empty */
     rfl_policy_t       policy;
+    rfl_identity_t     identity;         /* of a malformed Referer */
     unsigned           has_user_agent:1;
     unsigned           has_location:1;
     unsigned           bot_off:1;
@@ -69,6 +72,8 @@ typedef struct {
     rfl_attribution_t  attribution;
     rfl_class_t        class;
     const char        *class_why;        /* NULL: it has no class */
+    rfl_buf_t          sent;             /* what a browser sends of a malformed
+                                            Referer, or empty */
 } answer_t;
 
 
@@ -95,6 +100,7 @@ static int decide(cli_t *cli, cli_env_t *env, match_t *match);
 static void read_site(match_t *match, const rfl_trace_t *trace);
 static void classify(cli_env_t *env, match_t *match, answer_t *answer,
     const rfl_trace_t *trace);
+static rfl_rc_t as_sent(match_t *match, rfl_buf_t *sent);
 static void explain(void *data, const char *text);
 static int print_answer(cli_t *cli, cli_env_t *env, explanation_t *why,
     const answer_t *answer);
@@ -463,6 +469,7 @@ decide(cli_t *cli, cli_env_t *env, match_t *match)
     rfl_trace_t    trace;
     explanation_t  why;
 
+    memset(&answer, 0, sizeof(answer_t));
     memset(&why, 0, sizeof(explanation_t));
     why.json = cli->json;
 
@@ -480,8 +487,16 @@ decide(cli_t *cli, cli_env_t *env, match_t *match)
 
     classify(env, match, &answer, &trace);
 
-    status = print_answer(cli, env, &why, &answer);
+    if (answer.attribution.outcome == RFL_OUTCOME_MALFORMED
+        && as_sent(match, &answer.sent) != RFL_OK)
+    {
+        status = cli_fail("match", "no memory");
 
+    } else {
+        status = print_answer(cli, env, &why, &answer);
+    }
+
+    rfl_buf_free(&answer.sent);
     rfl_buf_free(&why.out);
 
     return status;
@@ -550,6 +565,47 @@ classify(cli_env_t *env, match_t *match, answer_t *answer,
     }
 
     answer->class = rfl_classify(in, &answer->class_why);
+}
+
+
+/*
+ * A link's source is taken as people write it, without a scheme, in any
+ * script; a header is not.
+ */
+
+static rfl_rc_t
+as_sent(match_t *match, rfl_buf_t *sent)
+{
+    u_char       host[RFL_IGNORED_HOST];
+    rfl_rc_t     rc;
+    rfl_link_t   link;
+    rfl_surt_t  *source;
+
+    memset(&link, 0, sizeof(rfl_link_t));
+
+    link.match_type = RFL_MATCH_EXACT;
+    link.source = match->request.referer;
+
+    rc = rfl_identity(&link, &match->identity, NULL);
+
+    if (rc != RFL_OK) {
+        return rc == RFL_NO_MEMORY ? rc : RFL_OK;
+    }
+
+    source = &match->identity.source;
+
+    if (source->is_app) {
+        return RFL_OK;
+    }
+
+    rfl_ignored_turn(rfl_str(source->buf, source->host_len), host);
+
+    rfl_buf_text(sent, "https://");
+    rfl_buf_add(sent, host, source->host_len);
+    rfl_buf_add(sent, source->buf + source->path_start,
+                source->len - source->path_start);
+
+    return sent->failed ? RFL_NO_MEMORY : RFL_OK;
 }
 
 
@@ -693,6 +749,12 @@ print_text(cli_env_t *env, rfl_buf_t *b, const answer_t *answer)
 
     rfl_buf_char(b, '\n');
     text_line(b, "outcome", rfl_outcome_names[attribution->outcome]);
+
+    if (answer->sent.len != 0) {
+        rfl_buf_fmt(b, "%-9s ", "try");
+        (void) cli_safe(b, rfl_str(answer->sent.data, answer->sent.len));
+        rfl_buf_text(b, ", as a browser would send it\n");
+    }
 
     if (answer->class != RFL_CLASS_NONE) {
         rfl_buf_fmt(b, "%-9s %s (%s)\n", "class",
