@@ -273,6 +273,9 @@ is_deeply($json->decode($t->ctl_ok('--json', 'sources'))->{sources},
 unlike($t->ctl_ok('sources', '--all'), qr/twice/, 'so does --all');
 is_deeply($json->decode($t->ctl_ok('--json', 'sources', '--broken'))->{broken},
           answer('/broken')->{broken}, '--broken');
+like($t->ctl_ok('sources', '--broken'),
+     qr{^ +3 +0  404     one of 2: twins\.example > /gone  /gone$}m,
+     'a group, by its host and target');
 like($t->ctl_ok('check'), qr/\S/, 'check finds no fault');
 
 # -- hostile bytes -----------------------------------------------------------

@@ -271,6 +271,14 @@ void cli_keep_messages(rfl_buf_t *b);
 
 rfl_str_t cli_link_name(const rfl_link_t *link);
 
+/*
+ * A group's, added to name: a host as it is written with the path of its
+ * pages, or "tag TAG"; to target the page they lead to, if they share one.
+ */
+
+void cli_group_name(const rfl_group_t *group, rfl_buf_t *name,
+    rfl_buf_t *target);
+
 /* "--listed-first" for the field listed_first; out: CLI_OPTION_NAME bytes. */
 
 #define CLI_OPTION_NAME  32

@@ -175,6 +175,48 @@ cli_link_name(const rfl_link_t *link)
 }
 
 
+void
+cli_group_name(const rfl_group_t *group, rfl_buf_t *name, rfl_buf_t *target)
+{
+    size_t         i, end, label;
+    rfl_str_t      text;
+    const u_char  *newline;
+
+    text = group->text;
+    newline = memchr(text.data, '\n', text.len);
+
+    if (newline != NULL) {
+        i = (size_t) (newline - text.data);
+        rfl_buf_str(target, rfl_str(newline + 1, text.len - i - 1));
+        text.len = i;
+    }
+
+    if (group->kind == RFL_SLOT_TAG || group->kind == RFL_SLOT_TAG_TARGET) {
+        rfl_buf_text(name, "tag ");
+        rfl_buf_str(name, text);
+        return;
+    }
+
+    for (end = 0; end < text.len && text.data[end] != ')'; end++) {
+        /* void */
+    }
+
+    for (i = end, label = end; i > 0; i--) {
+        if (text.data[i - 1] == ',') {
+            rfl_buf_add(name, text.data + i, label - i);
+            rfl_buf_char(name, '.');
+            label = i - 1;
+        }
+    }
+
+    rfl_buf_add(name, text.data, label);
+
+    if (end < text.len) {
+        rfl_buf_add(name, text.data + end + 1, text.len - end - 1);
+    }
+}
+
+
 /* One character, or one byte that makes none, as it may be shown. */
 
 static size_t

@@ -40,6 +40,7 @@ static void print_head(const sources_t *s, rfl_buf_t *out);
 static void print_unknown(rfl_buf_t *out, const rfl_sources_entry_t *source);
 static void print_broken(sources_t *s, rfl_buf_t *out,
     const rfl_sources_entry_t *source, rfl_ended_t ended);
+static void print_group(rfl_buf_t *out, const rfl_group_t *group);
 static void print_number(rfl_buf_t *out, uint64_t n);
 
 
@@ -339,8 +340,13 @@ print_broken(sources_t *s, rfl_buf_t *out, const rfl_sources_entry_t *source,
     case RFL_SOURCE_GROUP:
         rc = rfl_registry_group(s->site.registry, source->id, &group);
 
-        rfl_buf_text(out, "one of several: ");
-        (void) cli_safe(out, rc == RFL_OK ? group.text : rfl_cstr("?"));
+        if (rc == RFL_OK) {
+            print_group(out, &group);
+
+        } else {
+            rfl_buf_text(out, "(one of several links)");
+        }
+
         break;
 
     default:
@@ -350,6 +356,37 @@ print_broken(sources_t *s, rfl_buf_t *out, const rfl_sources_entry_t *source,
     rfl_buf_text(out, "  ");
     (void) cli_safe(out, rfl_source_landing(source));
     rfl_buf_char(out, '\n');
+}
+
+
+static void
+print_group(rfl_buf_t *out, const rfl_group_t *group)
+{
+    rfl_buf_t  name = rfl_buf_init;
+    rfl_buf_t  target = rfl_buf_init;
+
+    cli_group_name(group, &name, &target);
+
+    if (group->links > 1) {
+        rfl_buf_fmt(out, "one of %u: ", group->links);
+
+    } else {
+        rfl_buf_text(out, "one of several: ");       /* some were removed */
+    }
+
+    (void) cli_safe(out, rfl_str(name.data, name.len));
+
+    if (target.len != 0) {
+        rfl_buf_text(out, " > ");
+        (void) cli_safe(out, rfl_str(target.data, target.len));
+    }
+
+    if (name.failed || target.failed) {
+        out->failed = 1;
+    }
+
+    rfl_buf_free(&name);
+    rfl_buf_free(&target);
 }
 
 

@@ -31,7 +31,6 @@ static void sample_cells(top_t *top);
 static rfl_rc_t sample_zone(top_t *top);
 static rfl_rc_t select_rows(top_t *top, size_t n, int *hidden);
 static rfl_rc_t load_row(top_t *top, top_row_t *row, int *hidden);
-static void group_name(top_row_t *row, const rfl_group_t *group);
 static uint64_t sort_value(const top_t *top, uint32_t id);
 static uint64_t live_value(const rfl_cell_t *cell, top_sort_t sort);
 static uint64_t steady_ms(void);
@@ -436,7 +435,7 @@ load_row(top_t *top, top_row_t *row, int *hidden)
         if (rc == RFL_OK) {
             row->key = group.key;
             row->links = group.links;
-            group_name(row, &group);
+            cli_group_name(&group, &row->name, &row->target);
         }
     }
 
@@ -452,50 +451,6 @@ load_row(top_t *top, top_row_t *row, int *hidden)
 
     return rc == RFL_OK
            ? rfl_totals_cell(&top->env.totals, row->id, &row->cell) : rc;
-}
-
-
-/* A SURT's host as people write it, its path, its target. */
-
-static void
-group_name(top_row_t *row, const rfl_group_t *group)
-{
-    size_t         i, end, label;
-    rfl_str_t      text;
-    const u_char  *newline;
-
-    text = group->text;
-    newline = memchr(text.data, '\n', text.len);
-
-    if (newline != NULL) {
-        i = (size_t) (newline - text.data);
-        rfl_buf_str(&row->target, rfl_str(newline + 1, text.len - i - 1));
-        text.len = i;
-    }
-
-    if (group->kind == RFL_SLOT_TAG || group->kind == RFL_SLOT_TAG_TARGET) {
-        rfl_buf_text(&row->name, "tag ");
-        rfl_buf_str(&row->name, text);
-        return;
-    }
-
-    for (end = 0; end < text.len && text.data[end] != ')'; end++) {
-        /* void */
-    }
-
-    for (i = end, label = end; i > 0; i--) {
-        if (text.data[i - 1] == ',') {
-            rfl_buf_add(&row->name, text.data + i, label - i);
-            rfl_buf_char(&row->name, '.');
-            label = i - 1;
-        }
-    }
-
-    rfl_buf_add(&row->name, text.data, label);
-
-    if (end < text.len) {
-        rfl_buf_add(&row->name, text.data + end + 1, text.len - end - 1);
-    }
 }
 
 
