@@ -167,7 +167,9 @@ accepted("$main referral_own_hosts a.example; referral_own_hosts b.example;");
 
 refused(qr/invalid name ".*" in "referral_tag"/, $main, "referral_tag $_;")
     for '""', '"a b"', 'a&b', 'a=b', 'a%20', 'a+b', 'ref off', 'off ref',
-        'ref ""';
+        'ref ""', 'ref,utm_source', '?ref', 'ref, src', "'a\tb'";
+refused(qr/without & = .* several are separated by spaces/, $main,
+        'referral_tag ref,utm_source;');
 refused(qr/"referral_tag" directive is duplicate/, $main,
         'referral_tag ref; referral_tag src;');
 accepted($main, "referral_tag $_;") for 'ref', 'ref src', 'off', 'offs';
