@@ -90,6 +90,7 @@ is_deeply([ complete('list', '--format=j') ], [ '--format=json' ],
 
 my @values = (
     [ qr/"\S+" is not (table, csv or json)/, 'list', '--format' ],
+    [ qr/"\S+" is not (table, csv or json)/, 'sources', '--format' ],
     [ qr/"\S+" is not (csv, json or disavow)/, 'export', '--format' ],
     [ qr/"\S+" is none of ([a-z, -]+)/, 'import', '-', '--format' ],
     [ qr/"\S+" is not ([a-z, ]+ or \w+)/, 'history', 'all', '--unit' ],
@@ -166,6 +167,10 @@ my $some = $t->dir . '/some';
 
 is_deeply([ complete('import', $some) ],
           [ map { "$some$_" } '-a', '-b', '.csv' ], 'files to import');
+is_deeply([ complete('ignore', '--file', $some) ],
+          [ map { "$some$_" } '-a', '-b', '.csv' ], 'a list of hosts');
+is_deeply([ complete('ignore', "--file=$some.") ], [ "--file=$some.csv" ],
+          'where "=" breaks no words');
 is_deeply([ complete('backup', $some) ], [ map { "$some-$_" } 'a', 'b' ],
           'directories for a backup');
 is_deeply([ complete('-d', $some) ], [ map { "$some-$_" } 'a', 'b' ],
