@@ -88,8 +88,8 @@ like($err, qr/^referralctl:\ set:\ the\ tag\ of\ a\ tag\ link\ never\ changes,
 
 like($t->ctl_ok('list'), qr/^$link->{key} .* tag +flyer$/m,
      'a tag link is listed by its tag');
-like($t->ctl_ok('list', '--format', 'csv'), qr/^$link->{key},0,0,tag,,,\r$/m,
-     'CSV has its empty source');
+like($t->ctl_ok('list', '--format', 'csv'), qr/^$link->{key},0,0,tag,,,,flyer\r$/m,
+     'CSV has its empty source, and its tag');
 is($t->ctl_ok('rm', $link->{key}), "removed $link->{key} flyer",
    'it is removed by its key');
 
@@ -231,10 +231,10 @@ is($t->ctl_ok('list', '--host', 'log.example', '--json'), '{"links":[]}',
 is(scalar @listed, 3, 'no more rows than asked for');
 
 @listed = split /\r\n/, $t->ctl_ok('list', '--format', 'csv');
-is($listed[0], 'key,clicks,errors,match_type,source,target,name',
+is($listed[0], 'key,clicks,errors,match_type,source,target,name,tag',
    'CSV has a header');
 is((grep { /^$key/ } @listed)[0], "$key,0,0,exact,"
-   . 'https://blog.example/2024/launch,/pricing,Launch post', 'and rows');
+   . 'https://blog.example/2024/launch,/pricing,Launch post,spring', 'and rows');
 
 my $all = $json->decode($t->ctl_ok('list', '--json'))->{links};
 is(scalar @$all, 9, 'JSON has all links');

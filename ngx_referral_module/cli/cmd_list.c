@@ -275,6 +275,7 @@ list_csv(cli_t *cli, cli_env_t *env, cli_walk_t *walk)
         rfl_csv_field(&head, csv_names[i]);
     }
 
+    rfl_csv_field(&head, rfl_cstr("tag"));
     rfl_csv_end_row(&head);
 
     status = cli_write(cli, &head);
@@ -388,6 +389,7 @@ print_csv(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
         rfl_csv_field(out, row.text[i]);
     }
 
+    rfl_csv_field(out, link->tag);
     rfl_csv_end_row(out);
 
     return RFL_OK;
