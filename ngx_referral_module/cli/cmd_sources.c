@@ -116,6 +116,11 @@ run(cli_t *cli, int argc, char **argv)
                                "json", s.format);
     }
 
+    if (cli->json && s.format[0] != 'j') {
+        return cli_wrong_usage(cli, "--json and --format \"%s\" exclude each "
+                               "other", s.format);
+    }
+
     status = cli_open(cli, &env, CLI_OPEN_READ|CLI_OPEN_TOTALS);
     if (status != CLI_OK) {
         return status;
