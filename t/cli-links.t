@@ -254,6 +254,31 @@ $seen{$_}++ for $t->ctl_ok('list', '--host', 'many.example')
 is(scalar keys %seen, 1000, 'all are listed');
 is_deeply([ grep { $seen{$_} != 1 } keys %seen ], [], 'once each');
 
+# --host as the status tree's host=: those below, too; what has no source.
+
+my @below = map { $t->ctl_ok('add', "https://$_/") }
+                qw(up.example a.up.example b.a.up.example up-a.example
+                   cup.example);
+
+for my $row ([ 'up.example', 0 ], [ '.up.example', 0, 1, 2 ],
+             [ '.A.up.example', 1, 2 ], [ 'b.a.up.example', 2 ],
+             [ '.b.a.up.example', 2 ], [ '.xup.example' ])
+{
+    my ($host, @wanted) = @$row;
+
+    is_deeply([ sort map { $_->{key} }
+                    @{ $json->decode($t->ctl_ok('list', '--json', '--host',
+                                                $host))->{links} } ],
+              [ sort @below[@wanted] ], "--host $host");
+}
+
+push @below, $t->ctl_ok('add', '--tag', 'leaflet');
+is_deeply([ map { $_->{key} }
+                @{ $json->decode($t->ctl_ok('list', '--json', '--host', ''))
+                   ->{links} } ],
+          [ $below[-1] ], 'an empty --host: links without a source');
+$t->ctl_ok('rm', @below);
+
 # set.
 
 ($exit, $out, $err) = $t->ctl('set', substr($key, 0, 8), 'name=A = B',

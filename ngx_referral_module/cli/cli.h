@@ -9,6 +9,7 @@
 #ifndef CLI_H
 #define CLI_H
 
+#include "rfl_filter.h"
 #include "rfl_issue.h"
 
 #include <getopt.h>
@@ -183,19 +184,19 @@ void cli_as_owner(const cli_t *cli);
  * Calls handler for each link, in the order of their sources, and writes what
  * it appended to out.  The links are read in batches, none while output is
  * written: a reader that waits for a pipe would make the registry's file
- * grow.  host: empty, or only links of this host (cli_host()).  state: only
- * links in it, which takes the totals.
+ * grow.  filter: of it the host alone.  state: only links in it, which takes
+ * the totals.
  */
 
 typedef rfl_rc_t (*cli_link_pt)(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
 
 typedef struct {
-    rfl_str_t     host;
-    rfl_state_t   state;             /* RFL_STATES: any */
-    uint64_t      limit;
-    cli_link_pt   handler;
-    void         *data;
+    rfl_filter_t   filter;
+    rfl_state_t    state;            /* RFL_STATES: any */
+    uint64_t       limit;
+    cli_link_pt    handler;
+    void          *data;
 } cli_walk_t;
 
 int cli_walk(cli_t *cli, cli_env_t *env, const cli_walk_t *walk);
@@ -203,11 +204,6 @@ int cli_walk(cli_t *cli, cli_env_t *env, const cli_walk_t *walk);
 /* The same links as {"links":[...]}; sets walk's handler. */
 
 int cli_walk_json(cli_t *cli, cli_env_t *env, cli_walk_t *walk);
-
-/* A host as sources hold it ("example,blog"), in id->source. */
-
-rfl_rc_t cli_host(const char *text, rfl_identity_t *id, rfl_str_t *host,
-    rfl_error_t *err);
 
 /* One link as JSON, in a transaction of its own. */
 

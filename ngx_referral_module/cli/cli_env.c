@@ -40,10 +40,10 @@ static void make_room(cli_env_t *env, rfl_error_t *room);
 static rfl_rc_t walk_batch(cli_env_t *env, const cli_walk_t *walk,
     rfl_registry_place_t *place, uint64_t *left, rfl_buf_t *out,
     rfl_error_t *err);
-static void start_at(rfl_registry_place_t *place, rfl_str_t host);
+static void start_at(rfl_registry_place_t *place,
+    const rfl_filter_t *filter);
 static rfl_rc_t is_in_state(cli_env_t *env, rfl_state_t state,
     const rfl_link_t *link, int *wanted);
-static int is_of_host(const rfl_registry_place_t *place, rfl_str_t host);
 static rfl_rc_t json_item(void *data, cli_env_t *env, rfl_link_t *link,
     rfl_buf_t *out);
 
@@ -730,7 +730,7 @@ cli_walk(cli_t *cli, cli_env_t *env, const cli_walk_t *walk)
     rfl_registry_place_t  place;
 
     memset(&err, 0, sizeof(rfl_error_t));
-    start_at(&place, walk->host);
+    start_at(&place, &walk->filter);
     left = walk->limit;
 
     do {
@@ -775,7 +775,10 @@ walk_batch(cli_env_t *env, const cli_walk_t *walk, rfl_registry_place_t *place,
             break;
         }
 
-        if (walk->host.len != 0 && !is_of_host(place, walk->host)) {
+        if (rfl_filter_has(&walk->filter, RFL_FILTER_HOST)
+            && !rfl_filter_host(&walk->filter,
+                                rfl_str(place->key, place->len)))
+        {
             rc = RFL_NOT_FOUND;
             break;
         }
@@ -803,18 +806,30 @@ walk_batch(cli_env_t *env, const cli_walk_t *walk, rfl_registry_place_t *place,
 }
 
 
-/* Sources are in the order of their SURTs: those of a host begin alike. */
+/*
+ * Sources are in the order of their SURTs: those of a host begin alike, and
+ * between them and those of the hosts below it there are no others.
+ */
 
 static void
-start_at(rfl_registry_place_t *place, rfl_str_t host)
+start_at(rfl_registry_place_t *place, const rfl_filter_t *filter)
 {
+    rfl_str_t  host;
+
     place->len = 0;
+
+    if (!rfl_filter_has(filter, RFL_FILTER_HOST)) {
+        return;
+    }
+
+    host = rfl_filter_value(filter, RFL_FILTER_HOST);
 
     if (host.len != 0) {
         memcpy(place->key, host.data, host.len);
-        place->key[host.len] = ')';
-        place->len = host.len + 1;
     }
+
+    place->key[host.len] = ')';
+    place->len = host.len + 1;
 }
 
 
@@ -836,14 +851,6 @@ is_in_state(cli_env_t *env, rfl_state_t state, const rfl_link_t *link,
     *wanted = (verdict.state == state);
 
     return rc;
-}
-
-
-static int
-is_of_host(const rfl_registry_place_t *place, rfl_str_t host)
-{
-    return place->len > host.len && place->key[host.len] == ')'
-           && memcmp(place->key, host.data, host.len) == 0;
 }
 
 
@@ -886,23 +893,6 @@ json_item(void *data, cli_env_t *env, rfl_link_t *link, rfl_buf_t *out)
     *more = 1;
 
     return rfl_report_link(out, env->registry, &env->totals, link);
-}
-
-
-rfl_rc_t
-cli_host(const char *text, rfl_identity_t *id, rfl_str_t *host,
-    rfl_error_t *err)
-{
-    rfl_rc_t  rc;
-
-    rc = rfl_identity_shown(rfl_cstr(text), id, err);
-    if (rc != RFL_OK) {
-        return rc;
-    }
-
-    *host = rfl_str(id->source.buf, id->source.host_len);
-
-    return RFL_OK;
 }
 
 

@@ -98,7 +98,8 @@ const cli_command_t  cli_list = {
     "elsewhere nothing is cut.  Errors are broken landings, 4xx and 5xx.\n"
     "\n"
     "      --format F        table, csv or json; default table\n"
-    "      --host HOST       only links of this host\n"
+    "      --host HOST       only links of this host; .HOST: also of those\n"
+    "                        below it; \"\": links without a source\n"
     "      --state STATE     only links that are new, active, silent, never\n"
     "                        (without a click) or revived\n"
     "      --limit N         no more than N links",
@@ -109,12 +110,10 @@ const cli_command_t  cli_list = {
 static int
 run(cli_t *cli, int argc, char **argv)
 {
-    int             opt;
-    rfl_rc_t        rc;
-    cli_walk_t      walk;
-    const char     *format;
-    rfl_error_t     err;
-    rfl_identity_t  host;
+    int          opt;
+    rfl_rc_t     rc;
+    cli_walk_t   walk;
+    const char  *format;
 
     static const struct option  options[] = {
         cli_common_options,
@@ -139,9 +138,14 @@ run(cli_t *cli, int argc, char **argv)
             break;
 
         case OPTION_HOST:
-            rc = cli_host(optarg, &host, &walk.host, &err);
+            walk.filter.below = 0;
+
+            rc = rfl_filter_set(&walk.filter, RFL_FILTER_HOST,
+                                rfl_cstr(optarg));
             if (rc != RFL_OK) {
-                return cli_wrong_usage(cli, "--host: %s", err.text);
+                return cli_wrong_usage(cli, "--host \"%s\" is no host, such as "
+                                       "blog.example, or .blog.example for "
+                                       "those below it, too", optarg);
             }
 
             break;
