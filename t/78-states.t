@@ -205,6 +205,15 @@ visit();
 next_day();
 is(states()->{fresh}, 'active', 'the next day');
 
+# All of a link's life was one day.
+
+my (undef, $once) = register('once', -$offset);
+ok(wait_until(sub { sum_states() == 7 }, PATIENCE), 'one more link');
+visit('once');
+next_day();
+like($t->ctl_ok('show', $once), qr/^state .*, and in the 1 day up to then 1$/m,
+     'one day is told so');
+
 $t->finish;
 
 done_testing;
@@ -213,7 +222,7 @@ done_testing;
 sub register {
     my ($name, $age) = @_;
 
-    my @created = defined $age && $age > 0
+    my @created = defined $age && $age != 0
                   ? date($today - $age) . 'T00:00:00Z' : '';
     my $csv = $t->write_file("$name.csv",
         "source,match_type,target,name,created\n"

@@ -202,8 +202,9 @@ show_state(const rfl_state_verdict_t *v, rfl_buf_t *out)
     if (v->days != 0) {
         rfl_buf_text(out, "; the last click came on ");
         show_day(out, v->last);
-        rfl_buf_fmt(out, ", and in the %u days up to then %llu",
-                    (unsigned) v->days, (unsigned long long) v->clicks);
+        rfl_buf_fmt(out, ", and in the %u day%s up to then %llu",
+                    (unsigned) v->days, v->days == 1 ? "" : "s",
+                    (unsigned long long) v->clicks);
     }
 
     rfl_buf_char(out, '\n');
