@@ -368,6 +368,8 @@ my @wrong = (
     [ [ 'all', 'x' ], qr/unexpected argument "x"/ ],
     [ [ 'all', '--unit', 'week' ], qr/--unit "week" is not minute, hour or / ],
     [ [ 'all', '--from', 'yesterday' ], qr/--from "yesterday" is no date/ ],
+    [ [ 'all', '--from', '1900-01-01' ],
+      qr/--from "1900-01-01" is no date .* or time .* from 1970 to 9999$/m ],
     [ [ 'all', '--to', '2026-02-29' ], qr/--to "2026-02-29" is no date/ ],
     [ [ 'all', '--from', '2999-01-01' ], qr/"2999-01-01" is not before now/ ],
     [ [ 'all', '--from', '2026-03-02', '--to', '2026-03-02' ],

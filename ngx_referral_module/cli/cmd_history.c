@@ -224,7 +224,8 @@ parse_time(cli_t *cli, const char *option, const char *text,
     }
 
     return cli_wrong_usage(cli, "%s \"%s\" is no date (2026-11-20) or time "
-                           "(2026-11-20T22:48:00Z)", option, text);
+                           "(2026-11-20T22:48:00Z) from 1970 to 9999", option,
+                           text);
 }
 
 
