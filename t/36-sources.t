@@ -217,7 +217,15 @@ ok((grep { $_->{host} eq 'notmail.example' } @{ sources() }),
 my $list = $t->write_file('spam.txt',
                           "# spam\nhost\nspam.example\n\nnotmail.example\n");
 
-$t->ctl_ok('ignore', '--file', $list);
+is($t->ctl_ok('ignore', '--file', $list), 'ignored 2 hosts',
+   'ignore says how many it took');
+is($t->ctl_ok('ignore', '--file', $list, 'one.example'),
+   'ignored 1 host, 2 already were', 'and how many were ignored before');
+is($t->ctl_ok('ignore', 'one.example'), 'ignored 0 hosts, 1 already was',
+   'or that one was');
+is($t->ctl_ok('ignore', '--remove', 'one.example'),
+   'no longer ignored: 1 host', 'and how many are shown again');
+is($t->ctl_ok('--json', 'ignore', 'spam.example'), '{"changed":0}', 'as JSON');
 ok(!(grep { $_->{host} eq 'notmail.example' } @{ sources() }),
    'referralctl ignore --file');
 is($t->ctl_ok('ignore'), "android-app:com.example.reader\nmail.example\n"

@@ -26,6 +26,7 @@ typedef struct {
     int               nhosts;
     char            **hosts;
     uint64_t          changed;
+    uint64_t          unchanged;         /* were ignored before */
     rfl_csv_reader_t  reader;
 } ignore_t;
 
@@ -39,6 +40,7 @@ static rfl_rc_t unread(const ignore_t *g, rfl_rc_t rc, const rfl_error_t *why,
     rfl_error_t *err);
 static rfl_rc_t put_host(ignore_t *g, rfl_str_t text, rfl_error_t *err);
 static ssize_t read_file(void *data, u_char *buf, size_t size);
+static void print_counts(const ignore_t *g);
 static int list_hosts(cli_t *cli, ignore_t *g);
 
 
@@ -153,6 +155,9 @@ write_hosts(cli_t *cli, ignore_t *g)
 
         } else if (cli->json) {
             printf("{\"changed\":%llu}\n", (unsigned long long) g->changed);
+
+        } else {
+            print_counts(g);
         }
 
         cli_close(&g->env);
@@ -278,6 +283,7 @@ put_host(ignore_t *g, rfl_str_t text, rfl_error_t *err)
                              (uint64_t) time(NULL), err);
 
         if (rc == RFL_EXISTS) {
+            g->unchanged++;
             return RFL_OK;
         }
     }
@@ -305,6 +311,26 @@ read_file(void *data, u_char *buf, size_t size)
     g->error = errno != 0 ? errno : EIO;
 
     return -1;
+}
+
+
+static void
+print_counts(const ignore_t *g)
+{
+    const char  *plural;
+
+    plural = g->changed == 1 ? "" : "s";
+
+    if (g->unchanged == 0) {
+        printf("%s %llu host%s\n", g->remove ? "no longer ignored:" : "ignored",
+               (unsigned long long) g->changed, plural);
+        return;
+    }
+
+    printf("ignored %llu host%s, %llu already %s\n",
+           (unsigned long long) g->changed, plural,
+           (unsigned long long) g->unchanged,
+           g->unchanged == 1 ? "was" : "were");
 }
 
 

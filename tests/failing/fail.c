@@ -329,8 +329,6 @@ WRAP(struct dirent *, readdir, (DIR *dir), (dir), NULL, EIO)
 WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL,
      EMFILE)
 WRAP(FILE *, fdopen, (int fd, const char *mode), (fd, mode), NULL, ENOMEM)
-WRAP(size_t, fread, (void *data, size_t size, size_t n, FILE *file),
-     (data, size, n, file), 0, EIO)
 WRAP(char *, strndup, (const char *s, size_t n), (s, n), NULL, ENOMEM)
 WRAP(void *, reallocarray, (void *p, size_t n, size_t size), (p, n, size),
      NULL, ENOMEM)
@@ -349,7 +347,22 @@ __wrap_openat(int fd, const char *path, int flags, mode_t mode)
     return __real_openat(fd, path, flags, mode);
 }
 
-/* ferror() is true after that. */
+/* ferror() is true after these two. */
+
+size_t __real_fread(void *data, size_t size, size_t n, FILE *file);
+size_t __wrap_fread(void *data, size_t size, size_t n, FILE *file);
+
+size_t
+__wrap_fread(void *data, size_t size, size_t n, FILE *file)
+{
+    if (FAILS("fread")) {
+        file->_flags |= FILE_ERROR;
+        errno = EIO;
+        return 0;
+    }
+
+    return __real_fread(data, size, n, file);
+}
 
 int __real_fflush(FILE *file);
 int __wrap_fflush(FILE *file);
