@@ -246,6 +246,19 @@ for ([ 'POST', '/status/links', { source => 'x.example' } ],
 is(write_json('POST', '/free/links', { source => 'x.example' })->{status}, 201,
    'another registry is written');
 
+# What is ignored is not in the file.
+
+for ('/status/ignored', '/all/main/ignored') {
+    my $answer = write_json('POST', $_, { source => 'spam.example' });
+
+    is($answer->{status}, 201, "POST $_");
+    is_deeply($answer->{json}, { ignored => [ 'spam.example' ] }, 'the host');
+    is_deeply([ map { $_->{host} } @{ $t->get_json($_)->{ignored} } ],
+              [ 'spam.example' ], 'is ignored');
+    is(write_json('DELETE', "$_/spam.example")->{status}, 204, "DELETE $_");
+    is_deeply($t->get_json($_)->{ignored}, [], 'and shown again');
+}
+
 $t->write_file('new.csv', "source\nx.example\n");
 
 for ([ 'add', 'x.example' ], [ 'set', $key, 'name=x' ], [ 'rm', $key ],

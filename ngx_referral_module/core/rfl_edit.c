@@ -181,7 +181,10 @@ rfl_edit_begin(rfl_edit_run_t *run)
         return rfl_edit_failed(run, rc == RFL_DENIED ? RFL_ERROR : rc);
     }
 
-    rc = rfl_registry_may_edit(run->registry, &run->err);
+    /* what is ignored is no file's */
+
+    rc = run->edit->kind == RFL_EDIT_IGNORE || run->edit->kind == RFL_EDIT_HEED
+         ? RFL_OK : rfl_registry_may_edit(run->registry, &run->err);
 
     if (rc != RFL_OK) {
         rfl_registry_end(run->registry);
@@ -465,8 +468,9 @@ rfl_edit_set(rfl_edit_run_t *run, rfl_link_t *link,
             && link->match_type == RFL_MATCH_TAG))
     {
         return rfl_fail(&run->err, RFL_INVALID, "%.*s: it says which link this "
-                        "is and never changes: add another one and remove "
-                        "this one", (int) change->field->name.len,
+                        "is and never changes: add another one, and keep "
+                        "this one as long as its clicks are to be reported",
+                        (int) change->field->name.len,
                         (const char *) change->field->name.data);
     }
 

@@ -273,7 +273,12 @@ ngx_http_referral_api_may(ngx_http_request_t *r,
                                 "neither an entity tag nor a time of change");
     }
 
-    if (ctx->registry->conf.source[0] != '\0') {
+    /* what is ignored is no file's */
+
+    if (ctx->registry->conf.source[0] != '\0'
+        && ctx->edit.kind != RFL_EDIT_IGNORE
+        && ctx->edit.kind != RFL_EDIT_HEED)
+    {
         return rfl_query_refuse(error, NGX_HTTP_CONFLICT, "ReadOnly",
                                 "nginx keeps these links equal to %s: change "
                                 "them there", ctx->registry->conf.source);

@@ -423,9 +423,9 @@ ngx_http_referral_init_process(ngx_cycle_t *cycle)
             ngx_http_referral_start_keeper(reg);
         }
 
-        /* who follows a file takes no writes */
+        /* who follows a file takes no links, but hosts to ignore */
 
-        if ((reg->write || rmcf->write_all) && reg->conf.source[0] == '\0') {
+        if (reg->write || rmcf->write_all) {
             reg->runtime.writes = 1;
             ngx_http_referral_api_start(cycle, reg);
         }
