@@ -62,6 +62,10 @@
 
 #define STORE_NOT_READING  UINT64_MAX
 
+/* Tries to begin a snapshot before the next commit. */
+
+#define STORE_SNAPSHOTS  8
+
 /* The handle of a table that is not there yet. */
 
 #define STORE_NO_TABLE  ((MDB_dbi) -1)
@@ -164,6 +168,8 @@ static int store_try_dbis(rfl_store_t *s, const rfl_store_dbi_t *dbis,
     size_t n, unsigned txn_flags, const char **name);
 static int store_begin(rfl_store_t *s, int write);
 static int store_txn(rfl_store_t *s, int write);
+static int store_snapshot(rfl_store_t *s);
+static int store_is_overtaken(rfl_store_t *s);
 static void store_note_panic(rfl_store_t *s);
 static int store_remap(rfl_store_t *s);
 static void store_extend(rfl_store_t *s);
@@ -1267,7 +1273,8 @@ store_begin(rfl_store_t *s, int write)
 static int
 store_txn(rfl_store_t *s, int write)
 {
-    int  rc;
+    int       rc;
+    unsigned  tries;
 
     if (write) {
         rc = store_begin_txn(s, 0, &s->txn);
@@ -1278,26 +1285,60 @@ store_txn(rfl_store_t *s, int write)
         return rc;
     }
 
-    if (s->read_txn == NULL) {
-        rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->read_txn);
+    for (tries = 1; ; tries++) {
+
+        rc = store_snapshot(s);
         if (rc != 0) {
-            s->read_txn = NULL;
             return rc;
         }
 
-    } else {
-        rc = mdb_txn_renew(s->read_txn);
-        if (rc != 0) {
-            mdb_txn_abort(s->read_txn);
-            s->read_txn = NULL;
-            return rc;
+        if (tries == STORE_SNAPSHOTS || !store_is_overtaken(s)) {
+            break;
         }
+
+        mdb_txn_reset(s->read_txn);
     }
 
     s->txn = s->read_txn;
     s->reading = mdb_txn_id(s->txn);
 
     return 0;
+}
+
+
+static int
+store_snapshot(rfl_store_t *s)
+{
+    int  rc;
+
+    rc = s->read_txn == NULL
+         ? mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->read_txn)
+         : mdb_txn_renew(s->read_txn);
+
+    if (rc != 0 && s->read_txn != NULL) {
+        mdb_txn_abort(s->read_txn);
+        s->read_txn = NULL;
+    }
+
+    return rc;
+}
+
+
+/*
+ * LMDB takes a snapshot's number from the lock file, then what it is from a
+ * meta page, which the next commit but one writes anew: who was made to wait
+ * between the two has a later state, or half of it, under the earlier number,
+ * by which we know our tables.  That page is as it was as long as there has
+ * been no commit at all.
+ */
+
+static int
+store_is_overtaken(rfl_store_t *s)
+{
+    MDB_envinfo  info;
+
+    return mdb_env_info(s->env, &info) == 0
+           && info.me_last_txnid != mdb_txn_id(s->read_txn);
 }
 
 
