@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -78,6 +79,8 @@ typedef struct {
 
 
 static void hold_at(int in, int out);
+static void send_byte(int fd);
+static void wait_byte(int fd);
 static int next_pid(pid_t id);
 static int may_have_namespaces(pid_t pid, int in, int out);
 static void *thread_that_writes(void *data);
@@ -109,6 +112,7 @@ static long      fs_type;                /* 0: the real one */
 static int       disk_full;
 static writes_t  writes;
 static int       held_in = -1, held_out = -1;
+static int       overtaker_in = -1, overtaker_out = -1;
 
 
 int
@@ -197,6 +201,34 @@ writev(int fd, const struct iovec *iov, int n)
     }
 
     return syscall(SYS_writev, fd, iov, n);
+}
+
+
+/* Of LMDB: one commit overtakes a snapshot that is being begun. */
+
+int mdb_txn_renew(void *txn);
+
+int
+mdb_txn_renew(void *txn)
+{
+    int   rc, out;
+    void  *symbol;
+    int  (*renew)(void *txn);
+
+    symbol = dlsym(RTLD_NEXT, "mdb_txn_renew");
+    memcpy(&renew, &symbol, sizeof(renew));
+
+    rc = renew(txn);
+
+    if (overtaker_out != -1) {
+        out = overtaker_out;
+        overtaker_out = -1;
+
+        send_byte(out);
+        wait_byte(overtaker_in);
+    }
+
+    return rc;
 }
 
 
@@ -1247,6 +1279,44 @@ a_reader_keeps_its_snapshot_and_then_sees_the_commit(void **state)
                      RFL_NOT_FOUND);
     rfl_store_end(f->store);
     assert_int_equal(has_key(f, 7), RFL_OK);
+
+    stop_child(pid, in, out);
+}
+
+
+/* Its number may be that of the earlier one, by which our tables are known. */
+
+static void
+a_snapshot_that_was_overtaken_is_begun_anew(void **state)
+{
+    int         in, out;
+    pid_t       pid;
+    uint64_t    before;
+    rfl_str_t   value;
+    fixture_t  *f;
+
+    f = *state;
+
+    create_store(f);
+    close_store(f);
+
+    pid = start_child(f, child_commits, &in, &out);
+
+    assert_int_equal(open_store(f, RFL_STORE_READ, 64 * MIB), RFL_OK);
+    assert_int_equal(has_key(f, 7), RFL_NOT_FOUND);
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    before = rfl_store_txn_id(f->store);
+    rfl_store_end(f->store);
+
+    overtaker_in = in;
+    overtaker_out = out;
+
+    assert_int_equal(rfl_store_begin(f->store, 0, &f->err), RFL_OK);
+    assert_int_equal(overtaker_out, -1);
+    assert_int_equal(rfl_store_txn_id(f->store), before + 1);
+    assert_int_equal(rfl_store_get_u64(f->store, U64, 7, &value), RFL_OK);
+    rfl_store_end(f->store);
 
     stop_child(pid, in, out);
 }
@@ -3387,6 +3457,7 @@ main(void)
         test(writes_need_a_write_transaction),
         test(a_transaction_id_names_a_snapshot),
         test(a_reader_keeps_its_snapshot_and_then_sees_the_commit),
+        test(a_snapshot_that_was_overtaken_is_begun_anew),
         test(a_map_enlarged_by_another_process_is_remapped),
         test(a_full_map_is_reported_and_recoverable),
         test(a_full_map_fails_the_whole_transaction),
