@@ -230,6 +230,8 @@ for my $row ([ "URL\nhttps://a.example/1\n", qr/its first line is one word/ ],
              [ "https://a.example/1,Partner\n# x\n\n"
                . "https://a.example/2,\"Smith, Son\"\n",
                qr/has a "," in it: .*"source,partner", or say --format urls/ ],
+             [ "https://a.example/1,a,b\n,,\nhttps://a.example/2,c,d\n",
+               qr/has a "," in it: .*"source,partner", or say --format urls/ ],
              [ "https://a.example/1;x\r\nhttps://a.example/2;\r\n",
                qr/first lines has a ";" in it: .*"source;partner"/ ],
              [ join(',', map { "column $_" } 0 .. 256) . "\n",

@@ -63,6 +63,7 @@ static int has_two_urls(rfl_str_t line);
 static u_char table_delimiter(import_t *im, const import_file_t *file);
 static size_t count_cells(import_t *im, const import_file_t *file,
     u_char delimiter);
+static int is_empty_row(rfl_str_t line, u_char delimiter);
 static size_t cells_of(import_t *im, rfl_str_t line, u_char delimiter);
 static int is_disavow(const import_file_t *file);
 static int begins_with(rfl_str_t text, const char *word);
@@ -341,7 +342,7 @@ count_cells(import_t *im, const import_file_t *file, u_char delimiter)
         line = import_list_line(rfl_str(p, (size_t) (eol - p)));
         p = eol + 1;
 
-        if (line.len == 0) {
+        if (is_empty_row(line, delimiter)) {
             continue;
         }
 
@@ -355,6 +356,23 @@ count_cells(import_t *im, const import_file_t *file, u_char delimiter)
     }
 
     return rows > 1 ? n : 0;
+}
+
+
+/* rfl_csv_next() passes over it. */
+
+static int
+is_empty_row(rfl_str_t line, u_char delimiter)
+{
+    size_t  i;
+
+    for (i = 0; i < line.len; i++) {
+        if (line.data[i] != delimiter && !rfl_is_space(line.data[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

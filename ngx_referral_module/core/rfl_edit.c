@@ -257,10 +257,15 @@ rfl_edit_add(rfl_edit_run_t *run)
 
         rc = rfl_edit_new_link(run, &link);
 
-        if (rc == RFL_OK) {
-            rc = run->registry != NULL
-                 ? rfl_edit_add_link(run, &link)
-                 : rfl_identity(&link, &run->identity, &run->err);
+        if (rc == RFL_OK && run->registry != NULL) {
+            rc = rfl_edit_add_link(run, &link);
+
+        } else if (rc == RFL_OK) {
+            rc = rfl_identity(&link, &run->identity, &run->err);
+
+            if (rc == RFL_OK) {
+                rc = rfl_identity_slip(&link, &run->err);
+            }
         }
 
         if (rc == RFL_EXISTS) {

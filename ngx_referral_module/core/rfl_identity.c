@@ -26,10 +26,8 @@
      + sizeof(((rfl_identity_t *) 0)->target))
 
 
-static rfl_rc_t rfl_identity_read(const rfl_link_t *link, rfl_identity_t *id,
-    rfl_error_t *err);
-static rfl_rc_t rfl_identity_slips(const rfl_link_t *link, rfl_error_t *err);
-static const char *rfl_identity_slip(rfl_str_t source, rfl_match_type_t type);
+static const char *rfl_identity_source_slip(rfl_str_t source,
+    rfl_match_type_t type);
 static int rfl_identity_is_list(rfl_str_t value);
 static int rfl_identity_begins(rfl_str_t value, size_t pos, rfl_str_t what);
 static rfl_rc_t rfl_identity_source(const rfl_link_t *link,
@@ -72,17 +70,6 @@ rfl_identity(const rfl_link_t *link, rfl_identity_t *id, rfl_error_t *err)
         return rfl_fail(err, RFL_INVALID, "match_type %d is unknown",
                         (int) link->match_type);
     }
-
-    rc = rfl_identity_slips(link, err);
-
-    return rc == RFL_OK ? rfl_identity_read(link, id, err) : rc;
-}
-
-
-static rfl_rc_t
-rfl_identity_read(const rfl_link_t *link, rfl_identity_t *id, rfl_error_t *err)
-{
-    rfl_rc_t  rc;
 
     rc = rfl_identity_source(link, id, err);
     if (rc != RFL_OK) {
@@ -129,17 +116,12 @@ rfl_identity_shown(rfl_str_t text, rfl_identity_t *id, rfl_error_t *err)
         link.source = rfl_str(app, text.len + 2);
     }
 
-    return rfl_identity_read(&link, id, err);
+    return rfl_identity(&link, id, err);
 }
 
 
-/*
- * What lists of links have in the place of a URL, or a hand slipped: each could
- * be read as one, of a page that nobody ever comes from.
- */
-
-static rfl_rc_t
-rfl_identity_slips(const rfl_link_t *link, rfl_error_t *err)
+rfl_rc_t
+rfl_identity_slip(const rfl_link_t *link, rfl_error_t *err)
 {
     rfl_str_t    source, target;
     const char  *fault;
@@ -147,7 +129,7 @@ rfl_identity_slips(const rfl_link_t *link, rfl_error_t *err)
     source = rfl_str_trim(link->source);
     target = rfl_str_trim(link->target);
 
-    fault = rfl_identity_slip(source, link->match_type);
+    fault = rfl_identity_source_slip(source, link->match_type);
 
     if (fault != NULL) {
         return rfl_link_invalid(err, rfl_cstr("source"), source, "%s", fault);
@@ -155,7 +137,8 @@ rfl_identity_slips(const rfl_link_t *link, rfl_error_t *err)
 
     if (rfl_identity_is_list(target)) {
         return rfl_link_invalid(err, rfl_cstr("target"), target,
-                                "is more than one page");
+                                "is more than one page; a space is written "
+                                "%%20");
     }
 
     return RFL_OK;
@@ -163,7 +146,7 @@ rfl_identity_slips(const rfl_link_t *link, rfl_error_t *err)
 
 
 static const char *
-rfl_identity_slip(rfl_str_t source, rfl_match_type_t type)
+rfl_identity_source_slip(rfl_str_t source, rfl_match_type_t type)
 {
     size_t     i;
     rfl_str_t  host;
@@ -173,11 +156,12 @@ rfl_identity_slip(rfl_str_t source, rfl_match_type_t type)
     }
 
     if (rfl_identity_is_list(source)) {
-        return "is more than one URL";
+        return "is more than one URL; a space is written %20";
     }
 
     if (source.len > 2 && source.data[source.len - 2] == '/'
-        && source.data[source.len - 1] == '*'
+        && memchr(source.data, '*', source.len)
+           == source.data + source.len - 1
         && (type == RFL_MATCH_EXACT || type == RFL_MATCH_PREFIX))
     {
         return "ends in \"*\"; a link from all pages below is of match type "
@@ -201,7 +185,9 @@ rfl_identity_slip(rfl_str_t source, rfl_match_type_t type)
 
     for (i = 0; i < host.len && host.data[i] == '-'; i++) { /* void */ }
 
-    if (host.len == 1 || (host.len != 0 && i == host.len)) {
+    if (type != RFL_MATCH_DOMAIN
+        && (host.len == 1 || (host.len != 0 && i == host.len)))
+    {
         return "is no URL; a host of that name is written with a scheme";
     }
 
@@ -235,7 +221,7 @@ rfl_identity_is_list(rfl_str_t value)
             return 1;
         }
 
-        if (space && value.data[i] == '/' && i + 1 < value.len
+        if (space && !has_query && value.data[i] == '/' && i + 1 < value.len
             && !rfl_is_space(value.data[i + 1]))
         {
             return 1;

@@ -44,10 +44,6 @@ typedef struct {
  * A tag is compared by its bytes; it is a part of the key for match type tag
  * alone.  RFL_INVALID names the field, the text and the fault.
  *
- * Refused, too, is what could be read as a page that nobody comes from: "N/A",
- * "-", two URLs or paths in one field, "https//blog.example/", and of exact and
- * prefix links a source that ends in "/" and "*".
- *
  * Sets id->key; does not touch link.
  */
 
@@ -56,8 +52,20 @@ rfl_rc_t rfl_identity(const rfl_link_t *link, rfl_identity_t *id,
 
 
 /*
- * The same of a host alone, as it is written or as it is shown: of an app also
- * "android-app:NAME", which is no URL.
+ * What lists of links have in the place of a URL, or a hand slipped, and what
+ * could be read as a page, but one that nobody ever comes from: "N/A", "-", two
+ * URLs or paths in one field, "https//blog.example/", and of exact and prefix
+ * links a source that ends in "/" and its only "*".  It is asked of links that
+ * are new; what is stored is as it is.  RFL_INVALID names the field, the text
+ * and the fault.
+ */
+
+rfl_rc_t rfl_identity_slip(const rfl_link_t *link, rfl_error_t *err);
+
+
+/*
+ * What rfl_identity() says of a host alone, as it is written or as it is shown:
+ * of an app also "android-app:NAME", which is no URL.
  */
 
 rfl_rc_t rfl_identity_shown(rfl_str_t text, rfl_identity_t *id,

@@ -1563,7 +1563,11 @@ rfl_registry_add(rfl_registry_t *r, rfl_link_t *link, uint64_t now,
         return rc;
     }
 
-    rc = registry_check_room(r, err);
+    rc = is_new ? rfl_identity_slip(link, err) : RFL_OK;
+
+    if (rc == RFL_OK) {
+        rc = registry_check_room(r, err);
+    }
 
     if (rc == RFL_OK && link->match_type == RFL_MATCH_REGEX) {
         rc = registry_check_pattern(r, link, err);

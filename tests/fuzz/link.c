@@ -169,6 +169,9 @@ check_key(const rfl_link_t *link)
     memset(&id, 0x55, sizeof(rfl_identity_t));
     err.text[0] = '\0';
 
+    err.text[0] = '\0';
+    fuzz_check(rfl_identity_slip(link, &err) == RFL_OK || err.text[0] != '\0');
+
     if (rfl_identity(link, &id, &err) != RFL_OK) {
         fuzz_check(err.text[0] != '\0');
         return;

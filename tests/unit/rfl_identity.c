@@ -119,6 +119,8 @@ static const identity_row_t  identity_rows[] = {
       "exact\nexample,web)/2020/https://blog.example\n/AC%20/%20DC" },
     { EXACT, "blog.example/go?a=1,https://shop.example", "",
       "exact\nexample,blog)/go?a=1,https://shop.example\n" },
+    { EXACT, "https://web.example/web/*/blog.example/*", "/q?q=a /b",
+      "exact\nexample,web)/web/*/blog.example/*\n/q?q=a%20/b" },
     { EXACT, "blog.example/a*", "", "exact\nexample,blog)/a*\n" },
     { EXACT, "blog.example/%2a", "", "exact\nexample,blog)/%2A\n" },
     { EXACT, "http://192.0.2.7:8080/x", "", "exact\n192.0.2.7)/x\n" },
@@ -241,10 +243,7 @@ static const pattern_row_t  pattern_rows[] = {
 };
 
 
-static const refuse_row_t  refuse_rows[] = {
-
-    { EXACT, "", "", "source \"\": a link needs a source" },
-    { HOST, " \t", "", "source \"\": a link needs a source" },
+static const refuse_row_t  slip_rows[] = {
     { HOST, "-", "", "source \"-\": is no URL; a host of that name" },
     { HOST, "--", "", "is no URL" },
     { EXACT, "N/A", "", "source \"N/A\": is no URL" },
@@ -264,7 +263,14 @@ static const refuse_row_t  refuse_rows[] = {
       "is more than one page" },
     { TAG, "", "/a /b", "is more than one page" },
     { EXACT, "blog.example/*", "", "a link from all pages below" },
-    { PREFIX, "https://blog.example/2024/*", "", "without the \"*\"" },
+    { PREFIX, "https://blog.example/2024/*", "", "without the \"*\"" }
+};
+
+
+static const refuse_row_t  refuse_rows[] = {
+
+    { EXACT, "", "", "source \"\": a link needs a source" },
+    { HOST, " \t", "", "source \"\": a link needs a source" },
     { EXACT, "ftp://blog.example/", "", "source \"ftp://blog.example/\": the "
       "scheme is not http, https or android-app" },
     { EXACT, "mailto:me@blog.example", "", "is a mail address" },
@@ -483,6 +489,47 @@ the_parts_of_an_identity_are_told_apart(void **state)
     assert_int_equal(identity.segments, 0);
 
     guard_free_all();
+}
+
+
+/* A link that is stored is told by its identity, whatever it was made of. */
+
+static void
+slips_are_refused_and_have_an_identity(void **state)
+{
+    size_t               i;
+    rfl_link_t           link;
+    rfl_error_t          err;
+    const refuse_row_t  *row;
+
+    for (i = 0; i < sizeof(slip_rows) / sizeof(slip_rows[0]); i++) {
+        row = &slip_rows[i];
+
+        memset(&link, 0, sizeof(rfl_link_t));
+        link.match_type = row->type;
+        link.source = rfl_cstr(row->source);
+        link.target = rfl_cstr(row->target);
+        link.tag = rfl_cstr(row->type == TAG ? "mail" : "");
+
+        assert_int_equal(rfl_identity(&link, &identity, NULL), RFL_OK);
+        assert_int_equal(rfl_identity_slip(&link, &err), RFL_INVALID);
+
+        if (strstr(err.text, row->message) == NULL) {
+            fail_msg("\"%s\" \"%s\" says: %s", row->source, row->target,
+                     err.text);
+        }
+    }
+
+    for (i = 0; i < sizeof(identity_rows) / sizeof(identity_rows[0]); i++) {
+        memset(&link, 0, sizeof(rfl_link_t));
+        link.match_type = identity_rows[i].type;
+        link.source = rfl_cstr(identity_rows[i].source);
+        link.target = rfl_cstr(identity_rows[i].target);
+
+        if (rfl_identity_slip(&link, &err) != RFL_OK) {
+            fail_msg("%s", err.text);
+        }
+    }
 }
 
 
@@ -883,6 +930,7 @@ main(void)
         cmocka_unit_test(links_that_differ_have_different_keys),
         cmocka_unit_test(a_key_is_the_same_for_ever),
         cmocka_unit_test(the_parts_of_an_identity_are_told_apart),
+        cmocka_unit_test(slips_are_refused_and_have_an_identity),
         cmocka_unit_test(what_cannot_be_a_link_is_refused_with_a_reason),
         cmocka_unit_test(a_nul_in_a_host_ends_nothing),
         cmocka_unit_test(a_prefix_has_up_to_16_segments),
