@@ -3377,6 +3377,7 @@ function nextTheme() {
 
 
 // What says how things are now keeps itself fresh, if nobody is busy with it.
+// An answer that is slow is waited for, not asked for anew.
 
 function refresh() {
     const idle = getSelection().isCollapsed
@@ -3385,6 +3386,7 @@ function refresh() {
                      || document.activeElement.tagName === 'H1');
 
     if (['', 'health'].includes(place.view) && idle && !document.hidden
+        && $('main').getAttribute('aria-busy') !== 'true'
         && Date.now() - arrivedAt >= refreshAfter)
     {
         arrive(true);
@@ -3406,7 +3408,7 @@ function start() {
     });
 
     addEventListener('hashchange', () => arrive());
-    setInterval(refresh, REFRESH_FIRST);
+    setInterval(refresh, 1000);
     arrive();
 }
 

@@ -1392,6 +1392,27 @@ describe('what is left open', () => {
         }, hash);
     }
 
+    withTree('a slow answer is waited for', { links: 3 }, async (d, tree) => {
+        tree.share = 0;
+        await d.page.clock.install();
+        await d.page.reload();
+        await d.ready();
+        tree.share = 1;
+
+        const held = [];
+
+        await d.page.route('**/history?*', route => { held.push(route); });
+        await d.page.clock.runFor(11000);
+        await waitFor(() => held.length > 0);
+
+        const asked = held.length;
+
+        await d.page.clock.runFor(125000);
+        assert.equal(held.length, asked, 'asked once');
+        await d.page.unroute('**/history?*');
+        await d.page.locator('h1 >> text=/clicks by links/').waitFor();
+    });
+
     withTree('the first click is soon seen', { links: 3 }, async (d, tree) => {
         tree.share = 0;
         await d.page.clock.install();
@@ -1408,7 +1429,7 @@ describe('what is left open', () => {
         assert.equal(tree.requests.length, asked, 'what is marked stays');
 
         await d.page.evaluate(() => getSelection().removeAllRanges());
-        await d.page.clock.runFor(10000);
+        await d.page.clock.runFor(1000);
         await d.page.locator('h1 >> text=/clicks by links/').waitFor();
         await d.settled();
 
