@@ -1352,6 +1352,14 @@ describe('a partner\u2019s month', () => {
             assert.match(await asked('2026-00'), /from=2026-10-01/);
             assert.match(await d.text('h1'), /October 2026/);
 
+            d.allowed.push('503');
+            tree.failing.set('GET /partners', [503, 'RowsTooMany', 'no']);
+            await d.go('#/report?partner=Acme&month=2026-09');
+            assert.equal(await d.count('.refusal'), 0);
+            assert.match(await d.text('.sums'),
+                         /Visits by one link that met an error/);
+            tree.failing.clear();
+
             await d.go('#/links?p=2026-11-03..2026-11-20');
             assert.match(tree.requests.join('\n'),
                          /\/links\?from=2026-11-03&compare=previous/);
