@@ -1453,11 +1453,13 @@ function sentence(answer, now, { removed }) {
 }
 
 
-// Active are also those that robots alone came by; of few it is known.
+// Active are also those that robots alone came by; if one of these is among
+// those with most clicks, no other has any.
 
 function clickedLinks({ links, top }) {
-    return links.active > top.length ? links.active
-           : top.filter(link => link.counters.clicks > 0).length;
+    const clicked = top.filter(link => link.counters.clicks > 0).length;
+
+    return clicked < top.length ? clicked : links.active;
 }
 
 
@@ -1788,9 +1790,9 @@ async function registries(signal) {
         list.append(h('li', {}, h('a', { href: to('', {}, name) }, name),
                       facts));
         get('', period().args, signal, treeRoot(name)).then(answer => {
-            facts.textContent = `${count(linkClicks(answer), 'click')} from `
-                + `${count(answer.links.registered, 'link')} `
-                + period().words;
+            facts.textContent = `${count(linkClicks(answer), 'click')} by `
+                + `links ${period().words}; ${
+                    number(answer.links.registered)} registered`;
         }, error => { facts.textContent = error.message; });
     }
 

@@ -65,7 +65,7 @@ export class FakeTree {
         this.share = 1;                 // of the clicks that links have
         this.several = links > 1 ? 0.12 : 0;    // of them, by one of several
         this.gone = 0;                  // clicks by links removed since
-        this.robots = null;             // the link that robots alone came by
+        this.robots = [];               // links that robots alone came by
         this.sharedMore = {};           // other counters of groups
         this.kept = { day: YEAR * DAY, hour: YEAR * DAY, minute: YEAR * DAY };
         this.own = new Map();           // links that were written
@@ -340,7 +340,7 @@ export class FakeTree {
     }
 
     counters(i, scale) {
-        const n = i >= this.count || i === this.robots ? 0
+        const n = i >= this.count || this.robots.includes(i) ? 0
                   : Math.floor(42000 / (1 + i % 99991) ** 0.85
                                * (0.6 + noise(i) * 0.8) * scale * this.share);
         const by = (part, salt) => Math.floor(n * part * noise(i + salt));
@@ -350,7 +350,7 @@ export class FakeTree {
             clicks: n, reloads: by(0.2, 1), redirects: by(0.15, 2),
             errors_4xx: by(broken, 3), errors_5xx: by(i % 20 ? 0 : 0.05, 4),
             embeds: by(0.1, 5), prefetches: by(0.2, 6),
-            bots: i === this.robots ? 3 : by(0.5, 7),
+            bots: this.robots.includes(i) ? 3 : by(0.5, 7),
             other: by(0.05, 8), clicks_by_tag: i % 11 === 7 ? n : 0,
             clicks_by_page: i % 11 === 7 ? 0 : by(0.4, 9),
             other_landing: by(0.02, 10), bytes: n * 18213,
