@@ -3134,13 +3134,15 @@ function bulkForm() {
             known.done = `${count(rows.length, 'link')} registered. `;
             go(to('links'));
         } catch (error) {
-            const lineOf = (text, i) => rows[i] ? `line ${rows[i].line}` : text;
+            const lineOf = (text, words, i) =>
+                rows[i] ? `${words}line ${rows[i].line}` : text;
             const row = rows[/^links\[(\d+)\]/.exec(error.message)?.[1]];
 
             trouble.textContent = 'Nothing was registered. '
                 + (row === undefined ? '' : `Line ${row.line}, ${row.source}: `)
                 + error.message.replace(/^links\[\d+\][.:]? */, '')
-                    .replace(/\blinks\[(\d+)\]/g, lineOf);
+                    .replace(/^(it is the same link as )links\[(\d+)\]/,
+                             lineOf);
             lines.focus();
         }
     }

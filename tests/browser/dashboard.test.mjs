@@ -1582,6 +1582,10 @@ describe('writing', () => {
             assert.match(await d.text('#lines-fault'),
                          /^Nothing was reg[^.]*\. Line 3, \S+ c: source "/);
             assert.equal(tree.registered, 3);
+            await d.page.fill('#lines', 'https://a.example/1\n\nb links[0]');
+            await d.page.click('text=Register all');
+            await d.page.locator('#lines-fault >> text='
+                                 + 'source "b links[0]').waitFor();
             await d.page.fill('#lines', 'https://a.example/1\nb.example\n');
             await d.click('text=Register all');
             assert.equal(tree.registered, 5);
