@@ -356,15 +356,26 @@ function shortUrl(text) {
 
 // Letters of all scripts as such: "/%D1%86" is what a browser sends for "/\u0446".
 // ASCII, what is no UTF-8, and what is not to be seen stay escaped: spaces,
-// marks that hide something or turn it round.
+// marks that hide something or turn it round, or change a letter before them,
+// and what looks like a part of an address: "/%E2%88%95" is not "//".
+
+const UNREADABLE = new RegExp('^\\p{M}+|[\\p{C}\\p{Z}\\p{DI}\\u2800\\u2044'
+    + '\\u2215\\u29f8\\uff03\\uff05\\uff0f\\uff1f\\u{1d159}]\\p{M}*', 'gu');
 
 function readable(text) {
     return text.replace(/(?:%[89a-f][0-9a-f])+/gi, escapes => {
         const letters = decoded(escapes);
 
         return letters === escapes ? escapes
-            : letters.replace(/[\p{C}\p{Z}\p{DI}]/gu, encodeURIComponent);
+            : letters.replace(UNREADABLE, encodeURIComponent);
     });
+}
+
+
+// As it was sent, where it is shown otherwise.
+
+function sentAs(text) {
+    return text && readable(text) !== text ? text : undefined;
 }
 
 
@@ -457,11 +468,11 @@ function say(text) {
 
 function outward(text) {
     if (!/^https?:\/\//i.test(text ?? '')) {
-        return h('span', {}, readable(text ?? ''));
+        return h('span', { title: sentAs(text) }, readable(text ?? ''));
     }
 
-    return h('a', { href: text, rel: 'noreferrer noopener', target: '_blank' },
-             readable(text));
+    return h('a', { href: text, rel: 'noreferrer noopener', target: '_blank',
+                    title: sentAs(text) }, readable(text));
 }
 
 
@@ -1047,7 +1058,8 @@ function labelled(title, input, ...below) {
 // What a link, or a list of links, is called where there is room for two lines.
 
 function linkCell(link) {
-    return [h('a', { href: toLink(link.key), dir: 'auto' }, linkTitle(link)),
+    return [h('a', { href: toLink(link.key),
+                     dir: link.name ? 'auto' : 'ltr' }, linkTitle(link)),
             h('small', {}, linkBelow(link))];
 }
 
@@ -2277,7 +2289,8 @@ async function sources(signal) {
         : table('Sources of clicks that no link explains', [
             { title: 'Source', main: true, cell: row => [
                 h('span', { dir: 'auto' }, row.host),
-                h('small', { dir: 'auto' }, `to ${landingOf(row)}`)] },
+                h('small', { dir: 'ltr', title: sentAs(row.landing) },
+                  `to ${landingOf(row)}`)] },
             { title: 'Clicks', number: true, cell: row =>
                 upTo(row.clicks, row.error) },
             { title: 'Not found', number: true,
@@ -2454,7 +2467,8 @@ async function broken(signal) {
         answer.broken.length === 0 ? noRows('broken landings')
         : table('Landings that met an error', [
             { title: 'Landing', main: true, cell: row => [
-                h('span', { dir: 'auto' }, landingOf(row)),
+                h('span', { dir: 'ltr', title: sentAs(row.landing) },
+                  landingOf(row)),
                 h('small', { dir: 'auto' }, brokenFrom(row))] },
             { title: 'Status', cell: row => h('span', {}, row.status,
                 h('small', {}, ` ${STATUS[row.status] ?? ''}`)) },
@@ -2654,7 +2668,9 @@ const FEED_COLUMNS = [
         && h('small', {}, 'told by '
              + (EVIDENCE_TITLES.get(event.evidence) ?? event.evidence))] },
     { title: 'From', cell: event => event.source },
-    { title: 'Landing', cell: event => readable(event.landing ?? '') },
+    { title: 'Landing', cell: event => h('span', {
+        dir: 'ltr', title: sentAs(event.landing) },
+        readable(event.landing ?? '')) },
     { title: 'Status', number: true, cell: event => h('span', {
         class: event.status >= 400 ? 'state bad' : 'state' },
         String(event.status)) },

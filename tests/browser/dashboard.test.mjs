@@ -1142,6 +1142,10 @@ describe('what goes wrong', () => {
             const at = tree.put({ source: 'https://news.example/'
                                   + '%D7%91%D7%9C%D7%95%D7%92/',
                                   target: '/%D7%90?a=%26', name: '' });
+            const alike = '/a%E2%88%95b%EF%BC%8F%E2%A0%80%CC%81c/%CC%81'
+                          + '%F0%9D%85%99%EF%BC%9F';
+            const looks = tree.put({ source: 'https://other.example/',
+                                     target: alike, name: 'Other' });
 
             assert.match(await d.text('tbody tr:nth-child(3) th'),
                          /to \/\u0446\u0435\u043d\u044b$/);
@@ -1153,11 +1157,25 @@ describe('what goes wrong', () => {
             assert.match(await d.text('tbody tr:nth-child(3) th'),
                 new RegExp('^/\u76ee%20%2F%3Cb%FF/%E2%80%AEx%C2%85%C2%A0'
                            + '%E2%80%8B\u03a9'));
+            assert.equal(await d.page.getAttribute(
+                'tbody tr:nth-child(3) th span', 'dir'), 'ltr',
+                'the slash at the start stays there');
+            assert.match(await d.page.getAttribute(
+                'tbody tr:nth-child(3) th span', 'title'), /^\/%E7%9B%AE%20/);
+            assert.equal(await d.page.getAttribute(
+                'tbody tr:nth-child(1) th span', 'title'), null);
+            await d.go('#/links');
+            assert.equal(await d.page.locator('tbody th a[dir=ltr]', {
+                hasText: 'news.example' }).count(), 1);
+            await d.go(`#/link/${tree.link(looks).key}`);
+            assert.equal(await d.text('.lead b'), alike);
             await d.go(`#/link/${tree.link(at).key}`);
             assert.equal(await d.text('h1'),
                          'news.example/\u05d1\u05dc\u05d5\u05d2');
             assert.match(await d.text('.lead b'), /^\/\u05d0\?a=%26$/);
             assert.match(await d.page.getAttribute('.lead a', 'href'),
+                         /%D7%91%D7%9C%D7%95%D7%92\/$/);
+            assert.match(await d.page.getAttribute('.lead a', 'title'),
                          /%D7%91%D7%9C%D7%95%D7%92\/$/);
         }, '#/sources');
 
