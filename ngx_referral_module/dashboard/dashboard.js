@@ -1596,8 +1596,12 @@ function topCard(answer) {
     const rows = answer.top.filter(link => link.counters.clicks > 0)
         .slice(0, 8);
 
-    return barCard('Links with most clicks', rows.length === 0
-        && 'No link was clicked in this period.', rows.map(link => ({
+    const none = answer.clicks.ambiguous > 0
+                 ? 'No click could be told to one link.'
+                 : 'No link was clicked in this period.';
+
+    return barCard('Links with most clicks', rows.length === 0 && none,
+        rows.map(link => ({
             title: linkTitle(link), value: link.counters.clicks,
             href: toLink(link.key), below: linkBelow(link),
             beside: changeMark(link.counters.clicks, link.previous?.clicks),
@@ -1703,7 +1707,11 @@ function sumsCard(kind, answer) {
     const rows = answer[kind].slice(0, CARD_ROWS)
         .filter(row => row.counters.clicks > 0);
 
-    return barCard(title, rows.length === 0 && 'No clicks in this period.',
+    const none = answer.shared?.counters.clicks > 0
+                 || answer.removed?.counters.clicks > 0
+                 ? 'No clicks of one row alone.' : 'No clicks in this period.';
+
+    return barCard(title, rows.length === 0 && none,
         rows.map(row => ({
             title: row.name || NONE, value: row.counters.clicks,
             href: to('links', { [field]: row.name }),

@@ -1329,7 +1329,21 @@ describe('what goes wrong', () => {
                          /5 visits by a link met an error.*\s+One of several/);
             assert.match(await card(also), /Reloads\s+7/);
 
+            tree.sharedMore = { clicks: 0 };
+            await d.go('#/?p=90');
+            assert.match(await card('Links with most clicks'),
+                         /No link was clicked in this period/);
+            assert.match(await card('Channels'), /No clicks in this period/);
+            tree.sharedMore = { clicks: 5 };
+            await d.go('#/?p=all');
+            assert.match(await d.text('h1'), /^5 clicks by links/);
+            assert.match(await card('Links with most clicks'),
+                         /No click could be told to one link\./);
+            assert.match(await card('Channels'),
+                         /No clicks of one row alone\./);
+
             d.allowed.push('503');
+            tree.sharedMore = { errors_4xx: 4, errors_5xx: 1, reloads: 7 };
             tree.failing.set('GET /channels', [503, 'SumsBusy', 'no']);
             await d.go('#/?p=7');
             assert.match(await card('Broken landings'),

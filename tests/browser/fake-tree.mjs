@@ -520,7 +520,8 @@ export class FakeTree {
         const by = part => Math.floor(sum.clicks * part);
         const clicks = { direct: by(0.61), hidden: by(0.17),
                          matched: sum.clicks + Math.floor(this.gone * scale),
-                         ambiguous: by(this.several),
+                         ambiguous: by(this.several)
+                                    + (this.sharedMore.clicks ?? 0),
                          unregistered: by(0.34) };
         const outcomes = Object.fromEntries(OUTCOMES.map(name =>
             [name, Math.floor((clicks[name] ?? by(2.2)) * 1.4)]));
