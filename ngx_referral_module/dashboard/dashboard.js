@@ -1351,7 +1351,8 @@ async function loadSpark(cell, signal) {
 
 
 // The trend of a period, and of as many buckets before it.  Days tell of what
-// was before the hours and minutes that are kept.
+// was before the hours and minutes that are kept: where there are none of these,
+// nothing is drawn, rather than zeros.
 
 async function trend(path, now, value, what, signal) {
     const { unit } = now;
@@ -1385,11 +1386,13 @@ async function trend(path, now, value, what, signal) {
     const start = from - now.days * DAY;
     const old = await get(path, { unit, from: isoDay(start),
                                   to: isoDay(from) }, signal);
+    const isKept = unit === 'day' || old.buckets.length > 0;
 
     return [kept < days && h('p', { class: 'note' }, `${number(kept)} of `
                 + `${count(days, 'click')} are shown: ${unit}s before are kept `
                 + 'no more.'),
-            chart(points, series(old.buckets, unit, start, from, value), now,
+            chart(points, isKept
+                  ? series(old.buckets, unit, start, from, value) : null, now,
                   what)];
 }
 

@@ -1017,6 +1017,10 @@ describe('how many links', () => {
             await look('hour', back(60), back(29));
             assert.match(await d.text('.note'), new RegExp('^[\\d,]+ of [\\d,]+ '
                 + 'clicks are shown: hours before are kept no more'));
+            assert.equal(await d.count('.key.before'), 0, 'it is not zero');
+            tree.kept.hour = 70 * DAY;
+            await look('hour', back(30), back(20));
+            assert.equal(await d.count('.key.before'), 1);
             tree.kept.hour = 7 * DAY;
             await d.go(`#/link/0000000000000000?unit=hour&p=${back(50)}..${
                 back(30)}`);
