@@ -34,7 +34,7 @@
 /*
  * Of calls that are alike the first one fails alone, the fourth, the sixteenth
  * and so on.  Of calls that are not one in LASTING_STEP fails for good, and the
- * first ones.
+ * first ones of all and of each place.
  */
 
 #define LASTING_MIN   32
@@ -216,6 +216,7 @@ run_failing(const scenario_t *s, int lasting)
 static int
 is_left_out(unsigned long n, int lasting)
 {
+    int       is_first;
     unsigned  times;
 
     if (getenv("FAILING_ALL") != NULL) {
@@ -225,7 +226,10 @@ is_left_out(unsigned long n, int lasting)
     times = ++*times_alike(calls[n - 1].path, lasting);
 
     if (lasting) {
-        return times != 1 || (n > LASTING_MIN && n % LASTING_STEP != 0);
+        is_first = ++*times_alike((uintptr_t) calls[n - 1].site, lasting) == 1;
+
+        return !is_first
+               && (times != 1 || (n > LASTING_MIN && n % LASTING_STEP != 0));
     }
 
     while (times % 4 == 0) {
@@ -236,7 +240,10 @@ is_left_out(unsigned long n, int lasting)
 }
 
 
-/* How often a call was alike before, in this scenario or another one. */
+/*
+ * How often a call was alike before, in this scenario or another one: by its
+ * path, or its place.
+ */
 
 static unsigned *
 times_alike(uint64_t path, int lasting)
