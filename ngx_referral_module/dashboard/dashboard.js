@@ -1813,9 +1813,10 @@ async function registries(signal) {
         list.append(h('li', {}, h('a', { href: to('', {}, name) }, name),
                       facts));
         get('', period().args, signal, treeRoot(name)).then(answer => {
+            const registered = number(answer.links.registered);
+
             facts.textContent = `${count(linkClicks(answer), 'click')} by `
-                + `links ${period().words}; ${
-                    number(answer.links.registered)} registered`;
+                + `links ${period().words}; ${registered} registered`;
         }, error => { facts.textContent = error.message; });
     }
 
