@@ -63,8 +63,8 @@ static int has_two_urls(rfl_str_t line);
 static u_char table_delimiter(import_t *im, const import_file_t *file);
 static size_t count_cells(import_t *im, const import_file_t *file,
     u_char delimiter);
-static int is_empty_row(rfl_str_t line, u_char delimiter);
-static size_t cells_of(import_t *im, rfl_str_t line, u_char delimiter);
+static rfl_rc_t cells_of(import_t *im, rfl_str_t line, u_char delimiter,
+    size_t *n);
 static int is_disavow(const import_file_t *file);
 static int begins_with(rfl_str_t text, const char *word);
 static int has_too_many(import_t *im, rfl_str_t line);
@@ -328,6 +328,7 @@ count_cells(import_t *im, const import_file_t *file, u_char delimiter)
 {
     size_t         n, cells;
     unsigned       rows;
+    rfl_rc_t       rc;
     rfl_str_t      line;
     const u_char  *p, *end, *eol;
 
@@ -342,13 +343,13 @@ count_cells(import_t *im, const import_file_t *file, u_char delimiter)
         line = import_list_line(rfl_str(p, (size_t) (eol - p)));
         p = eol + 1;
 
-        if (is_empty_row(line, delimiter)) {
+        rc = cells_of(im, line, delimiter, &cells);
+
+        if (rc == RFL_NOT_FOUND) {           /* an empty row */
             continue;
         }
 
-        cells = cells_of(im, line, delimiter);
-
-        if (rows++ != 0 && cells != n) {
+        if (rc != RFL_OK || (rows++ != 0 && cells != n)) {
             return 0;
         }
 
@@ -359,34 +360,15 @@ count_cells(import_t *im, const import_file_t *file, u_char delimiter)
 }
 
 
-/* rfl_csv_next() passes over it. */
-
-static int
-is_empty_row(rfl_str_t line, u_char delimiter)
+static rfl_rc_t
+cells_of(import_t *im, rfl_str_t line, u_char delimiter, size_t *n)
 {
-    size_t  i;
-
-    for (i = 0; i < line.len; i++) {
-        if (line.data[i] != delimiter && !rfl_is_space(line.data[i])) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-static size_t
-cells_of(import_t *im, rfl_str_t line, u_char delimiter)
-{
-    size_t            n;
     uint64_t          number;
     const rfl_str_t  *cells;
 
     rfl_csv_init(&im->reader, delimiter, rfl_input_slice, &line);
 
-    return rfl_csv_next(&im->reader, &cells, &n, &number, NULL) == RFL_OK
-           ? n : 0;
+    return rfl_csv_next(&im->reader, &cells, n, &number, NULL);
 }
 
 
@@ -626,10 +608,10 @@ unknown_header(import_t *im, import_file_t *file, rfl_str_t line,
 static int
 has_too_many(import_t *im, rfl_str_t line)
 {
-    size_t  i;
+    size_t  i, n;
 
     for (i = 0; i < RFL_ROWS_DELIMITERS; i++) {
-        if (cells_of(im, line, rfl_rows_delimiters[i]) == 0
+        if (cells_of(im, line, rfl_rows_delimiters[i], &n) == RFL_INVALID
             && im->reader.n == RFL_CSV_FIELDS_MAX)
         {
             return 1;

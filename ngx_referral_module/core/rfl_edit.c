@@ -40,6 +40,8 @@ static void rfl_edit_free(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_begin(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_apply(rfl_edit_run_t *run);
 static rfl_rc_t rfl_edit_add(rfl_edit_run_t *run);
+static rfl_rc_t rfl_edit_check_link(rfl_edit_run_t *run,
+    const rfl_link_t *link);
 static rfl_rc_t rfl_edit_new_link(rfl_edit_run_t *run, rfl_link_t *link);
 static rfl_rc_t rfl_edit_add_link(rfl_edit_run_t *run, rfl_link_t *link);
 static rfl_rc_t rfl_edit_exists(rfl_edit_run_t *run, const rfl_link_t *link);
@@ -181,10 +183,8 @@ rfl_edit_begin(rfl_edit_run_t *run)
         return rfl_edit_failed(run, rc == RFL_DENIED ? RFL_ERROR : rc);
     }
 
-    /* what is ignored is no file's */
-
-    rc = run->edit->kind == RFL_EDIT_IGNORE || run->edit->kind == RFL_EDIT_HEED
-         ? RFL_OK : rfl_registry_may_edit(run->registry, &run->err);
+    rc = rfl_edit_is_of_links(run->edit->kind)
+         ? rfl_registry_may_edit(run->registry, &run->err) : RFL_OK;
 
     if (rc != RFL_OK) {
         rfl_registry_end(run->registry);
@@ -257,15 +257,9 @@ rfl_edit_add(rfl_edit_run_t *run)
 
         rc = rfl_edit_new_link(run, &link);
 
-        if (rc == RFL_OK && run->registry != NULL) {
-            rc = rfl_edit_add_link(run, &link);
-
-        } else if (rc == RFL_OK) {
-            rc = rfl_identity(&link, &run->identity, &run->err);
-
-            if (rc == RFL_OK) {
-                rc = rfl_identity_slip(&link, &run->err);
-            }
+        if (rc == RFL_OK) {
+            rc = run->registry != NULL ? rfl_edit_add_link(run, &link)
+                                       : rfl_edit_check_link(run, &link);
         }
 
         if (rc == RFL_EXISTS) {
@@ -276,6 +270,17 @@ rfl_edit_add(rfl_edit_run_t *run)
             return rfl_edit_field_failed(run, rc);
         }
     }
+}
+
+
+static rfl_rc_t
+rfl_edit_check_link(rfl_edit_run_t *run, const rfl_link_t *link)
+{
+    rfl_rc_t  rc;
+
+    rc = rfl_identity(link, &run->identity, &run->err);
+
+    return rc == RFL_OK ? rfl_identity_slip(link, &run->err) : rc;
 }
 
 

@@ -25,6 +25,15 @@ typedef enum {
 } rfl_edit_kind_t;
 
 
+/* Where nginx keeps links equal to a file, nobody else writes them. */
+
+static inline int
+rfl_edit_is_of_links(rfl_edit_kind_t kind)
+{
+    return kind != RFL_EDIT_IGNORE && kind != RFL_EDIT_HEED;
+}
+
+
 typedef struct {
     rfl_edit_kind_t  kind;
     uint64_t         key;                /* CHANGE, REMOVE */

@@ -149,7 +149,7 @@ static const char *
 rfl_identity_source_slip(rfl_str_t source, rfl_match_type_t type)
 {
     size_t     i;
-    rfl_str_t  host;
+    rfl_str_t  host, path;
 
     if (type == RFL_MATCH_TAG || type == RFL_MATCH_REGEX) {
         return NULL;
@@ -172,11 +172,19 @@ rfl_identity_source_slip(rfl_str_t source, rfl_match_type_t type)
         return NULL;
     }
 
-    for (i = 0; i < source.len && source.data[i] != '/'; i++) { /* void */ }
+    host = rfl_identity_host(source);
 
-    host = rfl_str(source.data, i);
+    if (host.data != source.data) {
+        return NULL;
+    }
 
-    if (source.len - i >= 2 && source.data[i + 1] == '/'
+    path = rfl_str(source.data + host.len, source.len - host.len);
+
+    if (path.len != 0 && path.data[0] != '/') {
+        return NULL;
+    }
+
+    if (path.len >= 2 && path.data[1] == '/'
         && (rfl_str_caseeq(host, rfl_cstr("http"))
             || rfl_str_caseeq(host, rfl_cstr("https"))))
     {

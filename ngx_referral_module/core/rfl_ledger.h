@@ -55,8 +55,7 @@ rfl_history_t rfl_ledger_history(rfl_ledger_t *l);
  * values, adds what they have grown by to the history, and prunes it, some
  * values a flush.  Pruning goes by a clock of the ledger's own, at most twice
  * as fast as the wall clock: one that is set years ahead takes nothing with
- * it.
- * counters_path is noted so that the command finds the file.  A full flush
+ * it.  counters_path is noted so that the command finds the file.  A full flush
  * notes the file also when nothing has changed.
  *
  * On failure nothing is stored and the dirty bits are set again.  Updates the

@@ -84,7 +84,7 @@ rfl_column_find(rfl_str_t name, rfl_column_t *column)
     }
 
     if (name.len == 0) {
-        return 0;
+        return 0;                        /* known: nobody misspelt it */
     }
 
     column->known = (unsigned) is_own_column(name);

@@ -1404,6 +1404,11 @@ function linkClicks(answer) {
 }
 
 
+function errorsOf(counters) {
+    return counters.errors_4xx + counters.errors_5xx;
+}
+
+
 async function overview(signal) {
     const now = period();
     const answer = await comparedSummary(now, signal);
@@ -1613,13 +1618,12 @@ function topCard(answer) {
 
 
 function brokenCard(classes, all, before, lists) {
-    const broken = counters => counters.errors_4xx + counters.errors_5xx;
-    const sum = broken(all ?? classes);
+    const sum = errorsOf(all ?? classes);
     const several = { title: 'One of several links', tone: 'bad',
-                      value: sum - broken(classes), href: to('broken') };
+                      value: sum - errorsOf(classes), href: to('broken') };
     const rows = [...new Map(lists.flatMap(list => list.links)
         .map(link => [link.key, link])).values()]
-        .map(link => ({ title: linkTitle(link), value: broken(link.counters),
+        .map(link => ({ title: linkTitle(link), value: errorsOf(link.counters),
                         href: toLink(link.key), tone: 'bad',
                         below: link.target ? `to ${readable(link.target)}`
                                : linkBelow(link) }))
@@ -1631,7 +1635,7 @@ function brokenCard(classes, all, before, lists) {
         ? `Every visit ${by} got a page.`
         : h('span', {}, h('b', {}, count(sum, 'visit')),
             ` ${by} met an error instead of a page. `,
-            changeMark(sum, before && broken(before), 'less')),
+            changeMark(sum, before && errorsOf(before), 'less')),
         rows, [to('broken'), 'All broken landings']);
 }
 
@@ -2564,8 +2568,8 @@ async function report(signal) {
         table(`Links of ${partner}`, [
             { title: 'Link', main: true, cell: linkCell },
             counterColumn('clicks'), changeColumn,
-            { title: 'Errors', number: true, cell: link => number(
-                link.counters.errors_4xx + link.counters.errors_5xx) },
+            { title: 'Errors', number: true,
+              cell: link => number(errorsOf(link.counters)) },
         ], rows),
         reportNotes(now, title, cut),
     ];
@@ -2619,19 +2623,17 @@ async function pages(what, args, signal, isLast = () => false) {
 }
 
 
-// A group counts once, and only if all its links are the partner's.
-
-// What a group met instead of a page is in the partner's row alone.
+// A group counts once, and only if all its links are the partner's; what it met
+// instead of a page is in the partner's row alone.
 
 function reportSums(rows, sums) {
     const members = new Map();
-    const broken = ({ counters }) => counters.errors_4xx + counters.errors_5xx;
     let clicks = 0, before = 0, errors = 0, own = 0, others = 0;
 
     for (const link of rows) {
         clicks += link.counters.clicks;
         before += link.previous?.clicks ?? 0;
-        errors += broken(link);
+        errors += errorsOf(link.counters);
 
         for (const group of link.groups ?? []) {
             const one = members.get(group.key) ?? { ...group, mine: 0 };
@@ -2657,7 +2659,7 @@ function reportSums(rows, sums) {
         ['Clicks on links that others share, in no sum', number(others)],
         sums === undefined ? ['Visits by one link that met an error',
                               number(errors)]
-        : ['Visits that met an error', number(broken(sums))],
+        : ['Visits that met an error', number(errorsOf(sums.counters))],
         ['Links', number(rows.length)]], 'sums');
 }
 

@@ -273,11 +273,8 @@ ngx_http_referral_api_may(ngx_http_request_t *r,
                                 "neither an entity tag nor a time of change");
     }
 
-    /* what is ignored is no file's */
-
     if (ctx->registry->conf.source[0] != '\0'
-        && ctx->edit.kind != RFL_EDIT_IGNORE
-        && ctx->edit.kind != RFL_EDIT_HEED)
+        && rfl_edit_is_of_links(ctx->edit.kind))
     {
         return rfl_query_refuse(error, NGX_HTTP_CONFLICT, "ReadOnly",
                                 "nginx keeps these links equal to %s: change "
