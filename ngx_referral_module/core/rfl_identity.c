@@ -151,7 +151,7 @@ rfl_identity_source_slip(rfl_str_t source, rfl_match_type_t type)
     size_t     i;
     rfl_str_t  host, path;
 
-    if (type == RFL_MATCH_TAG || type == RFL_MATCH_REGEX) {
+    if (source.len == 0 || type == RFL_MATCH_TAG || type == RFL_MATCH_REGEX) {
         return NULL;
     }
 

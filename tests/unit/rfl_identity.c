@@ -530,6 +530,13 @@ slips_are_refused_and_have_an_identity(void **state)
             fail_msg("%s", err.text);
         }
     }
+
+    /* what has no source is refused by rfl_identity() */
+
+    memset(&link, 0, sizeof(rfl_link_t));
+    link.match_type = EXACT;
+
+    assert_int_equal(rfl_identity_slip(&link, &err), RFL_OK);
 }
 
 
