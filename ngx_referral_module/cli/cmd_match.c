@@ -427,6 +427,7 @@ read_status(cli_t *cli, match_t *match, const char *text)
 static int
 complete(cli_t *cli, match_t *match)
 {
+    size_t       i;
     rfl_url_t    url;
     const char  *why;
 
@@ -437,6 +438,17 @@ complete(cli_t *cli, match_t *match)
                && rfl_str_eq(match->tag_names[0], rfl_cstr(NO_TAG_NAME)))
     {
         match->tags.n = 0;
+    }
+
+    for (i = 0; i < match->tags.n; i++) {
+        if (!rfl_tag_name_is_valid(match->tag_names[i])) {
+            return cli_wrong_usage(cli, "--tag-name \"%.*s\" is no query "
+                                   "argument's name of 1 to %d bytes without "
+                                   "%s, nor \"off\" alone",
+                                   (int) match->tag_names[i].len,
+                                   (const char *) match->tag_names[i].data,
+                                   RFL_TAG_MAX, RFL_TAG_NAME_NOT);
+        }
     }
 
     match->tags.names = match->tag_names;

@@ -1420,6 +1420,22 @@ rfl_has_tag(const rfl_request_t *request)
 }
 
 
+int
+rfl_tag_name_is_valid(rfl_str_t name)
+{
+    size_t  i;
+
+    for (i = 0; i < name.len; i++) {
+        if (strchr("&=#%+?, \t\r\n\v\f", name.data[i]) != NULL) {
+            return 0;                    /* a zero byte too */
+        }
+    }
+
+    return name.len != 0 && name.len <= RFL_TAG_MAX
+           && !rfl_str_eq(name, rfl_cstr("off"));
+}
+
+
 /* The query in which tags are looked for; empty: none is. */
 
 static rfl_str_t

@@ -65,6 +65,16 @@ typedef struct {
 
 
 /*
+ * Whether a query argument with a tag can be called so: 1 to RFL_TAG_MAX bytes,
+ * none of them RFL_TAG_NAME_NOT, and not "off", which stands for no name.
+ */
+
+#define RFL_TAG_NAME_NOT  "& = # % + ? , or white space"
+
+int rfl_tag_name_is_valid(rfl_str_t name);
+
+
+/*
  * Called for each step of a decision that is to be explained.  text is
  * terminated by a zero.  NULL where nobody wants to know: it costs nothing.
  */

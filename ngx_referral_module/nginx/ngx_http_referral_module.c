@@ -1227,18 +1227,13 @@ ngx_http_referral_tag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts && !off; i++) {
 
-        if (value[i].len == 0 || value[i].len > RFL_TAG_MAX
-            || strcspn((char *) value[i].data, "&=#%+?, \t\r\n\v\f")
-               != value[i].len
-            || ngx_strcmp(value[i].data, "off") == 0)
-        {
+        if (!rfl_tag_name_is_valid(ngx_http_referral_str(&value[i]))) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid name \"%V\" in \"referral_tag\", "
                                "a query argument's name of 1 to %d bytes "
-                               "without & = # %% + ? , or white space is "
-                               "wanted, several are separated by spaces; or "
-                               "\"off\" alone",
-                               &value[i], RFL_TAG_MAX);
+                               "without %s is wanted, several are separated "
+                               "by spaces; or \"off\" alone",
+                               &value[i], RFL_TAG_MAX, RFL_TAG_NAME_NOT);
             return NGX_CONF_ERROR;
         }
 

@@ -1084,6 +1084,35 @@ test_source_and_path(void **state)
 }
 
 
+static void
+test_names_of_tags(void **state)
+{
+    size_t       i;
+    char         name[RFL_TAG_MAX + 2];
+    const char  *bad;
+
+    static const char  *valid[] = { "ref", "offs", "OFF", "a;b", "\xc3\xbc" };
+
+    for (i = 0; i < sizeof(valid) / sizeof(valid[0]); i++) {
+        assert_true(rfl_tag_name_is_valid(rfl_cstr(valid[i])));
+    }
+
+    assert_false(rfl_tag_name_is_valid(rfl_cstr("")));
+    assert_false(rfl_tag_name_is_valid(rfl_cstr("off")));
+    assert_false(rfl_tag_name_is_valid(rfl_str("re\0f", 4)));
+
+    for (bad = "&=#%+?, \t\r\n\v\f"; *bad != '\0'; bad++) {
+        strcpy(name, "ref");
+        name[1] = *bad;
+        assert_false(rfl_tag_name_is_valid(rfl_cstr(name)));
+    }
+
+    memset(name, 'a', sizeof(name));
+    assert_true(rfl_tag_name_is_valid(rfl_str(name, RFL_TAG_MAX)));
+    assert_false(rfl_tag_name_is_valid(rfl_str(name, RFL_TAG_MAX + 1)));
+}
+
+
 int
 main(void)
 {
@@ -1102,6 +1131,7 @@ main(void)
         cmocka_unit_test(test_a_relative_location_has_a_limit),
         cmocka_unit_test(test_a_landing_beyond_the_limit_is_no_target),
         cmocka_unit_test(test_source_and_path),
+        cmocka_unit_test(test_names_of_tags),
     };
 
     return cmocka_run_group_tests_name("rfl_attribution", tests, setup,
