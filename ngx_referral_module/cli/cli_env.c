@@ -426,7 +426,19 @@ unnamed_counter_file(const cli_t *cli, unsigned flags, const u_char uuid[16],
                       strerror(errno));
     }
 
-    while (dir != NULL && rc == RFL_OK && (entry = readdir(dir)) != NULL) {
+    while (dir != NULL && rc == RFL_OK) {
+
+        errno = 0;
+        entry = readdir(dir);
+
+        if (entry == NULL && errno != 0) {
+            rc = rfl_fail(err, RFL_ERROR, "%s: %s", RFL_COUNTERS_DIR,
+                          strerror(errno));
+        }
+
+        if (entry == NULL) {
+            break;
+        }
 
         if (entry->d_name[0] != '.') {
             rc = look_for_more_ids(RFL_COUNTERS_DIR, entry->d_name, uuid, &most,

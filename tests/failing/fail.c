@@ -46,6 +46,7 @@
 #define PCRE2_NO_MEMORY  121
 
 
+static const char *fail_stand_in(const char *path);
 static int fail_now(const void *site, const char *name);
 static uint64_t fail_path(void);
 static void fail_note(const void *site);
@@ -60,6 +61,8 @@ static int             fail_lasting;
 static int             fail_done;
 static const char     *fail_last;
 static const char     *fail_lacking;     /* or NULL */
+static const char     *fail_away;        /* or NULL */
+static const char     *fail_instead;
 
 static pthread_mutex_t  fail_lock = PTHREAD_MUTEX_INITIALIZER;
 static size_t           fail_nsites;
@@ -114,6 +117,22 @@ void
 fail_lack(const char *name)
 {
     fail_lacking = name;
+}
+
+
+void
+fail_replace_dir(const char *path, const char *by)
+{
+    fail_away = path;
+    fail_instead = by;
+}
+
+
+static const char *
+fail_stand_in(const char *path)
+{
+    return fail_away != NULL && strcmp(path, fail_away) == 0 ? fail_instead
+                                                             : path;
 }
 
 
@@ -324,7 +343,7 @@ WRAP(int, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode),
 WRAP(int, renameat, (int fd, const char *from, int to_fd, const char *to),
      (fd, from, to_fd, to), -1, EIO)
 WRAP(DIR *, fdopendir, (int fd), (fd), NULL, ENOMEM)
-WRAP(DIR *, opendir, (const char *path), (path), NULL, EMFILE)
+WRAP(DIR *, opendir, (const char *path), (fail_stand_in(path)), NULL, EMFILE)
 WRAP(struct dirent *, readdir, (DIR *dir), (dir), NULL, EIO)
 WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL,
      EMFILE)

@@ -31,6 +31,10 @@ void fail_arm_site(const void *site, unsigned long n);
 
 void fail_lack(const char *name);
 
+/* A directory of the system, to opendir(): another is read for it. */
+
+void fail_replace_dir(const char *path, const char *by);
+
 /*
  * Lets none fail: records the first n calls.  recorded: ends it; returns how
  * many calls there were.
