@@ -37,13 +37,19 @@ sub refused {
     my ($like, @texts) = @_;
 
     my ($exit, $said) = configure(@texts);
-    my ($text) = grep { defined && $_ ne '' } reverse @texts;
+    my ($wrong) = grep { defined && $_ ne '' } reverse @texts;
+    my $text = $wrong;
 
     $text = substr($text, 0, 70) . '...' if length $text > 75;
     subtest "refused: $text" => sub {
         isnt($exit, 0, 'nginx -t fails');
         like($said, qr/\[emerg\] .*$like/, 'and says why');
         like($said, qr/nginx\.conf:\d+|in \S+:\d+/, 'and where');
+
+        my @named = $said =~ /"(referral[a-z_]*)[ "]/g;
+
+        ok((grep { $wrong =~ /(^|[\s;{])\Q$_\E[\s;]/ } @named),
+           'and names the directive') or diag($said);
     };
 }
 

@@ -63,6 +63,7 @@ typedef struct {
     ngx_http_referral_told_t         source_told;
 
     /* where it is named first: what an error message points at */
+    ngx_str_t                        directive;
     u_char                          *file;
     ngx_uint_t                       line;
     unsigned                         defined:1;

@@ -439,18 +439,19 @@ ngx_http_referral_check(ngx_conf_t *cf, ngx_http_referral_main_conf_t *rmcf)
 
         if (!regs[i]->defined && !ngx_http_referral_is_name(&regs[i]->name)) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "invalid referral registry \"%V\" in %s:%ui, the "
-                          "name of a \"referral_registry\" is wanted",
-                          &regs[i]->name, regs[i]->file, regs[i]->line);
+                          "invalid referral registry \"%V\" of \"%V\" in "
+                          "%s:%ui, the name of a \"referral_registry\" is "
+                          "wanted", &regs[i]->name, &regs[i]->directive,
+                          regs[i]->file, regs[i]->line);
             return NGX_ERROR;
         }
 
         if (!regs[i]->defined) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "unknown referral registry \"%V\" in %s:%ui, "
-                          "define it by \"referral_registry %V PATH\"",
-                          &regs[i]->name, regs[i]->file, regs[i]->line,
-                          &regs[i]->name);
+                          "unknown referral registry \"%V\" of \"%V\" in "
+                          "%s:%ui, define it by \"referral_registry %V PATH\"",
+                          &regs[i]->name, &regs[i]->directive, regs[i]->file,
+                          regs[i]->line, &regs[i]->name);
             return NGX_ERROR;
         }
 
@@ -607,7 +608,8 @@ ngx_http_referral_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (reg->defined) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "duplicate referral registry \"%V\"", &value[1]);
+                           "duplicate referral registry \"%V\" in "
+                           "\"referral_registry\"", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -858,8 +860,8 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
 {
     if (reg->path.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "empty path of referral registry \"%V\"",
-                           &reg->name);
+                           "empty path of referral registry \"%V\" in "
+                           "\"referral_registry\"", &reg->name);
         return NGX_CONF_ERROR;
     }
 
@@ -878,7 +880,8 @@ ngx_http_referral_path(ngx_conf_t *cf, ngx_http_referral_registry_t *reg)
     if (reg->path.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the path of referral registry \"%V\" is \"/\", "
-                           "give it a directory of its own", &reg->name);
+                           "name a directory of its own in "
+                           "\"referral_registry\"", &reg->name);
         return NGX_CONF_ERROR;
     }
 
@@ -915,7 +918,8 @@ ngx_http_referral_shares_path(ngx_conf_t *cf,
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "the counter file \"%s\" of referral registry "
-                               "\"%V\" is used by registry \"%V\" already",
+                               "\"%V\" is used by registry \"%V\" already, "
+                               "name another one in \"referral_registry\"",
                                reg->conf.counters, &reg->name,
                                &regs[i]->name);
             return 1;
@@ -924,7 +928,8 @@ ngx_http_referral_shares_path(ngx_conf_t *cf,
         if (ngx_http_referral_same_path(regs[i], reg)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "the path \"%V\" of referral registry \"%V\" "
-                               "is used by registry \"%V\" already",
+                               "is used by registry \"%V\" already, name "
+                               "another one in \"referral_registry\"",
                                &reg->path, &reg->name, &regs[i]->name);
             return 1;
         }
@@ -1415,6 +1420,7 @@ ngx_http_referral_status_option(ngx_conf_t *cf,
 static ngx_http_referral_registry_t *
 ngx_http_referral_get_registry(ngx_conf_t *cf, ngx_str_t *name)
 {
+    ngx_str_t                       *value;
     ngx_uint_t                       i;
     ngx_http_referral_registry_t    *reg, **regs;
     ngx_http_referral_main_conf_t   *rmcf;
@@ -1442,8 +1448,10 @@ ngx_http_referral_get_registry(ngx_conf_t *cf, ngx_str_t *name)
     }
 
     *regs = reg;
+    value = cf->args->elts;
 
     reg->name = *name;
+    reg->directive = value[0];
     reg->file = cf->conf_file->file.name.data;
     reg->line = cf->conf_file->line;
 
