@@ -494,6 +494,8 @@ static const follow_row_t  follow_rows[] = {
     { "https://blog.example/", "/old", "https:/pricing", 0 },
     { "https://blog.example/", "/old", "/\\shop.site/pricing", 0 },
     { "https://blog.example/", "/old", "\\\\shop.site/pricing", 0 },
+    { "https://blog.example/", "/old", "/x\\..\\pricing", 0 },
+    { "https://blog.example/", "/old", "/pri\tcing", 0 },
     { "https://blog.example/", "/old", "ftp://shop.site/pricing", 0 },
     { "https://blog.example/", "/old", "mailto:pricing", 0 },
     { "https://blog.example/", "/old", "android-app://shop.site/", 0 },
