@@ -50,6 +50,7 @@ export class Dashboard {
         this.url = url;
         this.faults = [];
         this.asked = [];
+        this.unanswered = new Set();
         this.allowed = [];
 
         page.setDefaultTimeout(10000);
@@ -61,7 +62,15 @@ export class Dashboard {
                 this.faults.push(message.text());
             }
         });
-        page.on('request', request => this.asked.push(request.url()));
+        page.on('request', request => {
+            this.asked.push(request.url());
+
+            if (request.resourceType() === 'fetch') {
+                this.unanswered.add(request);
+            }
+        });
+        page.on('requestfinished', request => this.unanswered.delete(request));
+        page.on('requestfailed', request => this.unanswered.delete(request));
     }
 
     async ready() {
@@ -73,11 +82,14 @@ export class Dashboard {
         await this.settled();
     }
 
-    // The view that was left may still be there for a moment.
+    // The view that was left may still be there for a moment, and longer where
+    // something is written first.
 
     async settled() {
-        await this.page.waitForTimeout(60);
-        await this.ready();
+        do {
+            await this.page.waitForTimeout(60);
+            await this.ready();
+        } while (this.unanswered.size > 0);
     }
 
     async click(selector) {
