@@ -55,6 +55,8 @@ my $t = Referral::Test->new(nports => 5, http => <<'CONF');
         location /to/off { return 301 /uncounted; }
         location /uncounted { referral off; return 200 page; }
         location /to/slashes { return 301 //pay.example/pricing; }
+        location /to/tab { return 301 "/pri\tcing"; }
+        location /to/backslash { return 301 '\\pricing'; }
 
         location /off/ {
             absolute_redirect off;
@@ -210,6 +212,8 @@ sub follow {
 
         my $location = $answer->{headers}{location};
 
+        $location =~ tr{\\\t}{/}d if defined $location;
+
         return ($n, $host . $uri)
             if $answer->{status} !~ /^30[12378]$/ || $n == 5;
 
@@ -262,6 +266,7 @@ one_click('/to/help', 1, 'help.example/pricing');
 one_click('/to/location', 1, 'half.example/pricing');
 one_click('/back', 1, $pricing, 'help.example');
 one_click('/to/nothing', 1, 'shop.example/contact');
+one_click('/to/tab', 1, $pricing);
 one_click('/to/elsewhere', 0, 'pay.example/pricing');
 one_click('/to/uncounted', 0, 'plain.example/pricing');
 one_click('/to/other', 0, 'books.example/pricing');
@@ -321,6 +326,13 @@ hops_are('/docs', 'https://blog.example/',
          { matched => 2, landing => 2, clicks => 1, redirects => 1,
            'clicks.matched' => 1 },
          'a trailing slash is the same landing');
+hops_are('/to/tab', 'https://blog.example/',
+         { unregistered => 1, 'clicks.unregistered' => 1,
+           %landing },
+         'a landing that browsers mend: two clicks');
+hops_are('/to/backslash', 'https://news.example/',
+         { matched => 2, host => 2, clicks => 2, 'clicks.matched' => 2 },
+         'a Location with a backslash first: two clicks');
 hops_are('/to/path', 'https://blog.example/2024/launch',
          { matched => 2, exact => 2, clicks => 1, redirects => 1,
            clicks_by_page => 1, 'clicks.matched' => 1 },
@@ -467,7 +479,7 @@ SKIP: {
 
 my $launch = counters_of($t, $page);
 
-is($launch->{clicks}, 3, 'the page link has the clicks made on it');
+is($launch->{clicks}, 4, 'the page link has the clicks made on it');
 is(counters_of($t, $docs)->{clicks}, 1, 'so has the other');
 is(counters_of($t, $tag)->{clicks}, 1, 'and the tag');
 

@@ -64,12 +64,15 @@ typedef struct {
 } rfl_attribution_t;
 
 
+/* What no name of a query argument with a tag has, as a text says it. */
+
+#define RFL_TAG_NAME_NOT  "& = # % + ? , or white space"
+
+
 /*
  * Whether a query argument with a tag can be called so: 1 to RFL_TAG_MAX bytes,
  * none of them RFL_TAG_NAME_NOT, and not "off", which stands for no name.
  */
-
-#define RFL_TAG_NAME_NOT  "& = # % + ? , or white space"
 
 int rfl_tag_name_is_valid(rfl_str_t name);
 

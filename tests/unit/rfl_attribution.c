@@ -3,6 +3,7 @@
  * request and wanted answer, each reasoned from the design's rules.
  */
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -496,6 +497,8 @@ static const follow_row_t  follow_rows[] = {
     { "https://blog.example/", "/old", "\\\\shop.site/pricing", 0 },
     { "https://blog.example/", "/old", "/x\\..\\pricing", 0 },
     { "https://blog.example/", "/old", "/pri\tcing", 0 },
+    { "https://blog.example/", "/old", "https://sh\top.site/pricing", 0 },
+    { "https://blog.example/", "/old", "https:\\\\shop.site/pricing", 0 },
     { "https://blog.example/", "/old", "ftp://shop.site/pricing", 0 },
     { "https://blog.example/", "/old", "mailto:pricing", 0 },
     { "https://blog.example/", "/old", "android-app://shop.site/", 0 },
@@ -525,6 +528,11 @@ static const follow_row_t  follow_rows[] = {
     /* what the next request brings: the same Referer, another landing */
 
     { "https://news.example/", "/old", "/anything", 1 },
+    { "https://news.example/", "/old", "/pri\tcing", 1 },
+    { "https://news.example/", "/old", "/x\\y", 1 },
+    { "https://news.example/", "/old", "\\pricing", 0 },
+    { "https://news.example/", "/old", "/\\pricing", 0 },
+    { "https://news.example/", "/old", "https://sh\top.site/pricing", 0 },
     { "https://blog.example/", "/old", "/a", 1 },        /* ambiguous */
     { "https://unknown.example/", "/old", "/pricing", 0 },
     { "", "/old", "/pricing", 0 },
@@ -1089,9 +1097,9 @@ test_source_and_path(void **state)
 static void
 test_names_of_tags(void **state)
 {
-    size_t       i;
-    char         name[RFL_TAG_MAX + 2];
-    const char  *bad;
+    int     c, refused;
+    char    name[RFL_TAG_MAX + 2];
+    size_t  i;
 
     static const char  *valid[] = { "ref", "offs", "OFF", "a;b", "\xc3\xbc" };
 
@@ -1103,10 +1111,16 @@ test_names_of_tags(void **state)
     assert_false(rfl_tag_name_is_valid(rfl_cstr("off")));
     assert_false(rfl_tag_name_is_valid(rfl_str("re\0f", 4)));
 
-    for (bad = "&=#%+?, \t\r\n\v\f"; *bad != '\0'; bad++) {
-        strcpy(name, "ref");
-        name[1] = *bad;
-        assert_false(rfl_tag_name_is_valid(rfl_cstr(name)));
+    strcpy(name, "ref");
+
+    for (c = 1; c < 127; c++) {
+        name[1] = (char) c;
+        refused = strchr(" \t\r\n\v\f", c) != NULL
+                  || (ispunct(c) && strchr(RFL_TAG_NAME_NOT, c) != NULL);
+
+        if (rfl_tag_name_is_valid(rfl_cstr(name)) == refused) {
+            fail_msg("\\x%02x", (unsigned) c);
+        }
     }
 
     memset(name, 'a', sizeof(name));
