@@ -414,16 +414,19 @@ unnamed_counter_file(const cli_t *cli, unsigned flags, const u_char uuid[16],
     uint32_t        most;
     struct dirent  *entry;
 
+    dir = NULL;
     most = 0;
     best[0] = '\0';
 
     rc = look_for_more_ids(cli->dir, "counters", uuid, &most, best, err);
 
-    dir = opendir(RFL_COUNTERS_DIR);
+    if (rc == RFL_OK) {
+        dir = opendir(RFL_COUNTERS_DIR);
 
-    if (dir == NULL && errno != ENOENT && errno != EACCES) {
-        rc = rfl_fail(err, RFL_ERROR, "%s: %s", RFL_COUNTERS_DIR,
-                      strerror(errno));
+        if (dir == NULL && errno != ENOENT && errno != EACCES) {
+            rc = rfl_fail(err, RFL_ERROR, "%s: %s", RFL_COUNTERS_DIR,
+                          strerror(errno));
+        }
     }
 
     while (dir != NULL && rc == RFL_OK) {
@@ -451,7 +454,7 @@ unnamed_counter_file(const cli_t *cli, unsigned flags, const u_char uuid[16],
     }
 
     if (rc != RFL_OK && !(flags & (CLI_OPEN_CREATE|CLI_OPEN_WRITE))) {
-        cli_warn(cli->dir, "what was counted since the last flush is not "
+        cli_warn(cli->dir, "what was counted since the last flush may not be "
                  "shown: %s", err->text);
         return RFL_OK;
     }
