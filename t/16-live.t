@@ -173,10 +173,12 @@ for my $i (1 .. 10) {
     $t->ctl_ok('add', "https://late.example/$i", '--name', "Late $i");
 
     my $start = time;
+    my $asked;
     my $seen = wait_until(sub {
+        $asked = time;
         decisions("https://late.example/$i") eq "matched Late $i"
     }, 5);
-    $late++ if !$seen || time - $start > 1;
+    $late++ if !$seen || $asked - $start > 1;
 }
 
 is($late, 0, 'a link is live within a second, under whichever worker');

@@ -52,7 +52,7 @@ visit();
 is(counters_of($t, $key)->{clicks}, 10, 'it counts');
 
 for my $part (qw(registry ledger counters)) {
-    ok(wait_until(sub { summary($t)->{health}{$part} eq 'ok' }, 5),
+    ok(wait_until(sub { summary($t)->{health}{$part} eq 'ok' }, 20),
        "$part: ok")
         or diag(summary($t)->{health}{$part});
 }

@@ -322,8 +322,7 @@ ok(wait_until(sub {
     $seen{$links} = 1;
     return $links == MANY;
 }, 120), MANY . ' links');
-is_deeply([ sort { $a <=> $b } keys %seen ], [ scalar @good, MANY ],
-          'at once');
+is_deeply([ grep { $_ != @good && $_ != MANY } keys %seen ], [], 'at once');
 click('https://host' . MANY . '.example/page');
 ok(wait_until(sub {
     ($t->get_json('/status/links/' . key('https://host' . MANY

@@ -321,7 +321,7 @@ wait_until(sub {
     grep { ($_->{host} // '') eq 'hostile.example' }
          @{ answer('/broken')->{broken} }
 }, PATIENCE);
-sleep 1.5;
+settle();
 
 $answer = $t->get('/status/broken?limit=1000');
 ok(defined eval { Encode::decode('UTF-8', my $copy = $answer->{body},

@@ -174,11 +174,11 @@ is(decision('/?ref=spring'), 'direct  ', 'a tag nobody registered');
 
 my $spring = $t->ctl_ok('add', '--tag', 'spring', '--name', 'Spring');
 
-ok(wait_until(sub { decision('/?ref=spring') eq 'matched tag Spring' }, 5),
+ok(wait_until(sub { decision('/?ref=spring') eq 'matched tag Spring' }, 20),
    'added: every worker knows it');
 
 $t->ctl_ok('add', 'https://spring.example/', '--tag', 'spring');
-ok(wait_until(sub { decision('/?ref=spring') eq 'ambiguous  ' }, 5),
+ok(wait_until(sub { decision('/?ref=spring') eq 'ambiguous  ' }, 20),
    'a second link with that tag: a group');
 
 my $answer = $t->get_json("/status/links/$spring");
@@ -188,11 +188,11 @@ is_deeply({ map { $_->{links} => 1 } @{ $answer->{groups} } }, { 2 => 1 },
 is($answer->{match_type}, 'tag', 'the link is a tag');
 
 $t->ctl_ok('rm', $spring);
-ok(wait_until(sub { decision('/?ref=spring') eq 'matched tag ' }, 5),
+ok(wait_until(sub { decision('/?ref=spring') eq 'matched tag ' }, 20),
    'removed: the other one has the tag alone');
 
 $t->ctl_ok('set', $key{page}, 'tag=p43');
-ok(wait_until(sub { decision('/?ref=p43') eq 'matched tag ' }, 5),
+ok(wait_until(sub { decision('/?ref=p43') eq 'matched tag ' }, 20),
    'a tag that is changed');
 is(decision('/?ref=p42'), 'direct  ', 'and the old one is none');
 is(($t->ctl('add', '--tag', 'mail'))[0], 1, 'a tag link is registered once');

@@ -59,7 +59,7 @@ my $months = $t->ctl_ok('add', 'daily.example/20\d\d/(?i)0[1-9]/',
 
 ok(wait_until(sub {
     decision('https://daily.example/2024/05/x') eq 'matched regex months'
-}, 5), 'added: every worker knows it');
+}, 20), 'added: every worker knows it');
 is(decision('https://daily.example/2024/best'), 'matched exact best',
    'the page comes before it');
 is(decision('https://daily.example/2024/13/x'), 'matched prefix year',
@@ -85,7 +85,7 @@ is_deeply(counted($t, sub {
 $t->ctl_ok('rm', $months);
 ok(wait_until(sub {
     decision('https://daily.example/2024/05/x') eq 'matched prefix year'
-}, 5), 'removed: it is gone from every worker');
+}, 20), 'removed: it is gone from every worker');
 
 # Another pattern in place of the removed one: nothing compiled is left over.
 
@@ -93,7 +93,7 @@ $t->ctl_ok('add', 'daily.example/2024/05/x$', '--match-type', 'regex',
            '--name', 'day');
 ok(wait_until(sub {
     decision('https://daily.example/2024/05/x') eq 'matched regex day'
-}, 5), 'another one');
+}, 20), 'another one');
 is(decision('https://daily.example/2024/05/y'), 'matched prefix year',
    'is not the one before');
 
@@ -131,7 +131,7 @@ $t->ctl_ok('add', 'slow.example/.*!b$', '--match-type', 'regex');
 
 ok(wait_until(sub {
     decision('https://slow.example/aaaa') eq 'matched regex slow'
-}, 5), 'it matches what it can');
+}, 20), 'it matches what it can');
 
 my $evil = 'https://slow.example/' . 'a' x 900 . '!';
 my $before = summary($t)->{health}{regex_limits};
@@ -175,7 +175,7 @@ $t->ctl_ok('add', "many.example/$_(a+)+\$", '--match-type', 'regex')
     for map { "(?:x$_)?" } 1 .. 40;
 $t->ctl_ok('add', 'many.example/ok', '--match-type', 'regex',
            '--name', 'ok');
-ok(wait_until(sub { decision('https://many.example/ok') =~ / ok$/ }, 5),
+ok(wait_until(sub { decision('https://many.example/ok') =~ / ok$/ }, 20),
    'forty patterns, and one that matches');
 
 $cost = seconds('https://many.example/' . 'a' x 900 . '!') - $plain;

@@ -59,7 +59,7 @@ my $cache = $has_cache ? <<'CONF' : 'location = /cached { return 200; }';
         location = /stale {
             proxy_pass http://127.0.0.1:%%PORT3%%/page;
             proxy_cache pages;
-            proxy_cache_valid 200 1s;
+            proxy_cache_valid 200 3s;
             proxy_cache_use_stale updating;
             proxy_cache_background_update on;
             add_header X-Cache $upstream_cache_status;
@@ -604,7 +604,7 @@ SKIP: {
     # nginx asks for a new page by a request of its own, behind the answer.
 
     one('a page that will be stale', 'clicks', 200, 'GET', '/stale');
-    sleep 2;
+    sleep 4;
 
     for my $status (qw(STALE HIT)) {
         my $r;

@@ -9,7 +9,7 @@ use warnings;
 
 use FindBin;
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 use lib "$FindBin::Bin/lib";
 use Referral::Counts qw(settled sum summary);
@@ -126,12 +126,25 @@ sub facts {
                       @$texts;
 }
 
-# The keeper looks once a second: it has, when this returns.
+# The keeper has looked: each second it flushes, and then it does.
+
+sub keeper_looked {
+    my ($path) = @_;
+
+    for (1 .. 2) {
+        my $from = time;
+
+        wait_until(sub {
+            my $age = summary($t, $path)->{health}{flush_age_ms};
+            return $age + 50 < (time - $from) * 1000;
+        }, 30) or die "the keeper does not flush\n";
+    }
+}
 
 sub facts_stay {
     my ($path, $facts, $name) = @_;
 
-    sleep 1.5;
+    keeper_looked($path);
     is(facts($path), $facts, $name);
 }
 
@@ -156,7 +169,7 @@ sub window {
     facts_become($path, $facts, "$name: after " . PAGES . " '$facts'");
 
     # the window is over, and what comes now counts for the next
-    sleep 1.5 if $before eq $facts;
+    keeper_looked($path) if $before eq $facts;
 }
 
 my $news = 'https://news.example/';

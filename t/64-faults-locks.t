@@ -59,7 +59,7 @@ troubles(
       after => sub {
           my ($t) = @_;
 
-          ok(wait_until(sub { look($t)->{health}{readers} < 100 }, 5),
+          ok(wait_until(sub { look($t)->{health}{readers} < 100 }, 20),
              'their places are free');
       } ],
 );

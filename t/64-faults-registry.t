@@ -47,7 +47,7 @@ troubles(
 
           is(link_clicks($t, $key), 0, 'a new link begins at 0');
           $t->get('/', Referer => $last) for 1 .. 3;
-          ok(wait_until(sub { link_clicks($t, $key) == 3 }, 5), 'and counts')
+          ok(wait_until(sub { link_clicks($t, $key) == 3 }, 20), 'and counts')
               or diag(link_clicks($t, $key));
       } ],
 );

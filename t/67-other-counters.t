@@ -22,7 +22,7 @@ $t->ctl_ok('init');
 
 my $key = $t->ctl_ok('add', $page);
 
-$t->write_file('html/large', 'x' x 2_000_000);
+$t->write_file('html/large', 'x' x 20_000_000);
 $t->start;
 ok(wait_until(sub { (summary($t)->{health}{flush_age_ms} // -1) >= 0 }, 10),
    'the first flush, of nothing; the next one is in an hour');
@@ -39,7 +39,7 @@ $slow->send("GET /large HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             . "Referer: $page\r\nAccept: text/html\r\n"
             . "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156\r\n"
             . "Connection: close\r\n\r\n");
-sleep 0.3;
+is($slow->read_head(time + 30)->{status}, 200, 'whose answer has begun');
 
 $t->set_conf(http => conf('other'));
 $t->signal('HUP');

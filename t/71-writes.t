@@ -434,6 +434,7 @@ ok(summary($t)->{write}, 'others are served meanwhile');
 click('https://many.example/1');
 cmp_ok(time - $start, '<', DELAY, 'nobody waits for the lock');
 ok(!has_answer($waits), 'but the write does');
+sleep 0.5;                           # nor does it wait for its thread
 
 my @others = map { ask("https://waits.example/$_") } 2 .. 30;
 my @busy;
@@ -488,7 +489,7 @@ SKIP: {
 
 $writer = Referral::Hold->new($t, 'registry');
 $waits = ask('https://reload.example/');
-sleep 0.3;
+summary($t);
 
 my ($old) = $t->worker_pids;
 
@@ -510,7 +511,7 @@ ok(wait_until(sub { !kill 0, $old }, 20), 'and then leaves');
 
 $writer = Referral::Hold->new($t, 'registry');
 $waits = ask('https://stop.example/');
-sleep 0.3;
+summary($t);
 $start = time;
 is($t->stop('TERM'), 0, 'a stop in haste');
 note(sprintf 'it took %.2f s', time - $start);
@@ -523,10 +524,10 @@ $writer = Referral::Hold->new($t, 'registry');
 $start = time;
 $t->start;
 cmp_ok(time - $start, '<', DELAY + 2, 'a start waits for no writer');
-ok(wait_until(sub { summary($t)->{health}{registry} eq 'ok' }, 5),
+ok(wait_until(sub { summary($t)->{health}{registry} eq 'ok' }, 20),
    'nor does who reads');
 $waits = ask('https://quit.example/');
-sleep 0.3;
+summary($t);
 $t->signal('QUIT');
 sleep 1.2;
 $writer->release;
@@ -540,7 +541,7 @@ $t->set_conf(main => 'worker_shutdown_timeout 1s;');
 $t->start;
 $writer = Referral::Hold->new($t, 'registry');
 $waits = ask('https://timeout.example/');
-sleep 0.3;
+summary($t);
 $start = time;
 is($t->stop, 0, 'with worker_shutdown_timeout a stop');
 note(sprintf 'it took %.2f s', time - $start);
@@ -659,7 +660,8 @@ sub registered {
 }
 
 
-# A client that has sent a write and waits.
+# A client that has sent a write and waits.  What is sent after it by another
+# is taken up after it.
 
 sub ask {
     my ($source) = @_;

@@ -86,10 +86,13 @@ export class Dashboard {
     // something is written first.
 
     async settled() {
+        let waited;
+
         do {
+            waited = this.unanswered.size > 0;
             await this.page.waitForTimeout(60);
             await this.ready();
-        } while (this.unanswered.size > 0);
+        } while (waited || this.unanswered.size > 0);
     }
 
     async click(selector) {

@@ -1539,6 +1539,7 @@ describe('live', () => {
                 tree.click(i % 9);
             }
 
+            await d.page.locator('.feed tbody tr').nth(199).waitFor();
             await d.page.waitForTimeout(600);
             assert.equal(await d.count('.feed tbody tr'), 200);
 
