@@ -247,7 +247,8 @@ my @errors = (
         after=x after=1 after=-1 after=1-2 after=g000000000000000
         after=00000000000000000 after=x-0000000000000000
         after=99999999999999999999-0000000000000000)),
-    [ '/status?format=csv', 406, 'FormatUnavailable' ],
+    [ '/status?format=xml', 406, 'FormatUnavailable' ],
+    [ '/all?format=csv', 406, 'FormatUnavailable' ],
     [ '/status/links?format=html', 406, 'FormatUnavailable' ],
     [ "/status/links/$key?format=prometheus", 406, 'FormatUnavailable' ],
     [ '/all?format=xml', 406, 'FormatUnavailable' ],

@@ -9,10 +9,11 @@ use warnings;
 
 use FindBin;
 use JSON::PP ();
+use POSIX ();
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
-use Referral::Counts qw(settled);
+use Referral::Counts qw(settled sum);
 use Referral::Test;
 
 
@@ -312,6 +313,69 @@ for my $path (qw(links hosts labels)) {
          qr/,bytes,previous_clicks,.*previous_bytes/, "$path: a comparison");
 }
 
+# The summary, one row: what the client counted, and all of its JSON by names.
+
+sub summary_row {
+    my ($args) = @_;
+
+    my $answer = $t->get("/status?format=csv$args");
+    my ($head, @rows) = split /\r\n/, $answer->{body};
+    my %row;
+
+    like($answer->{headers}{'content-disposition'}, qr/"main-summary\.csv"/,
+         "/?format=csv$args");
+    is(scalar @rows, 1, 'has one row');
+    @row{split /,/, $head} = split /,/, $rows[0], -1;
+
+    return \%row;
+}
+
+sub flat_summary {
+    my ($json, $prefix) = @_;
+
+    my ($classes, $links) = @$json{qw(classes links)};
+    my %flat = map { ("$prefix$_" => $classes->{$_}) } keys %$classes;
+
+    $flat{"${prefix}links_$_"} = $links->{$_} for keys %$links;
+
+    for my $group (qw(outcomes clicks evidence)) {
+        my $name = $group =~ s/outcomes/outcome/r;
+
+        $flat{"$prefix${name}_$_"} = $json->{$group}{$_}
+            for keys %{ $json->{$group} };
+    }
+
+    return %flat, $json->{previous}
+           ? flat_summary($json->{previous}, "${prefix}previous_") : ();
+}
+
+my $day = sub { POSIX::strftime('%Y-%m-%d', gmtime time + $_[0] * 86400) };
+my ($from, $to) = ($day->(1), $day->(11));
+
+ok(Referral::Test::wait_until(sub {
+       sum(json("?from=$from&to=$to&compare=previous")->{previous}{outcomes})
+           == @requests
+   }, 30), 'all is flushed');
+
+for my $row ([ '', '' ], [ "&from=2020-01-01", '' ],
+             [ "&from=$from&to=$to&compare=previous", 'previous_' ])
+{
+    my ($args, $prefix) = @$row;
+    my $summary = json('?format=json' . $args);
+    my $csv = summary_row($args);
+
+    is_deeply($csv, { flat_summary($summary, ''), registry => 'main',
+                      from => $summary->{period}{from} // '',
+                      to => $summary->{period}{to} // '' },
+              'with the numbers of its JSON');
+    is($csv->{"${prefix}clicks_matched"} + $csv->{"${prefix}clicks_ambiguous"},
+       $total{clicks}, 'and the clicks of the client');
+    is($csv->{"${prefix}errors_4xx"}, $total{errors_4xx}, 'and its errors');
+    is($csv->{"${prefix}outcome_matched"} + $csv->{"${prefix}outcome_ambiguous"},
+       @requests, 'and all requests');
+    is($csv->{"${prefix}links_active"}, @links, 'all links are active');
+}
+
 # Which format: format=, else Accept with its weights, else JSON.
 
 my $browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,'
@@ -324,7 +388,8 @@ for my $row (
     [ '', 'text/html;q=0.4, application/json;q=0.5', 'application/json' ],
     [ '?format=html', 'application/json', 'text/html' ],
     [ '?format=json', $browser, 'application/json' ],
-    [ '?format=csv', '', 406 ],
+    [ '?format=csv', $browser, 'text/csv' ],
+    [ '', 'text/csv', 'text/csv' ],
     [ '?format=xml', $browser, 406 ],
     [ '', 'image/png', 406 ],
     [ '/links', $browser, 'application/json' ],

@@ -367,7 +367,7 @@ for my $row ([ '$referral_outcome', keys %{ $summary->{outcomes} } ],
 
 my ($columns) = section($api_md, 'Formats') =~ /^(\| path \| columns .*?)\n\n/ms;
 
-for my $row ([ '`/hosts` and so on', '/hosts' ],
+for my $row ([ '`/`', '' ], [ '`/hosts` and so on', '/hosts' ],
              [ '`/links/KEY/history`', "/links/$key/history" ],
              [ '`/history`', '/history' ],
              [ '`/links` `/links/KEY`', '/links' ])

@@ -302,7 +302,7 @@ static const rfl_query_format_t  rfl_query_formats[] = {
 static const rfl_query_path_t  rfl_query_paths[] = {
 
     { "", RFL_QUERY_SUMMARY, rfl_query_counters_args,
-      RFL_QUERY_JSON|RFL_QUERY_HTML },
+      RFL_QUERY_JSON|RFL_QUERY_HTML|RFL_QUERY_CSV },
 
     { "links", RFL_QUERY_LINKS, rfl_query_links_args,
       RFL_QUERY_JSON|RFL_QUERY_CSV },

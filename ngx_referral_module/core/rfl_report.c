@@ -1252,23 +1252,13 @@ rfl_report_csv_sums(rfl_buf_t *b, const rfl_report_sums_t *row)
 void
 rfl_report_csv_bucket_head(rfl_buf_t *b, int of_zone)
 {
-    unsigned  i;
-
     rfl_csv_field(b, rfl_cstr("start"));
-    rfl_report_csv_names(b, "", RFL_SHOW_ALL);
 
-    for (i = 0; of_zone && i < RFL_OUTCOMES; i++) {
-        rfl_report_csv_name(b, "outcome_", rfl_outcome_names[i]);
-    }
+    if (of_zone) {
+        rfl_report_csv_zone_names(b, "");
 
-    for (i = 0; of_zone && i < RFL_OUTCOMES; i++) {
-        if (rfl_outcome_has_class((rfl_outcome_t) i)) {
-            rfl_report_csv_name(b, "clicks_", rfl_outcome_names[i]);
-        }
-    }
-
-    for (i = 0; of_zone && i < RFL_EVIDENCES; i++) {
-        rfl_report_csv_name(b, "evidence_", rfl_evidence_names[i]);
+    } else {
+        rfl_report_csv_names(b, "", RFL_SHOW_ALL);
     }
 
     rfl_csv_end_row(b);
@@ -1288,9 +1278,47 @@ void
 rfl_report_csv_zone_bucket(rfl_buf_t *b, uint64_t start,
     const rfl_zone_t *zone)
 {
+    rfl_report_csv_start(b, start);
+    rfl_report_csv_zone(b, zone);
+    rfl_csv_end_row(b);
+}
+
+
+void
+rfl_report_csv_zone_names(rfl_buf_t *b, const char *prefix)
+{
+    char      text[32];
     unsigned  i;
 
-    rfl_report_csv_start(b, start);
+    rfl_report_csv_names(b, prefix, RFL_SHOW_ALL);
+
+    (void) snprintf(text, sizeof(text), "%soutcome_", prefix);
+
+    for (i = 0; i < RFL_OUTCOMES; i++) {
+        rfl_report_csv_name(b, text, rfl_outcome_names[i]);
+    }
+
+    (void) snprintf(text, sizeof(text), "%sclicks_", prefix);
+
+    for (i = 0; i < RFL_OUTCOMES; i++) {
+        if (rfl_outcome_has_class((rfl_outcome_t) i)) {
+            rfl_report_csv_name(b, text, rfl_outcome_names[i]);
+        }
+    }
+
+    (void) snprintf(text, sizeof(text), "%sevidence_", prefix);
+
+    for (i = 0; i < RFL_EVIDENCES; i++) {
+        rfl_report_csv_name(b, text, rfl_evidence_names[i]);
+    }
+}
+
+
+void
+rfl_report_csv_zone(rfl_buf_t *b, const rfl_zone_t *zone)
+{
+    unsigned  i;
+
     rfl_report_csv_counters(b, &zone->n[RFL_ZONE_CLASSES], RFL_SHOW_ALL);
 
     for (i = 0; i < RFL_OUTCOMES; i++) {
@@ -1306,8 +1334,6 @@ rfl_report_csv_zone_bucket(rfl_buf_t *b, uint64_t start,
     for (i = 0; i < RFL_EVIDENCES; i++) {
         rfl_report_csv_number(b, zone->n[RFL_ZONE_EVIDENCE + i]);
     }
-
-    rfl_csv_end_row(b);
 }
 
 

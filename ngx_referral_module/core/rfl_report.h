@@ -194,7 +194,16 @@ void rfl_report_bucket(rfl_buf_t *b, uint64_t start, const rfl_cell_t *cell);
 void rfl_report_zone_bucket(rfl_buf_t *b, uint64_t start,
     const rfl_zone_t *zone);
 
-/* Columns "start", counters, "outcome_direct", "clicks_...", "evidence_...". */
+/*
+ * What a zone has, some columns of a row: counters, "outcome_direct" and so on,
+ * "clicks_direct" ..., "evidence_tag" ...; prefix, of at most 16 bytes, stands
+ * before each name.  Not the first of a row.
+ */
+
+void rfl_report_csv_zone_names(rfl_buf_t *b, const char *prefix);
+void rfl_report_csv_zone(rfl_buf_t *b, const rfl_zone_t *zone);
+
+/* Columns "start" and counters; the registry's are those of its zone. */
 
 void rfl_report_csv_bucket_head(rfl_buf_t *b, int of_zone);
 void rfl_report_csv_bucket(rfl_buf_t *b, uint64_t start,

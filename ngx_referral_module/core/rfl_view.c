@@ -57,6 +57,15 @@ static const rfl_view_stage_pt  rfl_view_summary_stages[] = {
     NULL
 };
 
+static const rfl_view_stage_pt  rfl_view_summary_csv_stages[] = {
+    rfl_view_scan,
+    rfl_view_scan_previous,
+    rfl_view_zone,
+    rfl_view_zone_previous,
+    rfl_view_summary_csv,
+    NULL
+};
+
 static const rfl_view_stage_pt  rfl_view_links_stages[] = {
     rfl_view_find,
     rfl_view_scan,
@@ -126,6 +135,8 @@ static const struct {
 
     { RFL_QUERY_REGISTRIES, RFL_VIEW_JSON, rfl_view_registries_stages, "" },
     { RFL_QUERY_SUMMARY, RFL_VIEW_JSON, rfl_view_summary_stages, "" },
+    { RFL_QUERY_SUMMARY, RFL_VIEW_CSV, rfl_view_summary_csv_stages,
+      "summary" },
 
     { RFL_QUERY_LINKS, RFL_VIEW_JSON|RFL_VIEW_CSV, rfl_view_links_stages,
       "links" },

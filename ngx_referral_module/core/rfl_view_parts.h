@@ -220,6 +220,7 @@ rfl_rc_t rfl_view_zone(rfl_view_t *v, rfl_buf_t *b);
 rfl_rc_t rfl_view_zone_previous(rfl_view_t *v, rfl_buf_t *b);
 rfl_rc_t rfl_view_summary(rfl_view_t *v, rfl_buf_t *b);
 rfl_rc_t rfl_view_summary_end(rfl_view_t *v, rfl_buf_t *b);
+rfl_rc_t rfl_view_summary_csv(rfl_view_t *v, rfl_buf_t *b);
 
 
 /* Stages of rfl_view_history.c. */

@@ -4,11 +4,14 @@
  */
 
 #include "rfl_view_parts.h"
+#include "rfl_csv.h"
 #include "rfl_diagnosis.h"
 
 #include <time.h>
 
 
+static rfl_rc_t rfl_view_summary_read(rfl_view_t *v, rfl_zone_t *now,
+    uint64_t *registered);
 static rfl_rc_t rfl_view_zone_now(rfl_view_t *v, rfl_zone_t *zone);
 static void rfl_view_summary_links(rfl_view_t *v, rfl_buf_t *b,
     uint64_t registered);
@@ -68,22 +71,13 @@ rfl_view_zone_previous(rfl_view_t *v, rfl_buf_t *b)
 rfl_rc_t
 rfl_view_summary(rfl_view_t *v, rfl_buf_t *b)
 {
-    rfl_rc_t             rc;
-    rfl_zone_t           now;
-    rfl_registry_meta_t  meta;
+    rfl_rc_t    rc;
+    uint64_t    registered;
+    rfl_zone_t  now;
 
-    memset(&meta, 0, sizeof(rfl_registry_meta_t));
-
-    rc = rfl_view_zone_now(v, &now);
+    rc = rfl_view_summary_read(v, &now, &registered);
     if (rc != RFL_OK) {
         return rc;
-    }
-
-    if (v->rt->registry != NULL) {
-        rc = rfl_registry_meta(v->rt->registry, &meta);
-        if (rc != RFL_OK) {
-            return rc;
-        }
     }
 
     rfl_buf_text(b, "{");
@@ -103,7 +97,7 @@ rfl_view_summary(rfl_view_t *v, rfl_buf_t *b)
         rfl_view_period(b, "period", &v->period);
     }
 
-    rfl_view_summary_links(v, b, meta.links);
+    rfl_view_summary_links(v, b, registered);
     rfl_view_summary_states(v, b);
     rfl_report_zone(b, v->period.nranges != 0 ? &v->zone : &now);
 
@@ -117,6 +111,82 @@ rfl_view_summary(rfl_view_t *v, rfl_buf_t *b)
     rfl_buf_text(b, "[");
 
     return RFL_OK;
+}
+
+
+/* Its numbers, one row; health and the links at the top are not in it. */
+
+rfl_rc_t
+rfl_view_summary_csv(rfl_view_t *v, rfl_buf_t *b)
+{
+    int         has_period, has_previous;
+    rfl_rc_t    rc;
+    uint64_t    registered;
+    rfl_zone_t  now;
+
+    rc = rfl_view_summary_read(v, &now, &registered);
+    if (rc != RFL_OK) {
+        return rc;
+    }
+
+    has_period = (v->period.nranges != 0);
+    has_previous = (v->previous.nranges != 0);
+
+    rfl_csv_field(b, rfl_cstr("registry"));
+    rfl_csv_field(b, rfl_cstr("from"));
+    rfl_csv_field(b, rfl_cstr("to"));
+    rfl_csv_field(b, rfl_cstr("links_registered"));
+    rfl_csv_field(b, rfl_cstr("links_active"));
+    rfl_report_csv_zone_names(b, "");
+
+    if (has_previous) {
+        rfl_csv_field(b, rfl_cstr("previous_links_active"));
+        rfl_report_csv_zone_names(b, "previous_");
+    }
+
+    rfl_csv_end_row(b);
+
+    rfl_csv_field(b, rfl_cstr(v->rt->conf->name));
+    rfl_report_csv_time(b, has_period ? v->period.from : 0);
+    rfl_report_csv_time(b, has_period ? v->period.to : 0);
+    rfl_report_csv_number(b, registered);
+    rfl_report_csv_number(b, v->active);
+    rfl_report_csv_zone(b, has_period ? &v->zone : &now);
+
+    if (has_previous) {
+        rfl_report_csv_number(b, v->previous_active);
+        rfl_report_csv_zone(b, &v->previous_zone);
+    }
+
+    rfl_csv_end_row(b);
+
+    return RFL_OK;
+}
+
+
+/* now: the sums of all time. */
+
+static rfl_rc_t
+rfl_view_summary_read(rfl_view_t *v, rfl_zone_t *now, uint64_t *registered)
+{
+    rfl_rc_t             rc;
+    rfl_registry_meta_t  meta;
+
+    *registered = 0;
+
+    rc = rfl_view_zone_now(v, now);
+
+    if (rc != RFL_OK || v->rt->registry == NULL) {
+        return rc;
+    }
+
+    rc = rfl_registry_meta(v->rt->registry, &meta);
+
+    if (rc == RFL_OK) {
+        *registered = meta.links;
+    }
+
+    return rc;
 }
 
 
