@@ -326,7 +326,7 @@ rfl_view_init(rfl_view_t *v, const rfl_view_request_t *request,
                                 "there is nothing under this path");
     }
 
-    if (v->rt->registry == NULL && v->query.kind != RFL_QUERY_SUMMARY
+    if (v->rt->registry == NULL && !rfl_view_says_faults(v)
         && v->query.kind != RFL_QUERY_HISTORY)
     {
         return rfl_query_refuse(error, 503, "RegistryUnavailable", "%s",
@@ -411,9 +411,9 @@ rfl_view_needs_ledger(const rfl_view_t *v)
         return 1;
     }
 
-    /* the summary says what is wrong; before the first flush there is none */
+    /* before the first flush there is none */
 
-    return v->query.kind != RFL_QUERY_SUMMARY
+    return !rfl_view_says_faults(v)
            && v->rt->ledger_error.rc != RFL_NOT_FOUND;
 }
 
@@ -792,8 +792,8 @@ rfl_view_run(rfl_view_t *v, rfl_buf_t *b)
 
 /*
  * The environments may have been closed since the last step.  A summary of
- * totals does without the registry or the ledger: it says why they are not
- * there.
+ * totals, unless it is CSV, does without the registry or the ledger: it says
+ * why they are not there.
  */
 
 static rfl_rc_t
@@ -808,7 +808,7 @@ rfl_view_begin(rfl_view_t *v)
         return RFL_OK;
     }
 
-    if ((rt->registry == NULL && v->query.kind != RFL_QUERY_SUMMARY
+    if ((rt->registry == NULL && !rfl_view_says_faults(v)
          && v->query.kind != RFL_QUERY_HISTORY)
         || (rt->ledger == NULL && rfl_view_needs_ledger(v)))
     {
@@ -828,9 +828,7 @@ rfl_view_begin(rfl_view_t *v)
         if (rc == RFL_OK) {
             v->history = rfl_ledger_history(rt->ledger);
 
-        } else if (v->query.kind == RFL_QUERY_SUMMARY
-                   && !rfl_view_needs_ledger(v))
-        {
+        } else if (rfl_view_says_faults(v) && !rfl_view_needs_ledger(v)) {
             v->ledger_failed = 1;
 
         } else {

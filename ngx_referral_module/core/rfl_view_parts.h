@@ -149,6 +149,18 @@ rfl_view_is_csv(const rfl_view_t *v)
 
 
 /*
+ * The summary says what cannot be read, and shows what else there is.  Its CSV
+ * has no place for that.
+ */
+
+static inline int
+rfl_view_says_faults(const rfl_view_t *v)
+{
+    return v->query.kind == RFL_QUERY_SUMMARY && !rfl_view_is_csv(v);
+}
+
+
+/*
  * To the next id; behind a block in which nothing was found, to the next one
  * that there may be anything of, or the end.
  */

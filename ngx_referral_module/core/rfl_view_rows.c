@@ -583,7 +583,7 @@ rfl_view_cell(rfl_view_t *v, uint32_t id, rfl_cell_t *cell)
 static int
 rfl_view_without_ledger(rfl_view_t *v)
 {
-    if (v->query.kind != RFL_QUERY_SUMMARY || v->totals.ledger == NULL) {
+    if (!rfl_view_says_faults(v) || v->totals.ledger == NULL) {
         return 0;
     }
 

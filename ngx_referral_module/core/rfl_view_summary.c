@@ -10,6 +10,7 @@
 #include <time.h>
 
 
+static void rfl_view_csv_span(rfl_buf_t *b, const rfl_period_t *period);
 static rfl_rc_t rfl_view_summary_read(rfl_view_t *v, rfl_zone_t *now,
     uint64_t *registered);
 static rfl_rc_t rfl_view_zone_now(rfl_view_t *v, rfl_zone_t *zone);
@@ -119,7 +120,7 @@ rfl_view_summary(rfl_view_t *v, rfl_buf_t *b)
 rfl_rc_t
 rfl_view_summary_csv(rfl_view_t *v, rfl_buf_t *b)
 {
-    int         has_period, has_previous;
+    int         has_previous;
     rfl_rc_t    rc;
     uint64_t    registered;
     rfl_zone_t  now;
@@ -129,7 +130,6 @@ rfl_view_summary_csv(rfl_view_t *v, rfl_buf_t *b)
         return rc;
     }
 
-    has_period = (v->period.nranges != 0);
     has_previous = (v->previous.nranges != 0);
 
     rfl_csv_field(b, rfl_cstr("registry"));
@@ -147,11 +147,10 @@ rfl_view_summary_csv(rfl_view_t *v, rfl_buf_t *b)
     rfl_csv_end_row(b);
 
     rfl_csv_field(b, rfl_cstr(v->rt->conf->name));
-    rfl_report_csv_time(b, has_period ? v->period.from : 0);
-    rfl_report_csv_time(b, has_period ? v->period.to : 0);
+    rfl_view_csv_span(b, &v->period);
     rfl_report_csv_number(b, registered);
     rfl_report_csv_number(b, v->active);
-    rfl_report_csv_zone(b, has_period ? &v->zone : &now);
+    rfl_report_csv_zone(b, v->period.nranges != 0 ? &v->zone : &now);
 
     if (has_previous) {
         rfl_report_csv_number(b, v->previous_active);
@@ -161,6 +160,23 @@ rfl_view_summary_csv(rfl_view_t *v, rfl_buf_t *b)
     rfl_csv_end_row(b);
 
     return RFL_OK;
+}
+
+
+/* Empty: of all time.  1970 is a time here. */
+
+static void
+rfl_view_csv_span(rfl_buf_t *b, const rfl_period_t *period)
+{
+    if (period->nranges == 0) {
+        rfl_buf_text(b, ",,");
+        return;
+    }
+
+    rfl_buf_char(b, ',');
+    rfl_buf_time(b, period->from);
+    rfl_buf_char(b, ',');
+    rfl_buf_time(b, period->to);
 }
 
 
@@ -198,7 +214,7 @@ rfl_view_zone_now(rfl_view_t *v, rfl_zone_t *zone)
     rc = rfl_totals_zone(&v->totals, zone);
 
     if (rc != RFL_OK && v->totals.ledger != NULL
-        && v->period.nranges == 0)
+        && v->period.nranges == 0 && rfl_view_says_faults(v))
     {
         v->ledger_failed = 1;
         v->totals.ledger = NULL;
