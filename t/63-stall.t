@@ -129,7 +129,7 @@ sub attempt {
 # one when a flush began before all were visited.
 
 sub round {
-    for (1 .. ATTEMPTS) {
+    for (1 .. 2) {
         my ($stored, $synced, @windows) = try_round();
 
         note("$stored links were stored, in $synced syncs");

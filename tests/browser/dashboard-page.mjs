@@ -86,9 +86,12 @@ export class Dashboard {
     // something is written first.
 
     async settled() {
+        const end = Date.now() + 10000;
         let waited;
 
         do {
+            assert.ok(Date.now() < end, 'unanswered: '
+                      + [...this.unanswered].map(one => one.url()).join(' '));
             waited = this.unanswered.size > 0;
             await this.page.waitForTimeout(60);
             await this.ready();
