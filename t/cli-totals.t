@@ -52,7 +52,10 @@ my ($row) = grep { /^$first/ } split /\n/, $t->ctl_ok('list');
 is_deeply([ (split ' ', $row)[1, 2] ], [3, 1], 'list has clicks and errors');
 
 ($row) = grep { /^$first/ } split /\r\n/, $t->ctl_ok('export');
-like($row, qr/Z,3,0,0,1,0,.*,\d{4}-[^,]+Z,\d{4}-[^,]+Z,active,\r?$/,
+my $time = qr/\d{4}-[^,]+Z/;
+
+# since when it is active the keeper finds with a flush
+like($row, qr/Z,3,0,0,1,0,.*,$time,$time,active,(?:$time)?\r?$/,
      'export has counters and times');
 like($t->ctl_ok('show', $first), qr/^errors_4xx +1$/m, 'show has them');
 
