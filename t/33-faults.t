@@ -239,7 +239,7 @@ for my $fault ([ 'a damaged registry', 'registry' ],
         $last = wait_until(sub {
             my $asked = time;
             summary($t)->{health}{flush_age_ms} < ($asked - $from) * 1000
-        }, 10) or last;
+        }, 4) or last;
     }
 
     ok($last, 'and is written, time and again');

@@ -20,7 +20,7 @@ use Referral::Trouble qw(link_clicks look overwrite put_back troubles
 
 use constant {
     LAYOUT_AT => 8,              # in rfl_counters_header_t
-    SHARED_S => 4 * SLOWER,      # a flush, and a tick to see that it is gone
+    SHARED_S => 2.5 * SLOWER,    # a flush, and a tick to see that it is gone
 };
 
 my @of_counters = (part => 'counters', says => qr/counter/);

@@ -243,7 +243,7 @@ $stream->{inflate} = sub {
 
 is($stream->{head}{headers}{'content-encoding'}, 'gzip', 'a stream in gzip');
 $t->get('/packed', PAGE);
-ok(read_streams([ $stream ], sub { @{ $stream->{match} } >= 1 }, 20),
+ok(read_streams([ $stream ], sub { @{ $stream->{match} } >= 1 }, 2),
    'does not hold events back');
 $stream->close;
 
@@ -489,7 +489,7 @@ ok(read_streams(\@streams, sub {
 is(scalar(grep { $_->{ended} } @streams), scalar @streams,
    'each with its last chunk');
 ok(wait_until(sub { !-d "/proc/$worker" }, 10), 'the old worker leaves');
-cmp_ok(time - $hup, '<', $sanitized ? 6 : 4,
+cmp_ok(time - $hup, '<', $sanitized ? 6 : 2,
        'soon, though a client does not read');
 
 read_streams([ $slow ], sub { 0 }, 5);

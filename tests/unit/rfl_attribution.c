@@ -533,6 +533,7 @@ static const follow_row_t  follow_rows[] = {
     { "https://news.example/", "/old", "\\pricing", 0 },
     { "https://news.example/", "/old", "/\\pricing", 0 },
     { "https://news.example/", "/old", "https:\\\\shop.site/pricing", 0 },
+    { "https://news.example/", "/old", "https://shop.site\\pricing", 0 },
     { "https://news.example/", "/old", "https://sh\top.site/pricing", 0 },
     { "https://blog.example/", "/old", "/a", 1 },        /* ambiguous */
     { "https://unknown.example/", "/old", "/pricing", 0 },

@@ -445,7 +445,7 @@ sub check_watch {
     is_deeply($seen->{backwards}, [], "$name: no counter goes back");
     cmp_ok($seen->{answers}, '>', 10 / SLOWER,
            "$name: and that was looked at");
-    cmp_ok($seen->{gap}, '<', ($down ? 5 : 3) * SLOWER,
+    cmp_ok($seen->{gap}, '<', ($down ? 5 : 1) * SLOWER,
            "$name: all the while");
     cmp_ok($seen->{numbers}, '>', 150, "$name: with all of the links");
     is_deeply($seen->{status}, {}, "$name: the status is there")
